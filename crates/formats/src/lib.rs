@@ -1,0 +1,45 @@
+//! The files of model monitoring and the job contract, as values.
+//!
+//! Each document (`statistics.json`, `constraints.json`, `constraint_violations.json`) is a plain struct whose
+//! `to_json` writes the bytes that Amazon SageMaker Model Monitor writes, and whose `parse` reads every generation of
+//! such files, also those that people have edited. The contract is what a job is told by its environment and what it
+//! tells back: exit message and metric lines.
+//!
+//! What this crate promises: no input or output (callers read and write files), no panic on any input, and an error
+//! that says where a document is wrong. Reading accepts more than writing produces; `validate` is separate from
+//! `parse`, because a tool that only shows a file must be able to show a wrong one.
+//!
+//! Decided against: one generic JSON tree for all documents. Types cost some lines, but the key order, which fields
+//! are doubles and which are integers are then stated in one place and cannot drift apart.
+
+pub mod capture;
+pub mod constraints;
+pub mod contract;
+pub mod dataset_format;
+mod error;
+pub mod json;
+mod lenient;
+pub mod monitoring_config;
+mod named_enum;
+pub mod number;
+pub mod statistics;
+pub mod violations;
+
+pub use capture::{CaptureData, CapturePart, CaptureRecord, Encoding, EventMetadata};
+pub use constraints::{Constraints, FeatureConstraints, NumConstraints, StringConstraints};
+pub use contract::{
+    DataQualityJob, Dimension, DriftRule, ExitMessage, JobContract, Measurement, MetricLine, MonitoringInputType,
+    Settings, StatisticValues,
+};
+pub use dataset_format::{CaptureIndexName, DatasetFormat, OutputColumnsPosition};
+pub use error::Error;
+pub use monitoring_config::{
+    CategoricalDriftMethod, ComparisonMethod, DistributionConstraints, DistributionConstraintsOverrides,
+    MonitoringConfig, MonitoringConfigOverrides, Switch,
+};
+pub use statistics::{
+    Categorical, CategoricalBucket, CategoricalDistribution, CommonStatistics, DatasetStatistics, FeatureStatistics,
+    InferredType, KllBucket, KllDistribution, KllParameters, KllSketch, NumericalDistribution, NumericalStatistics,
+    Statistics, StringStatistics,
+};
+pub use violations::{CheckType, ConstraintViolations, Violation};

@@ -1,0 +1,14 @@
+//! What the documents and the contract look like from outside.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod capture;
+mod dataset_format;
+mod exit_message;
+mod goldens;
+mod java_double;
+mod job_contract;
+mod json_layout;
+mod lenient_reading;
+mod metric_line;
+mod overrides;
+mod validation;
