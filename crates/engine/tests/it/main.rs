@@ -1,0 +1,9 @@
+//! Tests of the engine through its public face.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod categories;
+mod distinct_count;
+mod moments;
+mod quantile_sketch;
+mod samples;
