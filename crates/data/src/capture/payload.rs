@@ -1,0 +1,107 @@
+//! Payloads of captured records: how they are encoded, and cut into cells.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use watchkeeper_engine::column::{Cell, CellKind};
+use watchkeeper_formats::{CapturePart, Encoding};
+
+use crate::Error;
+use crate::csv::tokenizer::{Limits, Ragged, resolve, tokenize};
+use crate::members::Rows;
+
+/// A payload as text: `CSV` or `JSON`, decoded where it was not.
+pub(super) struct Payload<'a> {
+    pub(super) encoding: Encoding<'static>,
+    pub(super) text: Cow<'a, str>,
+}
+
+/// The payload of one side of a record. Base 64 holds what its content type says; a payload without an encoding too.
+pub(super) fn encoding_of<'a>(part: &'a CapturePart<'_>) -> Result<Payload<'a>, Error> {
+    let content_type = part.observed_content_type.as_deref().unwrap_or_default();
+    let by_content_type = if content_type.starts_with("text/csv") {
+        Some(Encoding::Csv)
+    } else if content_type.starts_with("application/json") {
+        Some(Encoding::Json)
+    } else {
+        None
+    };
+    let text = Cow::Borrowed(&*part.data);
+    match &part.encoding {
+        Some(Encoding::Csv) => Ok(Payload { encoding: Encoding::Csv, text }),
+        Some(Encoding::Json) => Ok(Payload { encoding: Encoding::Json, text }),
+        None => Ok(Payload { encoding: by_content_type.unwrap_or(Encoding::Csv), text }),
+        Some(Encoding::Base64) => {
+            let bytes = STANDARD.decode(part.data.trim_ascii().as_bytes()).ok();
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            match (by_content_type, text) {
+                (Some(encoding), Some(text)) => Ok(Payload { encoding, text: Cow::Owned(text) }),
+                _ => Err(Error::UnsupportedEncoding("BASE64".to_owned())),
+            }
+        }
+        Some(Encoding::Other(word)) => Err(Error::UnsupportedEncoding(word.clone().into_owned())),
+    }
+}
+
+/// The rows of one CSV payload. Memory is kept from record to record.
+#[derive(Default)]
+pub(super) struct Side {
+    cells: Vec<Cell>,
+    width: usize,
+    rows: usize,
+    escaped: Vec<usize>,
+    ragged: Ragged,
+}
+
+impl Side {
+    /// Cuts a payload into rows; a line end at its end does not make one.
+    pub(super) fn cut(&mut self, payload: &str, rows: &mut Rows<'_>) {
+        self.cells.clear();
+        let limits = Limits { whole: true, rows: usize::MAX, stop: usize::MAX };
+        let mut width = None;
+        // What stands in the record has no quotes in it: they would have been escaped there.
+        let place = rows.place_of(payload);
+        let bytes = payload.as_bytes();
+        let base = place.unwrap_or(0);
+        let mut done =
+            tokenize(bytes, base, limits, &mut width, &mut self.cells, &mut self.escaped, &mut self.ragged);
+        if place.is_none() {
+            let mut owned = bytes.to_vec();
+            resolve(&mut owned, &mut self.cells, &mut self.escaped);
+            if let Some(open) = done.unclosed {
+                // A quote that is never closed is text.
+                let width = *width.get_or_insert(1);
+                self.cells.push(Cell::new(open, bytes.len() - open, CellKind::Text));
+                self.cells.resize(self.cells.len() + width - 1, Cell::MISSING);
+                done.rows += 1;
+            }
+            let start = rows.put_behind(&owned);
+            for cell in self.cells.iter_mut().filter(|cell| !cell.is_missing()) {
+                *cell = Cell::new(start + cell.start(), cell.length(), CellKind::Text);
+            }
+        }
+        self.width = width.unwrap_or(0);
+        self.rows = done.rows;
+    }
+
+    /// A single row with as many fields as the other side has rows: each is a row of its own.
+    pub(super) fn spread_over(&mut self, rows: usize) {
+        if self.rows == 1 && rows > 1 && self.width == rows {
+            self.rows = rows;
+            self.width = 1;
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn row(&self, index: usize) -> &[Cell] {
+        &self.cells[index * self.width..(index + 1) * self.width]
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+}

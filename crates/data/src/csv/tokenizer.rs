@@ -1,0 +1,285 @@
+//! Cuts CSV text into cells, sixty-four bytes at a glance.
+//!
+//! The dialect is Spark's as AWS's analyzer sets it: comma; a quote opens a quoted field only as the field's first
+//! character; a doubled quote inside is a quote, and so is a quote behind a backslash; `\\"` is a backslash and the
+//! closing quote. A field with text behind its closing quote is taken as it stands, quotes and all.
+//!
+//! `simd-csv` was decided against for its dialect: it lets a quote open anywhere in a field, which joins the rows
+//! behind an inch mark into one.
+
+use memchr::memchr2;
+use watchkeeper_engine::column::{Cell, CellKind};
+use wide::u8x16;
+
+
+/// How rows of another width than the table's were met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ragged {
+    /// Rows with fewer fields; padded with missing values.
+    pub(crate) short: u64,
+    /// Rows with more fields; cut.
+    pub(crate) long: u64,
+    /// Fields with text behind their closing quote.
+    pub(crate) stray: u64,
+}
+
+/// What [`tokenize`] may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Nothing follows the text: what stands at its end is a row.
+    pub(crate) whole: bool,
+    /// Rows at most.
+    pub(crate) rows: usize,
+    /// No row that begins here or later.
+    pub(crate) stop: usize,
+}
+
+/// What [`tokenize`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tokenized {
+    /// Where the first row that was not taken begins.
+    pub(crate) consumed: usize,
+    /// Rows taken.
+    pub(crate) rows: usize,
+    /// Where a quote opens that the whole text does not close.
+    pub(crate) unclosed: Option<usize>,
+}
+
+/// Appends the cells of whole rows to `cells`, each row `width` cells wide; the first row decides the width where it
+/// is not known. Cells with quotes to be resolved are noted in `escaped`, for [`resolve`].
+///
+/// Positions in `cells` are those in `text` plus `base`.
+pub(crate) fn tokenize(
+    text: &[u8],
+    base: usize,
+    limits: Limits,
+    width: &mut Option<usize>,
+    cells: &mut Vec<Cell>,
+    escaped: &mut Vec<usize>,
+    ragged: &mut Ragged,
+) -> Tokenized {
+    let mut separators = Separators::new(text);
+    let mut done = Tokenized { consumed: 0, rows: 0, unclosed: None };
+    let mut field = 0;
+    let mut row_cells = cells.len();
+    let mut stray = 0;
+    while done.rows < limits.rows && done.consumed < limits.stop {
+        // The field that begins at `field`: where its value starts and ends, where the next begins.
+        let (start, end, next, ends_row) = match separators.next() {
+            Some(at) if text[at] == b',' => (field, at, at + 1, false),
+            Some(at) if text[at] == b'\n' => (field, without_return(text, field, at), at + 1, true),
+            // A quote within a field is text.
+            Some(at) if at > field => continue,
+            Some(open) => match quoted(text, open, limits.whole) {
+                Quoted::Ends { close, has_escapes, next, ends_row } => {
+                    if has_escapes {
+                        escaped.push(cells.len());
+                    }
+                    separators.skip_to(next);
+                    (open + 1, close, next, ends_row)
+                }
+                Quoted::Stray { from } => {
+                    stray += 1;
+                    match memchr2(b',', b'\n', &text[from..]) {
+                        Some(offset) => {
+                            let at = from + offset;
+                            separators.skip_to(at + 1);
+                            (field, without_return(text, field, at), at + 1, text[at] == b'\n')
+                        }
+                        None if limits.whole => (field, without_return(text, field, text.len()), text.len(), true),
+                        None => break,
+                    }
+                }
+                Quoted::Open => {
+                    done.unclosed = limits.whole.then_some(open);
+                    break;
+                }
+            },
+            None if limits.whole && (field < text.len() || cells.len() > row_cells) => {
+                (field, without_return(text, field, text.len()), text.len(), true)
+            }
+            None => {
+                if limits.whole {
+                    done.consumed = text.len();
+                }
+                break;
+            }
+        };
+        let is_blank_line = ends_row && cells.len() == row_cells && start == field && end == start;
+        field = next;
+        if is_blank_line {
+            done.consumed = next;
+            continue;
+        }
+        cells.push(Cell::new(base + start, end - start, CellKind::Text));
+        if !ends_row {
+            continue;
+        }
+        let fields = cells.len() - row_cells;
+        let expected = *width.get_or_insert(fields);
+        if fields != expected {
+            ragged.short += u64::from(fields < expected);
+            ragged.long += u64::from(fields > expected);
+            cells.resize(row_cells + expected, Cell::MISSING);
+            escaped.retain(|&index| index < cells.len());
+        }
+        ragged.stray += std::mem::take(&mut stray);
+        row_cells = cells.len();
+        done.consumed = next;
+        done.rows += 1;
+    }
+    cells.truncate(row_cells);
+    escaped.retain(|&index| index < row_cells);
+    done
+}
+
+/// The end of a line's last field that ends at `end`, a carriage return left out.
+#[inline]
+fn without_return(text: &[u8], field: usize, end: usize) -> usize {
+    if end > field && text[end - 1] == b'\r' { end - 1 } else { end }
+}
+
+/// Where a quoted field ends.
+enum Quoted {
+    /// At the quote `close`; the next field or row begins at `next`.
+    Ends { close: usize, has_escapes: bool, next: usize, ends_row: bool },
+    /// Something other than a separator stands behind the closing quote, at `from`.
+    Stray { from: usize },
+    /// Not in this text.
+    Open,
+}
+
+fn quoted(text: &[u8], open: usize, whole: bool) -> Quoted {
+    let mut has_escapes = false;
+    let mut at = open + 1;
+    let close = loop {
+        let Some(offset) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) else { return Quoted::Open };
+        at += offset;
+        let next = text.get(at + 1);
+        match (text[at], next) {
+            (b'"' | b'\\', Some(b'"')) => {
+                has_escapes = true;
+                at += 2;
+            }
+            (b'\\', Some(b'\\')) if text.get(at + 2) == Some(&b'"') => {
+                has_escapes = true;
+                at += 2;
+                // The quote behind `\\` closes, even where another follows.
+                break at;
+            }
+            (b'\\', Some(b'\\')) if text.len() == at + 2 && !whole => return Quoted::Open,
+            (b'\\', None) => return Quoted::Open,
+            (b'\\', Some(_)) => at += 1,
+            (_, None) if !whole => return Quoted::Open,
+            _ => break at,
+        }
+    };
+    let ends = |length, ends_row| Quoted::Ends { close, has_escapes, next: close + 1 + length, ends_row };
+    match (text.get(close + 1), text.get(close + 2)) {
+        (Some(b','), _) => ends(1, false),
+        (Some(b'\n'), _) => ends(1, true),
+        (Some(b'\r'), Some(b'\n')) => ends(2, true),
+        (Some(b'\r'), None) if whole => ends(1, true),
+        (None, _) if whole => ends(0, true),
+        (Some(b'\r') | None, None) => Quoted::Open,
+        (Some(_), _) | (None, Some(_)) => Quoted::Stray { from: close + 1 },
+    }
+}
+
+/// Resolves doubled quotes and quotes behind backslashes, each within its own cell.
+pub(crate) fn resolve(text: &mut [u8], cells: &mut [Cell], escaped: &mut Vec<usize>) {
+    for index in escaped.drain(..) {
+        let cell = cells[index];
+        let end = cell.start() + cell.length();
+        let mut read = cell.start();
+        let mut write = cell.start();
+        while read < end {
+            let next = (read + 1 < end).then(|| text[read + 1]);
+            let is_last_but_one = read + 2 == end;
+            match (text[read], next) {
+                (b'"' | b'\\', Some(b'"')) => {
+                    text[write] = b'"';
+                    read += 2;
+                }
+                // `\\` before the closing quote, which the cell no longer holds.
+                (b'\\', Some(b'\\')) if is_last_but_one => {
+                    text[write] = b'\\';
+                    read += 2;
+                }
+                (byte, _) => {
+                    text[write] = byte;
+                    read += 1;
+                }
+            }
+            write += 1;
+        }
+        cells[index] = Cell::new(cell.start(), write - cell.start(), CellKind::Text);
+    }
+}
+
+/// Finds commas, line feeds and quotes.
+struct Separators<'a> {
+    text: &'a [u8],
+    /// Where the current block of 64 bytes begins.
+    block: usize,
+    /// The separators of the current block that have not been handed out.
+    mask: u64,
+}
+
+impl<'a> Separators<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        let mut separators = Self { text, block: 0, mask: 0 };
+        separators.mask = separators.look();
+        separators
+    }
+
+    /// Positions in ascending order.
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.mask == 0 {
+            self.block += 64;
+            if self.block >= self.text.len() {
+                // Stay here: asked again, the answer is the same.
+                self.block = self.text.len();
+                return None;
+            }
+            self.mask = self.look();
+        }
+        let at = self.block + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some(at)
+    }
+
+    /// Leaves out everything before `at`, or takes up again at an earlier place.
+    fn skip_to(&mut self, at: usize) {
+        self.block = at & !63;
+        self.mask = self.look() & (u64::MAX << (at & 63));
+    }
+
+    #[inline]
+    fn look(&self) -> u64 {
+        match self.text.get(self.block..self.block + 64) {
+            Some(block) => mask_of(block.try_into().expect("the range has 64 bytes")),
+            None => {
+                let mut padded = [0; 64];
+                let rest = self.text.get(self.block..).unwrap_or_default();
+                padded[..rest.len()].copy_from_slice(rest);
+                mask_of(&padded)
+            }
+        }
+    }
+}
+
+#[inline]
+fn mask_of(block: &[u8; 64]) -> u64 {
+    let mut mask = 0;
+    for part in 0..4 {
+        let bytes: [u8; 16] = block[part * 16..][..16].try_into().expect("a quarter of 64 bytes");
+        let bytes = u8x16::from(bytes);
+        let found = bytes.simd_eq(u8x16::splat(b','))
+            | bytes.simd_eq(u8x16::splat(b'\n'))
+            | bytes.simd_eq(u8x16::splat(b'"'));
+        mask |= u64::from(found.to_bitmask()) << (part * 16);
+    }
+    mask
+}
