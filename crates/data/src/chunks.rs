@@ -170,5 +170,7 @@ impl Chunks {
 fn too_long(text: &[u8]) -> String {
     let start = String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
     let limit = MAX_RECORD_BYTES / (1024 * 1024);
-    format!("the record is longer than {limit} MiB, the longest there may be; it begins {start:?} (a quote that is never closed?)")
+    format!(
+        "the record is longer than {limit} MiB, the longest there may be; it begins {start:?} (a quote that is never closed?)"
+    )
 }

@@ -71,7 +71,10 @@ pub enum Error {
     #[error("{0}")]
     Preprocessor(crate::ScriptFailure),
     /// Not one line of the captured data is a capture record.
-    #[error("none of the {lines} lines of the captured data is a capture record; the first: {}, row {row}: {problem}", shown(path))]
+    #[error(
+        "none of the {lines} lines of the captured data is a capture record; the first: {}, row {row}: {problem}",
+        shown(path)
+    )]
     NoCaptureRecord {
         /// Lines read.
         lines: u64,

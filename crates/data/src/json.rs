@@ -66,8 +66,7 @@ impl JsonSource {
                 return Ok(Next::Nothing(at));
             };
             match (self.document, byte) {
-                (Document::Before, b'[') => self.document = Document::InArray,
-                (Document::BehindElement, b',') => self.document = Document::InArray,
+                (Document::Before, b'[') | (Document::BehindElement, b',') => self.document = Document::InArray,
                 (Document::InArray | Document::BehindElement, b']') => self.document = Document::Behind,
                 (Document::Before | Document::InArray, b'{') => {
                     let Some(length) = object_length(&text[at..]) else {
@@ -114,11 +113,11 @@ impl Source for JsonSource {
             while consumed < chunk.stop && !rows.is_full() {
                 let before = self.document;
                 let next = self.next_record(&batch.text[..chunk.filled], consumed, chunk.whole);
-                let row = self.chunks.rows() + rows.rows as u64 + 1;
+                let row = self.chunks.rows() + rows.count as u64 + 1;
                 let error = |problem| Error::Row { path: self.chunks.path().to_owned(), row, problem };
                 match next.map_err(error)? {
                     Next::Record { to, .. } if to > valid => {
-                        let done = rows.rows as u64;
+                        let done = rows.count as u64;
                         self.chunks.check(&batch.text, consumed, to, |_| done)?;
                         self.document = before;
                         break;

@@ -20,7 +20,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use watchkeeper_engine::column::Batch;
-use watchkeeper_formats::DatasetFormat;
+use watchkeeper_formats::{DatasetFormat, OutputColumnsPosition};
 
 pub use capture::{Preprocess, Preprocessed, ScriptFailure};
 pub use error::Error;
@@ -95,7 +95,7 @@ pub fn format_of(files: &[DatasetFile]) -> Option<DatasetFormat> {
     let name = files.first()?.path.file_name()?.to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     match Path::new(name).extension()?.to_str()? {
-        "csv" => Some(DatasetFormat::Csv { header: true, output_columns_position: Default::default() }),
+        "csv" => Some(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() }),
         "json" => Some(DatasetFormat::Json { lines: false }),
         "jsonl" | "ndjson" => Some(DatasetFormat::Json { lines: true }),
         "parquet" => Some(DatasetFormat::Parquet),

@@ -171,19 +171,19 @@ pub(crate) struct Rows<'a> {
     behind: Vec<u8>,
     pub(crate) cells: Vec<Cell>,
     pub(crate) columns: usize,
-    pub(crate) rows: usize,
+    pub(crate) count: usize,
 }
 
 impl<'a> Rows<'a> {
     /// Rows over the records in `text`, with the memory of an earlier batch's cells.
     pub(crate) fn new(text: &'a [u8], cells: Vec<Cell>, columns: usize) -> Self {
-        Self { text, behind: Vec::new(), cells, columns, rows: 0 }
+        Self { text, behind: Vec::new(), cells, columns, count: 0 }
     }
 
     /// Begins a row; its values are missing until they are set.
     pub(crate) fn begin(&mut self) {
         self.cells.resize(self.cells.len() + self.columns, Cell::MISSING);
-        self.rows += 1;
+        self.count += 1;
     }
 
     /// Sets a value of the row begun last, making room for a column that is new.
@@ -230,9 +230,9 @@ impl<'a> Rows<'a> {
     }
 
     fn widen(&mut self, columns: usize) {
-        let mut cells = Vec::with_capacity(self.rows * columns);
+        let mut cells = Vec::with_capacity(self.count * columns);
         if self.columns == 0 {
-            cells.resize(self.rows * columns, Cell::MISSING);
+            cells.resize(self.count * columns, Cell::MISSING);
         } else {
             for row in self.cells.chunks_exact(self.columns) {
                 cells.extend_from_slice(row);
@@ -250,7 +250,7 @@ impl<'a> Rows<'a> {
 
     /// What is to be put into the batch: everything but the records, which are there.
     pub(crate) fn finish(self) -> Built {
-        Built { behind: self.behind, cells: self.cells, columns: self.columns, rows: self.rows }
+        Built { behind: self.behind, cells: self.cells, columns: self.columns, rows: self.count }
     }
 }
 

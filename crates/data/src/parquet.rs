@@ -83,8 +83,11 @@ impl ParquetSource {
         if self.names.is_empty() {
             self.names.clone_from(&names);
         } else if self.names != names {
-            let problem =
-                format!("its columns are not those of the first file: {}, expected {}", names.join(", "), self.names.join(", "));
+            let problem = format!(
+                "its columns are not those of the first file: {}, expected {}",
+                names.join(", "),
+                self.names.join(", ")
+            );
             return Err(Error::File { path: path.clone(), problem });
         }
         for field in builder.schema().fields() {
@@ -108,11 +111,8 @@ impl ParquetSource {
         });
         // Some text a value, so that a batch stays near the size that others have.
         let rows = (BATCH_BYTES / (16 * names.len().max(1))).clamp(16, 8192);
-        let batches = builder
-            .with_row_groups(groups)
-            .with_batch_size(rows)
-            .build()
-            .map_err(|error| failed(path, &error))?;
+        let batches =
+            builder.with_row_groups(groups).with_batch_size(rows).build().map_err(|error| failed(path, &error))?;
         self.reader = Some(Reader { path: path.clone(), batches, rows: 0, bytes_per_row });
         Ok(())
     }
@@ -261,8 +261,14 @@ impl Column<'_> {
             DataType::UInt16 => self.integers::<UInt16Type>(array),
             DataType::UInt32 => self.integers::<UInt32Type>(array),
             DataType::UInt64 => self.integers::<UInt64Type>(array),
-            DataType::Float32 => self.floats(array, |row| f64::from(array.as_primitive::<Float32Type>().value(row))),
-            DataType::Float64 => self.floats(array, |row| array.as_primitive::<Float64Type>().value(row)),
+            DataType::Float32 => {
+                let values = array.as_primitive::<Float32Type>();
+                self.floats(array, |row| f64::from(values.value(row)));
+            }
+            DataType::Float64 => {
+                let values = array.as_primitive::<Float64Type>();
+                self.floats(array, |row| values.value(row));
+            }
             DataType::Decimal128(_, _) => {
                 let values = array.as_primitive::<Decimal128Type>();
                 self.each(array, CellKind::Number, |text, row| {
@@ -297,10 +303,11 @@ impl Column<'_> {
         }
     }
 
-    fn integers<T: ArrowPrimitiveType<Native: std::fmt::Display>>(&mut self, array: &dyn Array) {
+    fn integers<T: ArrowPrimitiveType<Native: itoa::Integer>>(&mut self, array: &dyn Array) {
         let values = array.as_primitive::<T>();
+        let mut digits = itoa::Buffer::new();
         self.each(array, CellKind::Number, |text, row| {
-            write!(text, "{}", values.value(row)).expect("writing to memory does not fail");
+            text.extend_from_slice(digits.format(values.value(row)).as_bytes());
         });
     }
 

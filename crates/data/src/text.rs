@@ -28,9 +28,8 @@ pub(crate) fn check_text(
             };
             Some((at, format!("byte {} of the file (0x{byte:02X}) is not UTF-8; {hint}", offset + at as u64)))
         }
-        Ok(_) => memchr::memchr(0, bytes).map(|at| {
-            (at, format!("byte {} of the file is NUL; is it UTF-16 or a binary file?", offset + at as u64))
-        }),
+        Ok(_) => memchr::memchr(0, bytes)
+            .map(|at| (at, format!("byte {} of the file is NUL; is it UTF-16 or a binary file?", offset + at as u64))),
     };
     match problem {
         None => Ok(()),

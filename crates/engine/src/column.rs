@@ -44,7 +44,10 @@ impl Cell {
     /// When the piece is longer than [`Self::MAX_LENGTH`] or starts beyond 4 GiB: readers limit a record's length.
     #[inline]
     pub fn new(start: usize, length: usize, kind: CellKind) -> Self {
-        assert!(length <= Self::MAX_LENGTH && u32::try_from(start).is_ok(), "a cell must lie within its batch's limits");
+        assert!(
+            length <= Self::MAX_LENGTH && u32::try_from(start).is_ok(),
+            "a cell must lie within its batch's limits"
+        );
         if length == 0 {
             return Self::MISSING;
         }

@@ -49,21 +49,33 @@ impl DoubleText {
         if magnitude.is_infinite() {
             return self.write_str("Infinity");
         }
-        if magnitude < 1.0e7 && magnitude.fract() == 0.0 {
-            return write!(self, "{}.0", magnitude as u32);
+        let mut shortest = zmij::Buffer::new();
+        let shortest = shortest.format_finite(magnitude);
+        // Where Java writes a plain number, so does everyone.
+        if (1.0e-3..1.0e7).contains(&magnitude) || magnitude == 0.0 {
+            return self.write_str(shortest);
         }
-        let (digits, exponent) = shortest_digits(magnitude);
-        let digits = digits.as_str();
-        if !(1.0e-3..1.0e7).contains(&magnitude) {
-            let (first, rest) = digits.split_at(1);
-            return write!(self, "{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest });
+        if magnitude < 1.0e-320 && !shortest.contains('.') {
+            let mut two_digits = Self { bytes: [0; Self::CAPACITY], length: 0 };
+            write!(two_digits, "{magnitude:.1e}")?;
+            return self.lay_out_scientific(two_digits.as_str());
         }
-        if exponent < 0 {
-            return write!(self, "0.{}{digits}", &"00"[..(-exponent - 1) as usize]);
-        }
-        // Not a whole number, so there is a digit behind the point.
-        let (whole, fraction) = digits.split_at(exponent as usize + 1);
-        write!(self, "{whole}.{fraction}")
+        self.lay_out_scientific(shortest)
+    }
+
+    /// Lays out a number that is written in any way with a power of ten of its own.
+    fn lay_out_scientific(&mut self, number: &str) -> fmt::Result {
+        let (mantissa, exponent) = number.split_once('e').unwrap_or((number, "0"));
+        let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let mut digits = Self { bytes: [0; Self::CAPACITY], length: 0 };
+        digits.write_str(whole)?;
+        digits.write_str(fraction)?;
+        let leading_zeros = digits.as_str().bytes().take_while(|digit| *digit == b'0').count();
+        let (first, rest) = digits.as_str()[leading_zeros..].split_at(1);
+        let rest = rest.trim_end_matches('0');
+        let exponent = exponent + whole.len() as i32 - 1 - leading_zeros as i32;
+        write!(self, "{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest })
     }
 }
 
@@ -74,24 +86,4 @@ impl Write for DoubleText {
         self.length = end;
         Ok(())
     }
-}
-
-/// The digits of a finite positive value without a point or trailing zeros, and the decimal exponent of the first.
-fn shortest_digits(magnitude: f64) -> (DoubleText, i32) {
-    let mut scientific = DoubleText { bytes: [0; DoubleText::CAPACITY], length: 0 };
-    write!(scientific, "{magnitude:e}").expect("17 digits and an exponent fit");
-    if magnitude < 1.0e-320 && !scientific.as_str().contains('.') {
-        scientific.length = 0;
-        write!(scientific, "{magnitude:.1e}").expect("two digits and an exponent fit");
-    }
-    let (mantissa, exponent) = scientific.as_str().split_once('e').expect("`{:e}` writes an exponent");
-    let exponent = exponent.parse().expect("`{:e}` writes a whole exponent");
-    let mut digits = DoubleText { bytes: [0; DoubleText::CAPACITY], length: 0 };
-    for part in mantissa.split('.') {
-        digits.write_str(part).expect("17 digits fit");
-    }
-    while digits.length > 1 && digits.bytes[digits.length - 1] == b'0' {
-        digits.length -= 1;
-    }
-    (digits, exponent)
 }

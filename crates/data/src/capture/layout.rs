@@ -87,7 +87,9 @@ impl Layout {
     /// A preprocessor's keys `0`, `1`, ..., `10`: as text, 10 would come before 2, which nobody means.
     fn keys_are_numbers(&self) -> bool {
         let is_number = |name: &String| {
-            name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0')) && !name.is_empty()
+            name.bytes().all(|byte| byte.is_ascii_digit())
+                && (name == "0" || !name.starts_with('0'))
+                && !name.is_empty()
         };
         self.preprocessed && !self.strict_key_order && self.columns.names().iter().all(is_number)
     }
@@ -95,7 +97,10 @@ impl Layout {
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.short > 0 {
-            notes.push(format!("{} rows with fewer fields than the first: the rest taken as missing values", self.short));
+            notes.push(format!(
+                "{} rows with fewer fields than the first: the rest taken as missing values",
+                self.short
+            ));
         }
         if self.long > 0 {
             notes.push(format!("{} rows with more fields than the first: the surplus cut off", self.long));
@@ -151,7 +156,7 @@ impl Layout {
         let end = rows.cells.len() + self.numbered.len();
         rows.cells.extend(cells.take(self.numbered.len()));
         rows.cells.resize(end, Cell::MISSING);
-        rows.rows += 1;
+        rows.count += 1;
     }
 
     /// Adds a row given as a JSON array of scalars.
@@ -277,11 +282,15 @@ fn objects_of(payload: &str) -> Result<Vec<&str>, NotFit> {
     if payload.starts_with('{') {
         return Ok(vec![payload]);
     }
-    let not_objects = || NotFit::Other("Only flat JSON is supported: the payload is neither an object nor an array of objects".to_owned());
+    let not_objects = || {
+        NotFit::Other(
+            "Only flat JSON is supported: the payload is neither an object nor an array of objects".to_owned(),
+        )
+    };
     if !payload.starts_with('[') {
         return Err(not_objects());
     }
-    let objects: Vec<&str> = elements(payload)?.into_iter().map(|element| element.get()).collect();
+    let objects: Vec<&str> = elements(payload)?.into_iter().map(serde_json::value::RawValue::get).collect();
     if objects.iter().any(|object| !object.starts_with('{')) {
         return Err(not_objects());
     }

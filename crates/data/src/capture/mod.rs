@@ -130,9 +130,7 @@ impl<'a> CaptureSource<'a> {
                 Err(problem) => {
                     self.counts.not_records += 1;
                     let path = self.chunks.path();
-                    self.counts
-                        .first_not_record
-                        .get_or_insert_with(|| (path.to_owned(), row, problem.to_string()));
+                    self.counts.first_not_record.get_or_insert_with(|| (path.to_owned(), row, problem.to_string()));
                     continue;
                 }
             };
@@ -168,7 +166,9 @@ impl<'a> CaptureSource<'a> {
                         self.add_record(&record, row, rows)?;
                         Ok(())
                     }
-                    Err(error) => Err(NotFit::Other(format!("the preprocessor returned a record that is none: {error}"))),
+                    Err(error) => {
+                        Err(NotFit::Other(format!("the preprocessor returned a record that is none: {error}")))
+                    }
                 },
                 Preprocessed::Rows(objects) => self.layout.add_preprocessed(objects, rows),
                 Preprocessed::Row(scalars) => self.layout.add_scalars(scalars, rows),
@@ -223,7 +223,8 @@ impl<'a> CaptureSource<'a> {
             two.cut(&second.text, rows);
             let (input, output) = if self.rules.input_first { (&mut *one, &mut *two) } else { (&mut *two, &mut *one) };
             output.spread_over(input.rows());
-            one.rows() == two.rows() && self.layout.add_rows(&[one, two], rows).map_err(|problem| self.chunks.error_in(row, problem))?
+            one.rows() == two.rows()
+                && self.layout.add_rows(&[one, two], rows).map_err(|problem| self.chunks.error_in(row, problem))?
         } else {
             self.layout.add_rows(&[one], rows).map_err(|problem| self.chunks.error_in(row, problem))?
         };
@@ -332,7 +333,10 @@ impl Source for CaptureSource<'_> {
         let mut notes = self.layout.notes();
         let records = |count: u64| if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
         if self.counts.not_records > 0 {
-            notes.push(format!("{} of {} lines skipped: not a capture record", self.counts.not_records, self.counts.lines));
+            notes.push(format!(
+                "{} of {} lines skipped: not a capture record",
+                self.counts.not_records, self.counts.lines
+            ));
         }
         if self.counts.outside_window > 0 {
             notes.push(format!("{} outside the window skipped", records(self.counts.outside_window)));

@@ -64,8 +64,7 @@ impl Side {
         let place = rows.place_of(payload);
         let bytes = payload.as_bytes();
         let base = place.unwrap_or(0);
-        let mut done =
-            tokenize(bytes, base, limits, &mut width, &mut self.cells, &mut self.escaped, &mut self.ragged);
+        let mut done = tokenize(bytes, base, limits, &mut width, &mut self.cells, &mut self.escaped, &mut self.ragged);
         if place.is_none() {
             let mut owned = bytes.to_vec();
             resolve(&mut owned, &mut self.cells, &mut self.escaped);

@@ -161,8 +161,7 @@ impl Source for CsvSource {
 
 /// For each name of `found` its place in `known`, when both hold the same names and none twice.
 fn places(known: &[String], found: &[String]) -> Option<Vec<usize>> {
-    let places: Vec<usize> =
-        found.iter().filter_map(|name| known.iter().position(|other| other == name)).collect();
+    let places: Vec<usize> = found.iter().filter_map(|name| known.iter().position(|other| other == name)).collect();
     let mut sorted = places.clone();
     sorted.sort_unstable();
     sorted.dedup();
@@ -179,7 +178,10 @@ impl Ragged {
             }
         };
         note(self.short, "with fewer fields than there are columns: the rest taken as missing values");
-        note(self.long, "with more fields than there are columns: the surplus cut off (is there a comma in a field that is not quoted?)");
+        note(
+            self.long,
+            "with more fields than there are columns: the surplus cut off (is there a comma in a field that is not quoted?)",
+        );
         note(self.stray, "with text behind a closing quote: the field taken as it stands, quotes and all");
         notes
     }

@@ -11,7 +11,6 @@ use memchr::memchr2;
 use watchkeeper_engine::column::{Cell, CellKind};
 use wide::u8x16;
 
-
 /// How rows of another width than the table's were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ragged {
@@ -86,7 +85,10 @@ pub(crate) fn tokenize(
                             separators.skip_to(at + 1);
                             (field, without_return(text, field, at), at + 1, text[at] == b'\n')
                         }
-                        None if limits.whole => (field, without_return(text, field, text.len()), text.len(), true),
+                        None if limits.whole => {
+                            separators.skip_to(text.len());
+                            (field, without_return(text, field, text.len()), text.len(), true)
+                        }
                         None => break,
                     }
                 }
@@ -258,15 +260,13 @@ impl<'a> Separators<'a> {
 
     #[inline]
     fn look(&self) -> u64 {
-        match self.text.get(self.block..self.block + 64) {
-            Some(block) => mask_of(block.try_into().expect("the range has 64 bytes")),
-            None => {
-                let mut padded = [0; 64];
-                let rest = self.text.get(self.block..).unwrap_or_default();
-                padded[..rest.len()].copy_from_slice(rest);
-                mask_of(&padded)
-            }
+        if let Some(block) = self.text.get(self.block..self.block + 64) {
+            return mask_of(block.try_into().expect("the range has 64 bytes"));
         }
+        let mut padded = [0; 64];
+        let rest = self.text.get(self.block..).unwrap_or_default();
+        padded[..rest.len()].copy_from_slice(rest);
+        mask_of(&padded)
     }
 }
 
@@ -276,9 +276,8 @@ fn mask_of(block: &[u8; 64]) -> u64 {
     for part in 0..4 {
         let bytes: [u8; 16] = block[part * 16..][..16].try_into().expect("a quarter of 64 bytes");
         let bytes = u8x16::from(bytes);
-        let found = bytes.simd_eq(u8x16::splat(b','))
-            | bytes.simd_eq(u8x16::splat(b'\n'))
-            | bytes.simd_eq(u8x16::splat(b'"'));
+        let found =
+            bytes.simd_eq(u8x16::splat(b',')) | bytes.simd_eq(u8x16::splat(b'\n')) | bytes.simd_eq(u8x16::splat(b'"'));
         mask |= u64::from(found.to_bitmask()) << (part * 16);
     }
     mask

@@ -100,8 +100,8 @@ pub fn compare_distributions(
     for feature in &constraints.features {
         let config = feature.monitoring_config(global);
         // Off for a feature whose own checks are switched off, even where it is on for the rest.
-        let switched_off = config.evaluate_constraints == Switch::Disabled
-            && global.evaluate_constraints == Switch::Enabled;
+        let switched_off =
+            config.evaluate_constraints == Switch::Disabled && global.evaluate_constraints == Switch::Enabled;
         if config.distribution_constraints.perform_comparison == Switch::Disabled || switched_off {
             continue;
         }
@@ -154,9 +154,8 @@ impl Feature<'_> {
         let observed = completeness(self.column.present(), self.records);
         (observed < expected).then(|| {
             let (expected, observed) = (java_double(expected * 100.0), java_double(observed * 100.0));
-            let description = format!(
-                "Data completeness requirement is not met. Expected: {expected}%. Observed: Only {observed}%."
-            );
+            let description =
+                format!("Data completeness requirement is not met. Expected: {expected}%. Observed: Only {observed}%.");
             self.violation(CheckType::Completeness, description)
         })
     }
@@ -181,8 +180,7 @@ impl Feature<'_> {
         }
         let minimum = self.column.numbers()?.reading.moments.min();
         (minimum < 0.0).then(|| {
-            let description =
-                format!("Non-negative requirement is not met. Smallest value: {}.", java_double(minimum));
+            let description = format!("Non-negative requirement is not met. Smallest value: {}.", java_double(minimum));
             self.violation(CheckType::Other("non_negative_check".to_owned()), description)
         })
     }

@@ -251,9 +251,11 @@ impl ColumnProfile {
     /// Counts of all texts in order of first appearance, when there are few enough for a distribution.
     pub fn categories(&self) -> Option<impl Iterator<Item = (&str, u64)>> {
         let categories = self.categories.as_ref()?;
-        Some(categories.iter().map(|(text, count)| {
-            (std::str::from_utf8(text).expect("readers hand out cells that are UTF-8"), count)
-        }))
+        Some(
+            categories.iter().map(|(text, count)| {
+                (std::str::from_utf8(text).expect("readers hand out cells that are UTF-8"), count)
+            }),
+        )
     }
 
     /// Smallest value, `None` where the column has no number.
@@ -296,12 +298,8 @@ impl ColumnProfile {
     /// # Errors
     /// When the bytes are not those of a state.
     pub fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let types = TypeCounts {
-            integral: from.u64()?,
-            fractional: from.u64()?,
-            boolean: from.u64()?,
-            string: from.u64()?,
-        };
+        let types =
+            TypeCounts { integral: from.u64()?, fractional: from.u64()?, boolean: from.u64()?, string: from.u64()? };
         let native = from.u64()?;
         let native_too_large = from.u64()?;
         let in_domain = from.u64()?;

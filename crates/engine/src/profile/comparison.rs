@@ -122,7 +122,9 @@ pub(super) fn compare(
         constraints.categorical_comparison_threshold.unwrap_or(constraints.comparison_threshold);
     let (method, threshold) = match constraints.categorical_drift_method.unwrap_or(CategoricalDriftMethod::LInfinity) {
         _ if !is_text => (DriftMethod::Numeric(constraints.comparison_method), constraints.comparison_threshold),
-        CategoricalDriftMethod::LInfinity => (DriftMethod::LInfinity(constraints.comparison_method), categorical_threshold),
+        CategoricalDriftMethod::LInfinity => {
+            (DriftMethod::LInfinity(constraints.comparison_method), categorical_threshold)
+        }
         // A p-value below t is a distance above 1 - t, so that larger is worse for every method.
         CategoricalDriftMethod::ChiSquared => (DriftMethod::ChiSquared, 1.0 - categorical_threshold),
     };
@@ -154,18 +156,15 @@ fn distance(
 ) -> Result<f64, DriftSkip> {
     match method {
         DriftMethod::Numeric(method) => {
-            let (current, baseline) =
-                sketch(current).zip(sketch(baseline)).ok_or(DriftSkip::NoDistribution)?;
+            let (current, baseline) = sketch(current).zip(sketch(baseline)).ok_or(DriftSkip::NoDistribution)?;
             numeric_distance(&current, &baseline, rule, method).ok_or(DriftSkip::NoDistribution)
         }
         DriftMethod::LInfinity(method) => {
-            let (current, baseline) =
-                categories(current).zip(categories(baseline)).ok_or(DriftSkip::NoDistribution)?;
+            let (current, baseline) = categories(current).zip(categories(baseline)).ok_or(DriftSkip::NoDistribution)?;
             linfinity(&current, &baseline, method).ok_or(DriftSkip::NoDistribution)
         }
         DriftMethod::ChiSquared => {
-            let (current, baseline) =
-                categories(current).zip(categories(baseline)).ok_or(DriftSkip::NoDistribution)?;
+            let (current, baseline) = categories(current).zip(categories(baseline)).ok_or(DriftSkip::NoDistribution)?;
             match chi_squared(&current, &baseline) {
                 ChiSquared::Tested { p_value, .. } => Ok(1.0 - p_value),
                 ChiSquared::NoKnownCategory if rule == DriftRule::Exact => Ok(1.0),

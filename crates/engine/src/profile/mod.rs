@@ -62,13 +62,10 @@ impl Profile {
         seen.clear();
         for (name, theirs) in later.columns {
             let nth = seen.entry(name.clone()).or_default();
-            match places.get(&(name.clone(), *nth)) {
-                Some(&index) => self.columns[index].1.merge(&theirs),
-                None => {
-                    let mut mine = ColumnProfile::default();
-                    mine.merge(&theirs);
-                    self.columns.push((name.clone(), mine));
-                }
+            if let Some(&index) = places.get(&(name.clone(), *nth)) {
+                self.columns[index].1.merge(&theirs);
+            } else {
+                self.columns.push((name.clone(), theirs));
             }
             *nth += 1;
         }

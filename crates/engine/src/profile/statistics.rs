@@ -42,8 +42,7 @@ fn feature(name: &str, column: &ColumnProfile, records: u64) -> FeatureStatistic
                 common,
                 distinct_count: column.distinct() as f64,
                 completeness,
-                distribution: buckets
-                    .map(|buckets| CategoricalDistribution { categorical: Categorical { buckets } }),
+                distribution: buckets.map(|buckets| CategoricalDistribution { categorical: Categorical { buckets } }),
             });
         }
         InferredType::Unknown => {
@@ -64,8 +63,7 @@ pub(super) fn categories(name: &str, column: &ColumnProfile) -> Option<Vec<(Stri
     if column.inferred_type() != InferredType::String || column.distinct() > MOST_CATEGORIES {
         return None;
     }
-    let mut values: Vec<(String, u64)> =
-        column.categories()?.map(|(value, count)| (value.to_owned(), count)).collect();
+    let mut values: Vec<(String, u64)> = column.categories()?.map(|(value, count)| (value.to_owned(), count)).collect();
     category_order(name, &mut values);
     Some(values)
 }
@@ -102,6 +100,6 @@ fn numerical(column: &ColumnProfile, common: CommonStatistics, completeness: Opt
 }
 
 fn distribution(buckets: Vec<KllBucket>, data: Vec<Vec<f64>>) -> NumericalDistribution {
-    let parameters = KllParameters { c: Kll::C, k: Kll::K as f64 };
+    let parameters = KllParameters { c: Kll::C, k: f64::from(Kll::K) };
     NumericalDistribution { kll: KllDistribution { buckets, sketch: Some(KllSketch { parameters, data }) } }
 }

@@ -146,9 +146,9 @@ fn long_integer(negative: bool, digits: &[u8]) -> Integer {
     let mut exact: Option<i64> = Some(0);
     for digit in digits {
         let digit = i64::from(digit - b'0');
-        exact = exact.and_then(|value| value.checked_mul(10)).and_then(|value| {
-            if negative { value.checked_sub(digit) } else { value.checked_add(digit) }
-        });
+        exact = exact
+            .and_then(|value| value.checked_mul(10))
+            .and_then(|value| if negative { value.checked_sub(digit) } else { value.checked_add(digit) });
     }
     match exact {
         Some(0) if negative => Integer::NegativeZero,
@@ -166,12 +166,21 @@ fn parse(text: &[u8]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn exact_division_and_full_parser_agree() {
-        for text in ["0.1", "123456.789", "9007199254740992.0", "0.0000000000000000000001", "1.7976931348623157e308", "1e400", "5.0e-324"] {
+        for text in [
+            "0.1",
+            "123456.789",
+            "9007199254740992.0",
+            "0.0000000000000000000001",
+            "1.7976931348623157e308",
+            "1e400",
+            "5.0e-324",
+        ] {
             let expected: f64 = text.parse().unwrap();
             assert_eq!(Value::of(text.as_bytes()), Value::Fractional(Some(expected)), "{text}");
         }
