@@ -1,0 +1,5 @@
+//! The analyzers as their callers see them.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod goldens;
+mod scripts;

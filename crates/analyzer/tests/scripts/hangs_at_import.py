@@ -1,0 +1,4 @@
+import time
+
+print("loading")
+time.sleep(600)

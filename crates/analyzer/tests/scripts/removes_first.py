@@ -1,0 +1,3 @@
+def preprocess_handler(record):
+    record.endpoint_output = None
+    return record
