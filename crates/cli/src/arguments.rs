@@ -1,0 +1,176 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use watchkeeper_formats::{DriftRule, OutputColumnsPosition};
+
+/// Watches machine-learning models in production: describes datasets, and finds where new data breaks what a baseline
+/// promised.
+#[derive(Parser)]
+#[command(name = "watchkeeper", version, about, after_help = "Exit status: 0 nothing found, 1 violations, 2 failed.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Describe a dataset: statistics, and constraints for datasets to come.
+    Baseline(BaselineArguments),
+    /// Check a dataset against a baseline.
+    Check(CheckArguments),
+    /// Write the report of a baseline, or of checks against one, as one HTML file.
+    Report(ReportArguments),
+    /// Show a statistics, constraints or violations file as a table, AWS's own included.
+    Inspect(InspectArguments),
+    /// Carry out a job as the container image that AWS runs does, from its environment.
+    Analyze(AnalyzeArguments),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct BaselineArguments {
+    #[command(flatten)]
+    pub(crate) dataset: DatasetArguments,
+    /// Folder for statistics.json, constraints.json and report.html.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) dataset: DatasetArguments,
+    /// Folder with a baseline's constraints.json and statistics.json, or a dataset to make the baseline of.
+    #[arg(long, value_name = "DIR|DATASET", required_unless_present = "dry_run_script")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Constraints to use in place of the baseline's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) constraints: Option<PathBuf>,
+    /// How repeated values count in a drift distance: as AWS does, once, or as the definition says.
+    #[arg(long, value_enum, value_name = "RULE")]
+    pub(crate) drift: Option<DriftArgument>,
+    /// Folder for the documents and report.html.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// What to read, and how.
+#[derive(Args, Clone)]
+pub(crate) struct DatasetArguments {
+    /// File or folder; - is standard input.
+    #[arg(value_name = "DATASET")]
+    pub(crate) source: PathBuf,
+    /// Format of the dataset (csv, json, parquet, sagemakerCaptureJson, or AWS's JSON form of it), where its name does
+    /// not tell.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) dataset_format: Option<String>,
+    /// The same for csv, parquet and sagemakerCaptureJson; `json` asks for JSON on standard output, `text` for tables.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Vec<String>,
+    /// The first line of CSV files is data.
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    /// JSON files are one document each, not one object a line.
+    #[arg(long)]
+    pub(crate) no_lines: bool,
+    /// Where the prediction columns stand.
+    #[arg(long, value_name = "START|END", ignore_case = true)]
+    pub(crate) output_columns_position: Option<OutputColumnsPosition>,
+    /// Python file with a preprocess_handler for captured records.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record_preprocessor_script: Option<PathBuf>,
+    /// Run such a file on a capture file and show each record before and after; nothing is analysed.
+    #[arg(long, value_name = "FILE", conflicts_with = "record_preprocessor_script")]
+    pub(crate) dry_run_script: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Copy)]
+pub(crate) struct RunArguments {
+    /// Threads that fold columns; the result does not depend on it.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+}
+
+impl RunArguments {
+    pub(crate) fn threads(self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        self.threads.map_or_else(all, std::num::NonZeroUsize::get)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArguments {
+    /// Folders with documents. Of several, the first is the baseline of the others.
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) folders: Vec<PathBuf>,
+    /// The file to write; report.html in the last folder unless given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// How repeated values count in a drift distance.
+    #[arg(long, value_enum, value_name = "RULE", default_value = "aws")]
+    pub(crate) drift: DriftArgument,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArguments {
+    /// A statistics, constraints or violations file; - is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Table or JSON.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: OutputFormat,
+}
+
+#[derive(Args)]
+pub(crate) struct AnalyzeArguments {
+    /// Which analyzer.
+    #[arg(value_enum)]
+    pub(crate) analyzer: Analyzer,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// The built-in analyzers.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Analyzer {
+    /// The image sagemaker-model-monitor-analyzer, for data quality.
+    DataQuality,
+}
+
+/// How results are shown.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Tables.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// The drift rules, as words.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DriftArgument {
+    /// As AWS's analyzer does.
+    Aws,
+    /// By the definition of the distance.
+    Exact,
+}
+
+impl From<DriftArgument> for DriftRule {
+    fn from(argument: DriftArgument) -> Self {
+        match argument {
+            DriftArgument::Aws => Self::Aws,
+            DriftArgument::Exact => Self::Exact,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The commands, one file each.
+
+pub(crate) mod analyze;
+pub(crate) mod baseline;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod dry_run;
+pub(crate) mod inspect;
+pub(crate) mod report;
+
+use std::path::Path;
+
+/// Notes that belong to a result which is shown without them.
+fn say_notes(notes: &[String]) {
+    for note in notes {
+        crate::output::say(&format!("note: {note}\n"));
+    }
+}
+
+/// Where the documents are.
+fn say_written(folder: Option<&Path>) {
+    if let Some(folder) = folder {
+        crate::output::say(&format!("report: {}\n", folder.join("report.html").display()));
+    }
+}

@@ -1,0 +1,151 @@
+//! From a dataset as the command line names it to the job that the analyzer carries out.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use watchkeeper_formats::{
+    CaptureIndexName, DataQualityJob, DatasetFormat, JobContract, OutputColumnsPosition, Settings, contract,
+};
+
+use crate::arguments::{DatasetArguments, OutputFormat};
+
+/// How much of a file is looked at to tell its format.
+const PEEK_BYTES: u64 = 64 * 1024;
+
+impl DatasetArguments {
+    /// The job that reads this dataset; it writes nothing by itself.
+    pub(crate) fn job(&self) -> anyhow::Result<DataQualityJob> {
+        let format = match self.named_format()? {
+            Some(format) => format,
+            None => self.with_options(guess(&self.source)?),
+        };
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let contract = JobContract { variables: variables.clone(), root: None };
+        let settings = Settings::from_contract(&contract)?;
+        Ok(DataQualityJob {
+            dataset_format: format,
+            dataset_source: self.source.clone(),
+            output_path: PathBuf::new(),
+            baseline_constraints: None,
+            baseline_statistics: None,
+            record_preprocessor_script: self.record_preprocessor_script.clone(),
+            post_analytics_processor_script: None,
+            publish_cloudwatch_metrics: false,
+            categorical_drift_method: None,
+            data_quality_monitoring_config: None,
+            exclude_features: Vec::new(),
+            start_time: None,
+            end_time: None,
+            metric_time: None,
+            endpoint_name: None,
+            endpoint_datacapture_prefix: None,
+            monitoring_schedule_name: None,
+            monitoring_input_type: None,
+            output_message_file: contract::OUTPUT_MESSAGE_FILE.into(),
+            cloudwatch_metrics_directory: contract::CLOUDWATCH_METRICS_DIRECTORY.into(),
+            settings,
+            variables,
+        })
+    }
+
+    /// The same options for another dataset, whose format is its own.
+    pub(crate) fn for_source(&self, source: &Path) -> Self {
+        Self { source: source.to_owned(), dataset_format: None, format: Vec::new(), ..self.clone() }
+    }
+
+    /// How results are shown.
+    pub(crate) fn output_format(&self) -> OutputFormat {
+        if self.format.iter().any(|word| word == "json") { OutputFormat::Json } else { OutputFormat::Text }
+    }
+
+    fn named_format(&self) -> anyhow::Result<Option<DatasetFormat>> {
+        let of_format = self.format.iter().filter(|word| !matches!(word.as_str(), "json" | "text"));
+        let words: Vec<&String> = self.dataset_format.iter().chain(of_format).collect();
+        match words.as_slice() {
+            [] => Ok(None),
+            [word] => self.format_of_word(word).map(Some),
+            _ => bail!("the dataset's format is given more than once: {words:?}"),
+        }
+    }
+
+    fn format_of_word(&self, word: &str) -> anyhow::Result<DatasetFormat> {
+        if word.trim_start().starts_with('{') {
+            return DatasetFormat::parse(word).context("the dataset's format");
+        }
+        let format = match word.to_lowercase().as_str() {
+            "csv" => DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() },
+            "json" | "jsonl" => DatasetFormat::Json { lines: true },
+            "parquet" => DatasetFormat::Parquet,
+            "sagemakercapturejson" => capture(),
+            _ => bail!("no dataset format `{word}`; there are csv, json, parquet and sagemakerCaptureJson"),
+        };
+        Ok(self.with_options(format))
+    }
+
+    fn with_options(&self, format: DatasetFormat) -> DatasetFormat {
+        match format {
+            DatasetFormat::Csv { header, output_columns_position } => DatasetFormat::Csv {
+                header: header && !self.no_header,
+                output_columns_position: self.output_columns_position.unwrap_or(output_columns_position),
+            },
+            DatasetFormat::Json { lines } => DatasetFormat::Json { lines: lines && !self.no_lines },
+            DatasetFormat::CaptureJson { capture_index_names, .. } => DatasetFormat::CaptureJson {
+                capture_index_names,
+                output_columns_position: self.output_columns_position,
+            },
+            DatasetFormat::Parquet => DatasetFormat::Parquet,
+        }
+    }
+}
+
+fn capture() -> DatasetFormat {
+    DatasetFormat::CaptureJson {
+        capture_index_names: None::<Vec<CaptureIndexName>>,
+        output_columns_position: None,
+    }
+}
+
+/// The format of a dataset by the name of its first file, and for JSON by how it begins.
+fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
+    let files = watchkeeper_data::list(source)?;
+    let Some(file) = files.first() else {
+        // The analyzer says that there is no data.
+        return Ok(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() });
+    };
+    match watchkeeper_data::format_of(&files) {
+        Some(DatasetFormat::Json { .. }) => Ok(kind_of_json(&file.path)),
+        Some(format) => Ok(format),
+        None if source == Path::new("-") => {
+            Ok(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() })
+        }
+        None => bail!(
+            "{}: its name does not tell what it is; say --dataset-format csv, json, parquet or sagemakerCaptureJson",
+            file.path.display()
+        ),
+    }
+}
+
+fn kind_of_json(path: &Path) -> DatasetFormat {
+    let mut head = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        let compressed = path.extension().is_some_and(|extension| extension == "gz");
+        // What cannot be read will be said by the reader.
+        let _ = if compressed {
+            flate2::read::MultiGzDecoder::new(file).take(PEEK_BYTES).read_to_end(&mut head)
+        } else {
+            file.take(PEEK_BYTES).read_to_end(&mut head)
+        };
+    }
+    let head = String::from_utf8_lossy(&head);
+    let first_line = head.trim_start().lines().next().unwrap_or_default();
+    if first_line.starts_with('{') && first_line.contains("\"captureData\"") {
+        capture()
+    } else {
+        let is_object_a_line = first_line.starts_with('{') && first_line.trim_end().ends_with('}');
+        DatasetFormat::Json { lines: is_object_a_line || head.is_empty() }
+    }
+}

@@ -1,0 +1,48 @@
+//! The command line of Watchkeeper.
+//!
+//! One file per command. A command takes resolved arguments, calls the analyzer as a library and says how the process
+//! ends: 0 nothing found, 1 violations, 2 failed.
+
+mod arguments;
+mod commands;
+mod dataset;
+mod output;
+mod signals;
+mod terminal;
+mod watcher;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+
+/// How a command that did its work ended.
+pub(crate) enum Ending {
+    /// Nothing was found.
+    Fine,
+    /// Violations were found.
+    Violations,
+    /// A job failed and has left its message; its contract asks for status 1.
+    JobFailed,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Baseline(arguments) => commands::baseline::run(arguments),
+        Command::Check(arguments) => commands::check::run(arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Analyze(arguments) => commands::analyze::run(&arguments),
+        Command::Completions { shell } => commands::completions::run(shell),
+    };
+    match result {
+        Ok(Ending::Fine) => ExitCode::SUCCESS,
+        Ok(Ending::Violations | Ending::JobFailed) => ExitCode::from(1),
+        Err(error) => {
+            output::say(&format!("Error: {error:#}\n"));
+            ExitCode::from(2)
+        }
+    }
+}
