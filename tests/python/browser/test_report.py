@@ -1,0 +1,124 @@
+"""The HTML report, as a reader meets it: from the file system, without a network, by keyboard, light and dark."""
+
+import os
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from browser.chromium import Chromium
+from watchkeeper import CHURN, Outcome, Watchkeeper, program
+
+REPORT = "report.html"
+FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]:not([tabindex='-1'])"
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    watchkeeper = Watchkeeper(program(), tmp_path_factory.mktemp("check"))
+    return watchkeeper.check(CHURN / "current.csv", CHURN / "baseline.csv")
+
+
+@pytest.fixture
+def page(check: Outcome, tmp_path: Path) -> Iterator[Chromium]:
+    with Chromium(os.environ.get("CHROMIUM", "chromium"), tmp_path / "profile") as chromium:
+        chromium.open(check.folder / REPORT)
+        yield chromium
+
+
+class References(HTMLParser):
+    """Addresses that a browser fetches by itself: every `src`, `href`, `poster`... but those of links to follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            is_link = tag == "a" and name == "href"
+            if name in ("src", "srcset", "href", "xlink:href", "poster", "action", "data") and not is_link:
+                self.fetched.append(value or "")
+
+
+def test_the_file_names_nothing_outside_itself(check: Outcome) -> None:
+    text = check.text(REPORT)
+    references = References()
+    references.feed(text)
+    outside = [address for address in references.fetched if not address.startswith(("#", "data:"))]
+    assert outside == []
+    assert re.findall(r"@import|url\((?!['\"]?(?:data:|#))[^)]*\)", text) == []
+
+
+def test_opening_it_asks_for_nothing_and_raises_nothing(page: Chromium, check: Outcome) -> None:
+    own = (check.folder / REPORT).resolve().as_uri()
+    assert [address for address in page.requests if not address.startswith("data:")] == [own]
+    assert page.complaints == []
+
+
+def test_it_shows_every_violation_with_its_feature(page: Chromium, check: Outcome) -> None:
+    text = page.evaluate("document.body.innerText")
+    violations = check.violations()
+    assert len(violations) == 4
+    for feature in violations:
+        assert feature in text
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `rgb(r, g, b)`, as the Web Content Accessibility Guidelines define it."""
+    parts = [float(part) / 255 for part in re.findall(r"[\d.]+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+# Every element that has text of its own, with its colour and the nearest background that is painted behind it.
+TEXT_COLOURS = """
+Array.from(document.body.querySelectorAll("*")).flatMap(element => {
+  const ownText = Array.from(element.childNodes).filter(it => it.nodeType === 3).map(it => it.data.trim()).join("");
+  if (!ownText || !element.checkVisibility() || element.closest("svg, script, style")) return [];
+  let behind = element;
+  while (behind && /, 0\\)$|transparent/.test(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
+  const background = behind ? getComputedStyle(behind).backgroundColor : "canvas";
+  return [[ownText.slice(0, 40), getComputedStyle(element).color, background]];
+})
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_dark(page: Chromium, scheme: str) -> None:
+    page.prefer_colours(scheme)
+    texts = page.evaluate(TEXT_COLOURS)
+    assert len(texts) > 20
+    backgrounds = [luminance(background) for _, _, background in texts]
+    assert (sum(backgrounds) / len(backgrounds) > 0.5) == (scheme == "light")
+    faint = []
+    for text, colour, background in texts:
+        lighter, darker = sorted((luminance(colour), luminance(background)), reverse=True)
+        if (lighter + 0.05) / (darker + 0.05) < 4.5:
+            faint.append((text, colour, background))
+    assert faint == []
+
+
+def test_the_keyboard_reaches_everything_in_reading_order(page: Chromium) -> None:
+    count = page.evaluate(
+        f"window.focusable = Array.from(document.querySelectorAll(\"{FOCUSABLE}\")).filter(it => it.checkVisibility());"
+        "window.focusable.length"
+    )
+    assert count > 0
+    for expected in range(count):
+        page.press_tab()
+        reached, is_marked = page.evaluate(
+            "(() => { const style = getComputedStyle(document.activeElement);"
+            "return [window.focusable.indexOf(document.activeElement),"
+            "        style.outlineStyle !== 'none' || style.boxShadow !== 'none']; })()"
+        )
+        assert reached == expected
+        assert is_marked, f"nothing shows that element {expected} has the focus"
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_page_fits_the_window(page: Chromium, width: int) -> None:
+    """Wide tables and charts scroll by themselves; the page does not."""
+    page.resize(width, 900)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,19 @@
+//! The comparison with other programs: prepares what `bench/run.py` needs and starts it.
+
+use anyhow::{Result, ensure};
+
+use crate::process::run_visibly;
+use crate::python;
+use crate::workspace::Workspace;
+
+/// True when the bench ran and every claim held.
+pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    let python = python::environment(workspace, "bench", "bench/requirements.lock")?;
+    let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
+    let mut bench = workspace.command(python);
+    bench.arg("-u").arg("bench/run.py").env("PYTHONDONTWRITEBYTECODE", "1");
+    bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper"));
+    bench.arg("--data").arg(workspace.target.join("bench")).args(arguments);
+    Ok(run_visibly(&mut bench)?.succeeded)
+}

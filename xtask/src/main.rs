@@ -1,0 +1,60 @@
+//! The chores of this repository, as `cargo xtask CHORE`.
+//!
+//! `test` is the project's one test command. It needs nothing but a Rust toolchain to start: what else a step wants it
+//! installs below the target folder (Python packages from lock files, cargo-deny) or, as root on Debian, from the
+//! distribution (Chromium). What could not be had is named at the end, and is an error where `CI` is set, so that a
+//! gap can be seen on a laptop and cannot slip through in CI.
+//!
+//! A shell script or a makefile would do the same in fewer lines on one platform; this one is read, checked and
+//! formatted like the rest of the project.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
+
+mod bench;
+mod process;
+mod python;
+mod referee_suite;
+mod rust_checks;
+mod step;
+mod tally;
+mod test_command;
+mod workspace;
+
+#[cfg(test)]
+mod arrows;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask <chore>
+
+  test [--only STEP]... [--deny]   run every check and test; STEP is one of
+                                   format, clippy, deny, fuzz, tests, doc-tests, referees, browser
+                                   --deny: install cargo-deny below target/ where it is missing (some minutes)
+  bench [ARGUMENTS]...             compare with DuckDB on generated data; arguments go to bench/run.py
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let succeeded = match arguments.split_first() {
+        Some((chore, options)) if chore == "test" => test_command::Options::parse(options)
+            .and_then(|options| Ok(test_command::run(&Workspace::locate()?, &options))),
+        Some((chore, options)) if chore == "bench" => {
+            Workspace::locate().and_then(|workspace| bench::run(&workspace, options))
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match succeeded {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Where the repository and its target folder are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// The places every chore works with.
+pub struct Workspace {
+    /// The folder of the workspace's `Cargo.toml`.
+    pub root: PathBuf,
+    /// Where cargo puts what it builds, and the chores what they download.
+    pub target: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo, as the target folder may have been moved by a setting.
+    pub fn locate() -> Result<Self> {
+        let metadata = cargo_metadata(Path::new("."), &["--no-deps"])?;
+        let folder = |key: &str| {
+            metadata[key].as_str().map(PathBuf::from).with_context(|| format!("cargo metadata names no `{key}`"))
+        };
+        Ok(Self { root: folder("workspace_root")?, target: folder("target_directory")? })
+    }
+
+    /// A command that runs in the root folder.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// The `cargo` that started this program.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(cargo());
+        command.args(arguments).env("CARGO_TERM_COLOR", "never");
+        command
+    }
+}
+
+fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The answer of `cargo metadata`, run in `folder`.
+pub fn cargo_metadata(folder: &Path, options: &[&str]) -> Result<Value> {
+    let answer = Command::new(cargo())
+        .current_dir(folder)
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(options)
+        .output()
+        .context("cannot run `cargo metadata`")?;
+    ensure!(answer.status.success(), "`cargo metadata` failed: {}", String::from_utf8_lossy(&answer.stderr).trim());
+    serde_json::from_slice(&answer.stdout).context("`cargo metadata` answered something else than JSON")
+}
