@@ -4,6 +4,7 @@ use watchkeeper_engine::column::Cell;
 use watchkeeper_formats::Encoding;
 
 use super::payload::{Payload, Side};
+use crate::csv::tokenizer::cut_line;
 use crate::json::sorted_by_name;
 use crate::members::{Columns, NotFlat, Rows, Scalar, elements, members, scalar};
 
@@ -139,6 +140,19 @@ impl Layout {
             self.put_numbered(cells, rows);
         }
         Ok(count > 0)
+    }
+
+    /// Adds the row that two lines make together, cut where they stand.
+    pub(super) fn add_lines(&mut self, lines: &[(usize, &str); 2], rows: &mut Rows<'_>) -> Result<(), NotFit> {
+        let start = rows.cells.len();
+        for (place, line) in lines {
+            cut_line(line.as_bytes(), *place, &mut rows.cells);
+        }
+        let fields = rows.cells.len() - start;
+        self.begin_numbered(fields, rows)?;
+        rows.cells.resize(start + self.numbered.len(), Cell::MISSING);
+        rows.count += 1;
+        Ok(())
     }
 
     fn begin_numbered(&mut self, fields: usize, rows: &mut Rows<'_>) -> Result<(), NotFit> {

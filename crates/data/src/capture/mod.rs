@@ -16,7 +16,7 @@ use crate::files::DatasetFile;
 use crate::members::Rows;
 use crate::{Error, Reading, Source};
 use layout::{Layout, NotFit};
-use payload::{Side, encoding_of};
+use payload::{Side, encoding_of, lines_in_place};
 
 /// What a preprocessor made of one captured record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,6 +216,10 @@ impl<'a> CaptureSource<'a> {
             };
             let added = self.layout.add_json(&texts, self.rules.flatten, rows);
             return added.map_err(|problem| self.not_fit(problem, row));
+        }
+        let second_text = second.as_ref().map(|second| &*second.text);
+        if let Some(lines) = lines_in_place(&first.text, second_text, rows) {
+            return self.layout.add_lines(&lines, rows).map_err(|problem| self.not_fit(problem, row));
         }
         let [one, two] = &mut self.sides;
         one.cut(&first.text, rows);

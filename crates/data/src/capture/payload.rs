@@ -44,6 +44,18 @@ pub(super) fn encoding_of<'a>(part: &'a CapturePart<'_>) -> Result<Payload<'a>, 
     }
 }
 
+/// Where payloads stand that are a piece of their record each: nothing in them is escaped, so they are one line
+/// without quotes. `None` when one is not, or is empty.
+pub(super) fn lines_in_place<'p>(
+    first: &'p str,
+    second: Option<&'p str>,
+    rows: &Rows<'_>,
+) -> Option<[(usize, &'p str); 2]> {
+    let place = |payload: &'p str| Some((rows.place_of(payload).filter(|_| !payload.is_empty())?, payload));
+    // A side that was not captured is a line without any field.
+    Some([place(first)?, second.map_or(Some((0, "")), place)?])
+}
+
 /// The rows of one CSV payload. Memory is kept from record to record.
 #[derive(Default)]
 pub(super) struct Side {

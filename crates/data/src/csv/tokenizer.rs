@@ -135,6 +135,20 @@ pub(crate) fn tokenize(
     done
 }
 
+/// Appends the cells of a line that has no quotes and no line end in it; none when it is empty. Positions are those in
+/// the line plus `base`.
+pub(crate) fn cut_line(line: &[u8], base: usize, cells: &mut Vec<Cell>) {
+    let mut field = 0;
+    let mut separators = Separators::new(line);
+    while let Some(at) = separators.next() {
+        cells.push(Cell::new(base + field, at - field, CellKind::Text));
+        field = at + 1;
+    }
+    if !line.is_empty() {
+        cells.push(Cell::new(base + field, line.len() - field, CellKind::Text));
+    }
+}
+
 /// The end of a line's last field that ends at `end`, a carriage return left out.
 #[inline]
 fn without_return(text: &[u8], field: usize, end: usize) -> usize {
