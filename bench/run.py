@@ -113,7 +113,7 @@ def wall_claim(bound: float, peer: str) -> Claim:
 MEMORY_CLAIM = Claim("peak memory below 150 MB", Result.peak, 150.0)
 
 
-def cases(watchkeeper: str, data: Path, output: Path, rounds: int) -> list[Case]:
+def cases(watchkeeper: str, reader: str, data: Path, output: Path, rounds: int) -> list[Case]:
     def baseline(dataset: Path, threads: int, *options: str) -> list[str]:
         return [watchkeeper, "baseline", str(dataset), "-o", str(output), "--threads", str(threads), *options]
 
@@ -130,17 +130,20 @@ def cases(watchkeeper: str, data: Path, output: Path, rounds: int) -> list[Case]
         f"string_split(captureData.endpointInput.data, ',') AS field FROM {captured})"
     )
     csv, csv_1gb, columns = f"read_csv('{table}')", f"read_csv('{large}')", f"read_parquet('{parquet}')"
+    read_json = {"read_json": duckdb(f"CREATE TEMP TABLE t AS SELECT * FROM {captured}", 1)}
     capture_peers = {
+        "read_json, SUMMARIZE": duckdb(as_rows, 2),
         "read_json": duckdb(f"CREATE TEMP TABLE t AS SELECT * FROM {captured}", 2),
         "count of a field": duckdb(f"SELECT count(captureData.endpointInput.data) FROM {captured}", 2),
-        "read_json, SUMMARIZE": duckdb(as_rows, 2),
     }
     return [
         Case("csv", baseline(table, 2), summarize(csv, 2),
              [cpu_claim(0.25, "SUMMARIZE"), wall_claim(0.3, "SUMMARIZE"), MEMORY_CLAIM], 2, rounds),
         Case("csv-one-thread", baseline(table, 1), summarize(csv, 1), [cpu_claim(0.25, "SUMMARIZE"), MEMORY_CLAIM], 1, rounds),
+        Case("capture-read", [reader, '{"sagemakerCaptureJson": {}}', str(capture)], read_json,
+             [cpu_claim(0.2, "read_json"), MEMORY_CLAIM], 1, rounds),
         Case("capture", baseline(capture, 2, "--format", "sagemakerCaptureJson"), capture_peers,
-             [cpu_claim(0.2, "read_json"), MEMORY_CLAIM], 2, rounds),
+             [cpu_claim(0.25, "read_json, SUMMARIZE"), MEMORY_CLAIM], 2, rounds),
         Case("parquet", baseline(parquet, 2), summarize(columns, 2), [MEMORY_CLAIM], 2, rounds),
         Case("csv-1gb", baseline(large, 2), summarize(csv_1gb, 2),
              [cpu_claim(0.25, "SUMMARIZE"), wall_claim(0.3, "SUMMARIZE"), MEMORY_CLAIM], 2, min(rounds, 2)),
@@ -181,7 +184,7 @@ def prepare(data: Path, names: set[str]) -> None:
         with open(data / "churn_100mb.csv", "rb") as table:
             if hashlib.file_digest(table, "sha256").hexdigest() != TABLE_SHA256:
                 sys.exit(f"error: {table.name} is not what bench/gen.py writes with numpy 2.4: remove it and start again")
-    if "capture" in names:
+    if names & {"capture", "capture-read"}:
         generate(["capture", "ground-truth"], "capture", "--mb", "200")
     if "csv-1gb" in names:
         generate(["churn_1gb.csv"], "table", "--mb", "1000", "--name", "churn_1gb")
@@ -223,9 +226,10 @@ def table(results: list[Result]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Watchkeeper against DuckDB")
     parser.add_argument("--watchkeeper", required=True, help="the program, built for release")
+    parser.add_argument("--reader", required=True, help="the example `read` of crates/data, built for release")
     parser.add_argument("--data", required=True, type=Path, help="folder of the generated data")
     parser.add_argument("--rounds", type=int, default=5)
-    names = [case.name for case in cases("", Path(), Path(), 1)]
+    names = [case.name for case in cases("", "", Path(), Path(), 1)]
     parser.add_argument("--only", action="append", choices=names, help="run this case alone (may be repeated)")
     options = parser.parse_args()
     chosen = set(options.only or names)
@@ -233,7 +237,7 @@ def main() -> None:
     prepare(options.data, chosen)
     results = []
     with tempfile.TemporaryDirectory(dir=options.data) as output:
-        for case in cases(options.watchkeeper, options.data, Path(output), options.rounds):
+        for case in cases(options.watchkeeper, options.reader, options.data, Path(output), options.rounds):
             if case.name in chosen:
                 print(f"measuring {case.name}", file=sys.stderr)
                 results.append(run(case))

@@ -11,9 +11,12 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     let python = python::environment(workspace, "bench", "bench/requirements.lock")?;
     let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
     ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
+    let reader = ["build", "--release", "--package", "watchkeeper-data", "--example", "read", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&reader))?.succeeded, "the reader does not build");
     let mut bench = workspace.command(python);
     bench.arg("-u").arg("bench/run.py").env("PYTHONDONTWRITEBYTECODE", "1");
     bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper"));
+    bench.arg("--reader").arg(workspace.target.join("release/examples/read"));
     bench.arg("--data").arg(workspace.target.join("bench")).args(arguments);
     Ok(run_visibly(&mut bench)?.succeeded)
 }

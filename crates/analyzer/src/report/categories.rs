@@ -73,7 +73,8 @@ pub(super) fn largest_change<'a>(
     let (baseline, current) = (buckets(baseline)?, buckets(current)?);
     let (counts, totals) = paired(baseline, current);
     let size = |counts: &Counts<'_>| counts.change(totals).abs();
-    let largest = counts.into_iter().reduce(|largest, next| if size(&next) > size(&largest) { next } else { largest })?;
+    let largest =
+        counts.into_iter().reduce(|largest, next| if size(&next) > size(&largest) { next } else { largest })?;
     (totals.0 > 0 && totals.1 > 0).then_some(LargestChange {
         text: largest.text,
         baseline: share(largest.baseline, totals.0),
@@ -106,12 +107,14 @@ impl Categories {
             if has_change { counts.change(totals).abs() } else { counts.baseline.max(counts.current) as f64 }
         };
         counts.sort_by(|left, right| {
-            weight(right).total_cmp(&weight(left)).then(right.baseline.cmp(&left.baseline)).then(left.text.cmp(right.text))
+            weight(right)
+                .total_cmp(&weight(left))
+                .then(right.baseline.cmp(&left.baseline))
+                .then(left.text.cmp(right.text))
         });
         let others = counts.split_off(counts.len().min(MOST_ROWS));
         let known: Option<HashSet<&str>> = domains.map(|texts| texts.iter().map(String::as_str).collect());
-        let larger_share =
-            |counts: &Counts<'_>| share(counts.baseline, totals.0).max(share(counts.current, totals.1));
+        let larger_share = |counts: &Counts<'_>| share(counts.baseline, totals.0).max(share(counts.current, totals.1));
         let longest = counts.iter().map(larger_share).fold(f64::MIN_POSITIVE, f64::max);
         let mut rows: Vec<(String, bool, Counts<'_>)> = counts
             .iter()

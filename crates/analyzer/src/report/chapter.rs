@@ -154,7 +154,8 @@ impl Chapter {
             heading: documents.filter(|_| !position.is_only).map(|documents| readable(&documents.name)),
             verdict: run.map_or_else(profile, Verdict::of),
             facts: facts(baseline, run, builder.pairs.len()),
-            settings: constraints.map_or(Vec::new(), settings::of_all),
+            // Without a baseline there are only suggestions, which nothing was held against.
+            settings: constraints.filter(|_| baseline.is_some()).map_or(Vec::new(), settings::of_all),
             violations,
             disagreements,
             skipped: builder.skipped(),
@@ -168,7 +169,6 @@ impl Chapter {
         }
     }
 }
-
 
 /// What a run is made of while its chapter is built.
 struct Builder<'a> {
@@ -204,8 +204,8 @@ fn drawn(pairs: &[Pair<'_>], ranked: &[Ranked<'_>], most_drawn: Option<usize>) -
 
 fn left_out(drawn: usize, all: usize) -> String {
     format!(
-        "Sections with charts are there for {} of {}: those with a violation or where the drift rules disagree (the worst \
-         {MOST_CONSPICUOUS_DRAWN}), and those with the largest distances. The others have their row in this table.",
+        "Sections with charts are there for {} of {}: those with a violation or where the drift rules disagree (the \
+         worst {MOST_CONSPICUOUS_DRAWN}), and those with the largest distances. The others have their row in this table.",
         counted(drawn, "feature", "features"),
         counted(all, "feature", "features"),
     )
@@ -248,7 +248,8 @@ impl<'a> Builder<'a> {
                 disagreements.push(self.remark(index, disagreement(comparison, explanation.as_ref())));
             }
             if let (Some(explanation), Some(id)) = (explanation, self.target(index)) {
-                let labels = places.iter().map(|&place| check_label(&self.ranked[place].violation.constraint_check_type));
+                let labels =
+                    places.iter().map(|&place| check_label(&self.ranked[place].violation.constraint_check_type));
                 let place = Place { id, level: self.level() + 1, violations: labels.collect() };
                 sections.push(FeatureSection::new(pair, &explanation, &self.global, place));
             }
@@ -264,7 +265,9 @@ impl<'a> Builder<'a> {
     fn skipped(&self) -> Vec<Skipped> {
         let mut skipped: Vec<Skipped> = Vec::new();
         for (index, pair) in self.pairs.iter().enumerate() {
-            let Some(DriftComparison { outcome: DriftOutcome::Skipped(skip, _), .. }) = pair.comparison else { continue };
+            let Some(DriftComparison { outcome: DriftOutcome::Skipped(skip, _), .. }) = pair.comparison else {
+                continue;
+            };
             let reason = skip_reason(skip);
             let feature = (readable(pair.name), self.target(index));
             match skipped.iter_mut().find(|skipped| skipped.reason == reason) {
@@ -315,7 +318,9 @@ fn facts(baseline: Option<&Documents>, run: Option<&Run>, features: usize) -> Ve
     }
     let records = |documents: &Documents| documents.statistics.dataset.item_count;
     let prose = match (run.map(|run| records(&run.documents)), baseline.map(records)) {
-        (Some(current), Some(baseline)) => Prose::new("").count(current).words(" (baseline ").count(baseline).words(")"),
+        (Some(current), Some(baseline)) => {
+            Prose::new("").count(current).words(" (baseline ").count(baseline).words(")")
+        }
         (Some(only), None) | (None, Some(only)) => Prose::new("").count(only),
         (None, None) => Prose::default(),
     };

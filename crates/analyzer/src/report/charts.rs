@@ -1,5 +1,5 @@
-//! Charts as SVG: only lines and areas, stretched to the width there is. Every label is HTML beside the drawing, so that
-//! it keeps its size on a telephone, and every number of a chart stands in a table as well.
+//! Charts as SVG: only lines and areas, stretched to the width there is. Every label is HTML beside the drawing, so
+//! that it keeps its size on a telephone, and every number of a chart stands in a table as well.
 //!
 //! Coordinates are whole numbers in a box of [`WIDTH`] by [`HEIGHT`], which keeps a path of 400 steps below 2 kB.
 
@@ -23,13 +23,21 @@ const MOST_LABELLED_BINS: usize = 12;
 /// How many times wider than the bulk of the values their range may be before the outermost go into the end bins.
 const WIDEST_TAILS: f64 = 4.0;
 
+/// What a bin holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BinKind {
+    /// One whole number, in its middle.
+    Number,
+    /// Whole numbers; the edges lie between them.
+    WholeNumbers,
+    /// Any numbers.
+    Interval,
+}
+
 /// The bins on a common axis of one or two distributions.
 pub(super) struct Bins {
     edges: Vec<f64>,
-    /// All values are whole numbers, and the edges lie between them.
-    is_whole: bool,
-    /// Each bin is one whole number, in its middle.
-    is_counting: bool,
+    kind: BinKind,
     /// Values beyond the axis are in the end bins.
     has_values_below: bool,
     has_values_above: bool,
@@ -48,19 +56,20 @@ impl Bins {
         let is_whole = distributions.iter().all(|distribution| distribution.is_whole());
         if is_whole && all.1 - all.0 <= MOST_WHOLE_NUMBERS {
             let edges = (0..=(all.1 - all.0) as usize + 1).map(|index| all.0 - 0.5 + index as f64).collect();
-            return Some(Self::new(edges, is_whole, true, all));
+            return Some(Self::new(edges, BinKind::Number, all));
         }
-        let has_long_tails = all.1 / 2.0 - all.0 / 2.0 > WIDEST_TAILS * (bulk.1 / 2.0 - bulk.0 / 2.0) && bulk.0 < bulk.1;
+        let has_long_tails =
+            all.1 / 2.0 - all.0 / 2.0 > WIDEST_TAILS * (bulk.1 / 2.0 - bulk.0 / 2.0) && bulk.0 < bulk.1;
         let (lower, upper) = if has_long_tails { bulk } else { all };
         let edges = if is_whole { whole_number_edges(lower, upper) } else { even_edges(lower, upper) };
-        Some(Self::new(edges, is_whole, false, all))
+        Some(Self::new(edges, if is_whole { BinKind::WholeNumbers } else { BinKind::Interval }, all))
     }
 
-    fn new(edges: Vec<f64>, is_whole: bool, is_counting: bool, all: (f64, f64)) -> Self {
+    fn new(edges: Vec<f64>, kind: BinKind, all: (f64, f64)) -> Self {
         let (lower, upper) = (edges[0], edges[edges.len() - 1]);
-        let step = if is_counting { 1.0 } else { upper / BINS as f64 - lower / BINS as f64 };
+        let step = if kind == BinKind::Number { 1.0 } else { upper / BINS as f64 - lower / BINS as f64 };
         let digits = digits_for_step(lower.abs().max(upper.abs()), step);
-        Self { edges, is_whole, is_counting, has_values_below: all.0 < lower, has_values_above: all.1 > upper, digits }
+        Self { edges, kind, has_values_below: all.0 < lower, has_values_above: all.1 > upper, digits }
     }
 
     fn len(&self) -> usize {
@@ -88,13 +97,13 @@ impl Bins {
 
     /// How far the first whole number of a bin is from its edge.
     fn inset(&self) -> f64 {
-        if self.is_whole { 0.5 } else { 0.0 }
+        if self.kind == BinKind::Interval { 0.0 } else { 0.5 }
     }
 
     /// Which values are in a bin.
     fn label(&self, bin: usize) -> String {
         let (lower, upper) = (self.edges[bin], self.edges[bin + 1]);
-        if self.is_counting {
+        if self.kind == BinKind::Number {
             return self.figure(lower + 0.5).as_str().to_owned();
         }
         let inset = self.inset();
@@ -110,14 +119,19 @@ impl Bins {
 
     /// Labels below the axis, evenly spread.
     pub(super) fn axis(&self) -> Axis {
-        if self.is_counting && self.len() <= MOST_LABELLED_BINS {
+        if self.kind == BinKind::Number && self.len() <= MOST_LABELLED_BINS {
             return Axis { is_per_bin: true, labels: (0..self.len()).map(|bin| self.label(bin)).collect() };
         }
         let inset = self.inset();
         let (lower, upper) = (self.edges[0] + inset, self.edges[self.len()] - inset);
         let number = |value| self.figure(value).as_str().to_owned();
-        let (below, above) = (if self.has_values_below { "≤ " } else { "" }, if self.has_values_above { "≥ " } else { "" });
-        let labels = vec![below.to_owned() + &number(lower), number(lower / 2.0 + upper / 2.0), above.to_owned() + &number(upper)];
+        let (below, above) =
+            (if self.has_values_below { "≤ " } else { "" }, if self.has_values_above { "≥ " } else { "" });
+        let labels = vec![
+            below.to_owned() + &number(lower),
+            number(lower / 2.0 + upper / 2.0),
+            above.to_owned() + &number(upper),
+        ];
         Axis { is_per_bin: false, labels }
     }
 }
@@ -177,8 +191,9 @@ impl Histogram {
         let top = baseline.iter().chain(&current).flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
         let is_paired = baseline.is_some() && current.is_some();
         let path = |shares: &Vec<f64>, is_second: bool| {
-            let heights: Vec<i32> = shares.iter().map(|share| (share / top * f64::from(HEIGHT)).round() as i32).collect();
-            if bins.is_counting { bars(&heights, is_paired, is_second) } else { outline(&heights) }
+            let heights: Vec<i32> =
+                shares.iter().map(|share| (share / top * f64::from(HEIGHT)).round() as i32).collect();
+            if bins.kind == BinKind::Number { bars(&heights, is_paired, is_second) } else { outline(&heights) }
         };
         let share = |shares: &Option<Vec<f64>>, bin: usize| shares.as_ref().map(|shares| Figure::share(shares[bin]));
         let row = |bin| HistogramRow {
@@ -189,7 +204,7 @@ impl Histogram {
         Self {
             baseline: baseline.as_ref().map(|shares| path(shares, false)),
             current: current.as_ref().map(|shares| path(shares, is_paired)),
-            has_bars: bins.is_counting,
+            has_bars: bins.kind == BinKind::Number,
             top: Figure::share(top),
             axis: bins.axis(),
             rows: (0..bins.len()).map(row).collect(),

@@ -1,5 +1,6 @@
 //! What a statistics document tells of the distribution of a numeric column, and how two of them differ.
 
+use watchkeeper_engine::profile::rank_map;
 use watchkeeper_engine::sketch::{Kll, Ranks};
 use watchkeeper_formats::{DriftRule, KllBucket, NumericalStatistics};
 
@@ -65,7 +66,10 @@ impl Distribution {
             Source::Buckets(buckets) => (buckets.first()?.lower_bound, buckets.last()?.upper_bound),
         };
         let (min, max) = self.ends;
-        let all = (if min.is_finite() { min.min(kept.0) } else { kept.0 }, if max.is_finite() { max.max(kept.1) } else { kept.1 });
+        let all = (
+            if min.is_finite() { min.min(kept.0) } else { kept.0 },
+            if max.is_finite() { max.max(kept.1) } else { kept.1 },
+        );
         let quantile = |share| self.ranks().and_then(|ranks| ranks.quantile(share)).filter(|value| value.is_finite());
         Some(Extent { all, bulk: (quantile(0.005).unwrap_or(all.0), quantile(0.995).unwrap_or(all.1)) })
     }
@@ -102,26 +106,8 @@ pub(super) fn position(value: f64, lower: f64, upper: f64) -> f64 {
 
 /// The distribution function that a drift rule compares; `None` when the document has no usable sketch or no value.
 pub(super) fn ranks(statistics: &NumericalStatistics, rule: DriftRule) -> Option<Ranks> {
-    let levels = &statistics.distribution.as_ref()?.kll.sketch.as_ref()?.data;
-    let levels = match rule {
-        DriftRule::Exact => levels.clone(),
-        DriftRule::Aws => counted_once(levels),
-    };
-    Kll::from_levels(levels).map(|sketch| sketch.ranks()).filter(|ranks| !ranks.is_empty())
-}
-
-/// Of the items of equal value only the one at the highest level; 0.0 goes before -0.0, wherever they are.
-fn counted_once(levels: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let place = |(level, items): (usize, &Vec<f64>)| items.iter().map(move |&item| (item, level)).collect::<Vec<_>>();
-    let mut items: Vec<(f64, usize)> = levels.iter().enumerate().flat_map(place).collect();
-    items.sort_by(|left, right| left.0.total_cmp(&right.0));
-    let mut kept = vec![Vec::new(); levels.len()];
-    for (index, &(item, level)) in items.iter().enumerate() {
-        if items.get(index + 1).is_none_or(|next| next.0 != item) {
-            kept[level].push(item);
-        }
-    }
-    kept
+    let levels = statistics.distribution.as_ref()?.kll.sketch.as_ref()?.data.clone();
+    Kll::from_levels(levels).map(|sketch| rank_map(&sketch, rule)).filter(|ranks| !ranks.is_empty())
 }
 
 /// Where two distribution functions are farthest apart.

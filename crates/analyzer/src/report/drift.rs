@@ -70,7 +70,8 @@ fn numeric(pair: &Pair<'_>) -> Vec<ByRule> {
     let by_rule = |(rule, distance)| {
         let (baseline, current) = ranks(baseline, rule).zip(ranks(current, rule))?;
         let gap = Gap::between(&baseline, &current);
-        let allowance = (method == Some(ComparisonMethod::Robust)).then(|| allowance(current.total(), baseline.total()));
+        let allowance =
+            (method == Some(ComparisonMethod::Robust)).then(|| allowance(current.total(), baseline.total()));
         Some(ByRule { rule, baseline, current, gap, allowance, distance })
     };
     rules.into_iter().filter_map(by_rule).collect()
@@ -101,13 +102,17 @@ impl ByRule {
     /// One sentence for a violation.
     pub(super) fn sentence(&self) -> Prose {
         let Gap { at, baseline, current } = self.gap;
-        let share = |prose: Prose, share: f64| match share {
-            0.0 => prose.words("none"),
-            1.0 => prose.words("all"),
-            _ => prose.share(share),
+        let lead = match current {
+            0.0 => Prose::new("None"),
+            1.0 => Prose::new("All"),
+            _ => Prose::new("").share(current),
         };
-        let prose = share(Prose::new("Of the current ").words(self.values()).words(" "), current);
-        share(prose.words(" are at most ").number(at).words(", of the baseline's "), baseline).words(".")
+        let prose = lead.words(" of the current ").words(self.values()).words(" are at most ").number(at);
+        match baseline {
+            0.0 => prose.words("; in the baseline none were."),
+            1.0 => prose.words("; in the baseline all were."),
+            _ => prose.words("; in the baseline ").share(baseline).words(" were."),
+        }
     }
 
     /// How the number comes about.
@@ -205,12 +210,12 @@ pub(super) fn disagreement(comparison: &DriftComparison, explanation: Option<&Ex
     let by_rules = explanation.and_then(|it| it.by(DriftRule::Aws).zip(it.by(DriftRule::Exact)));
     match (comparison.method, by_rules) {
         (DriftMethod::Numeric(_), Some((aws, exact))) => why_numeric(prose, aws, exact),
-        (DriftMethod::Numeric(_), None) => prose.words(
-            "AWS's rule counts a repeated value once, so it hardly sees features with few distinct values.",
-        ),
+        (DriftMethod::Numeric(_), None) => {
+            prose.words("AWS's rule counts a repeated value once, so it hardly sees features with few distinct values.")
+        }
         (DriftMethod::LInfinity(_) | DriftMethod::ChiSquared, _) => prose.words(
-            "No current record is in a category that the baseline knows. The chi-squared test has no result then, and AWS \
-             reports nothing; the exact rule takes the distance for 1.",
+            "No current record is in a category that the baseline knows. The chi-squared test has no result then, and \
+             AWS reports nothing; the exact rule takes the distance for 1.",
         ),
     }
 }
@@ -239,15 +244,15 @@ pub(super) fn skip_reason(skip: &DriftSkip) -> String {
             format!("The type is {baseline} in the baseline's statistics and {current} now.")
         }
         DriftSkip::NoDistribution => {
-            "A side has no values, or its statistics hold no distribution (a String feature with more than 120 different \
-             values, a file without sketches)."
+            "A side has no values, or its statistics hold no distribution (a String feature with more than 120 \
+             different values, a file without sketches)."
                 .to_owned()
         }
         DriftSkip::TooFewCategories => {
             "Fewer than two categories remain for the chi-squared test after rare ones were put together.".to_owned()
         }
         DriftSkip::NoKnownCategory => {
-            "No current record is in a category that the baseline knows, so the chi-squared test has no result.".to_owned()
+            "No current record is in a category that the baseline knows: the chi-squared test has no result.".to_owned()
         }
     }
 }

@@ -120,9 +120,7 @@ impl FeatureSection {
                 baseline.as_ref().and_then(Distribution::ranks),
                 current.as_ref().and_then(Distribution::ranks),
             ),
-            constraints: pair
-                .constraints
-                .map_or(Vec::new(), |constraints| settings::of_feature(constraints, global)),
+            constraints: pair.constraints.map_or(Vec::new(), |constraints| settings::of_feature(constraints, global)),
         }
     }
 }
@@ -167,7 +165,9 @@ fn remarks(pair: &Pair<'_>, explanation: &Explanation<'_>, sides: &[&Distributio
         remarks.push(category_derivation(change, pair.comparison));
     }
     if sides.iter().any(|distribution| distribution.ranks().is_none()) {
-        let prose = Prose::new("A side's statistics have no usable sketch: its histogram is drawn from ten buckets, and there ");
+        let prose = Prose::new(
+            "A side's statistics have no usable sketch: its histogram is drawn from ten buckets, and there ",
+        );
         remarks.push(prose.words("are no quantiles and no cumulative curves."));
     }
     if !has_chart {
@@ -220,9 +220,7 @@ fn quantiles(baseline: Option<&Ranks>, current: Option<&Ranks>) -> Vec<Measure> 
     if baseline.is_none() && current.is_none() {
         return Vec::new();
     }
-    let at = |ranks: Option<&Ranks>, percent: u8| {
-        ranks?.quantile(f64::from(percent) / 100.0).map(Figure::number)
-    };
+    let at = |ranks: Option<&Ranks>, percent: u8| ranks?.quantile(f64::from(percent) / 100.0).map(Figure::number);
     let measure = |percent: u8| Measure {
         label: if percent == 50 { "50 % (median)".to_owned() } else { format!("{percent} %") },
         baseline: at(baseline, percent),

@@ -50,10 +50,9 @@ impl Figure {
     /// A share with as many significant digits as told.
     pub(super) fn rounded_share(share: f64, digits: usize) -> Self {
         let percent = share * 100.0;
-        let mut shown = significant(percent, digits);
-        if share < 1.0 && read(&shown) == Some(100.0) {
-            shown = ">99.99".to_owned();
-        }
+        let rounded = significant(percent, digits);
+        let is_honest = share >= 1.0 || read(&rounded) != Some(100.0);
+        let shown = if is_honest { rounded } else { ">99.99".to_owned() };
         // As the documents hold it, a share of 0 to 1: a hundred times a double has digits of its own.
         let exact = (read(&format!("{shown}e-2")) != Some(share)).then(|| java_double(share));
         Self { shown: format!("{shown}{NARROW_SPACE}%"), exact }

@@ -5,11 +5,11 @@
 //! without scripts, which only filter and sort. Charts are SVG; each of their numbers is also text. The same documents
 //! make the same bytes: there is no clock and no randomness here.
 //!
-//! Decided against: a chart library (half a megabyte for areas and steps), and charts that hold the data for a script to
-//! draw (nothing to see without scripts, and printing at its mercy).
+//! Decided against: a chart library (half a megabyte for areas and steps), and charts that hold the data for a script
+//! to draw (nothing to see without scripts, and printing at its mercy).
 //!
-//! How bad a violation is, is defined in [`severity`]. Beyond 200 features not every one has its charts; the report says
-//! which, see [`Report::to_html`].
+//! How bad a violation is, is defined in the module `severity`. Beyond 200 features not every one has its charts; the report
+//! says which, see [`Report::to_html`].
 //!
 //! # What a test of the page can rely on
 //!

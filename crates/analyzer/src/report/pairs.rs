@@ -114,7 +114,7 @@ impl<'a> Pair<'a> {
 }
 
 /// Items with their name and how many of that name came before.
-fn numbered<'a, T>(items: &'a [T], name: fn(&T) -> &String) -> impl Iterator<Item = ((&'a str, usize), &'a T)> {
+fn numbered<T>(items: &[T], name: fn(&T) -> &String) -> impl Iterator<Item = ((&str, usize), &T)> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     items.iter().map(move |item| {
         let name = name(item).as_str();

@@ -91,8 +91,3 @@ function openLinked() {
 }
 addEventListener("hashchange", openLinked);
 openLinked();
-
-// Paper has nothing to click on.
-addEventListener("beforeprint", () => {
-  for (const section of document.querySelectorAll("details.feature")) section.open = true;
-});

@@ -78,7 +78,8 @@ pub(super) fn of_feature(constraints: &FeatureConstraints, global: &MonitoringCo
     let own = constraints.monitoring_config(global);
     if own != *global {
         let of_all: Vec<String> = of_config(global).iter().map(|(label, prose)| format!("{label}{prose}")).collect();
-        entries.extend(of_config(&own).into_iter().filter(|(label, prose)| !of_all.contains(&format!("{label}{prose}"))));
+        entries
+            .extend(of_config(&own).into_iter().filter(|(label, prose)| !of_all.contains(&format!("{label}{prose}"))));
     }
     entries
 }

@@ -67,12 +67,11 @@ impl Finding {
     /// check of another kind.
     pub fn severity(&self) -> Option<f64> {
         let severity = match *self {
-            Self::Columns { .. } => 1.0,
             Self::DataType { limit, observed, .. }
             | Self::Completeness { limit, observed }
             | Self::Categories { limit, observed } => (limit - observed) / limit,
             Self::Drift { limit, distance } if limit < 1.0 => (distance - limit) / (1.0 - limit),
-            Self::Drift { .. } => 1.0,
+            Self::Columns { .. } | Self::Drift { .. } => 1.0,
             Self::Other => return None,
         };
         (!severity.is_nan()).then_some(severity.clamp(0.0, 1.0))

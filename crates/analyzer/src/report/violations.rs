@@ -23,7 +23,11 @@ pub(super) struct Ranked<'a> {
 }
 
 /// Worst first; equally bad ones in the document's order.
-pub(super) fn ranked<'a>(violations: &'a [Violation], pairs: &[Pair<'_>], global: &MonitoringConfig) -> Vec<Ranked<'a>> {
+pub(super) fn ranked<'a>(
+    violations: &'a [Violation],
+    pairs: &[Pair<'_>],
+    global: &MonitoringConfig,
+) -> Vec<Ranked<'a>> {
     let places: HashMap<&str, usize> = pairs.iter().enumerate().rev().map(|(index, pair)| (pair.name, index)).collect();
     let mut ranked: Vec<Ranked<'a>> = violations
         .iter()
@@ -114,7 +118,8 @@ fn sentence(
 }
 
 fn columns(current: u64, baseline: u64, pairs: &[Pair<'_>]) -> Prose {
-    let lead = Prose::new("The dataset has ").count(current).words(" columns, the baseline ").count(baseline);
+    let unit = if current == 1 { " column, the baseline " } else { " columns, the baseline " };
+    let lead = Prose::new("The dataset has ").count(current).words(unit).count(baseline);
     let prose = lead.words("; nothing else was checked.");
     let names = |is_named: fn(&Pair<'_>) -> bool| -> Vec<&str> {
         pairs.iter().filter(|pair| is_named(pair)).map(|pair| pair.name).collect()
@@ -132,7 +137,11 @@ fn columns(current: u64, baseline: u64, pairs: &[Pair<'_>]) -> Prose {
 }
 
 fn data_type(expected: &str, limit: f64, observed: f64) -> Prose {
-    let prose = if observed == 0.0 { Prose::new("No value is ") } else { Prose::new("Only ").share(observed).words(" of the values are ") };
+    let prose = if observed == 0.0 {
+        Prose::new("No value is ")
+    } else {
+        Prose::new("Only ").share(observed).words(" of the values are ")
+    };
     let prose = prose.words(expected).words("; the baseline expects ").share(limit).words(".");
     match expected {
         "Integral" => prose.words(" A whole number written with a decimal point is not Integral."),
@@ -160,10 +169,12 @@ fn completeness(limit: f64, observed: f64, current: Option<Side<'_>>) -> Prose {
 }
 
 fn categories(limit: f64, observed: f64, pair: Option<&Pair<'_>>) -> Prose {
-    let prose = Prose::new("")
-        .share(1.0 - observed)
-        .words(" of the values are in no category of the baseline; ");
-    let prose = if limit == 1.0 { prose.words("none may be.") } else { prose.words("at most ").share(1.0 - limit).words(" may be.") };
+    let prose = Prose::new("").share(1.0 - observed).words(" of the values are in no category of the baseline; ");
+    let prose = if limit == 1.0 {
+        prose.words("none may be.")
+    } else {
+        prose.words("at most ").share(1.0 - limit).words(" may be.")
+    };
     let domains = pair.and_then(|pair| pair.constraints?.string_constraints.as_ref()).map(|texts| &texts.domains);
     let current = pair.and_then(|pair| pair.current).and_then(Side::texts);
     let new = domains.map_or(Vec::new(), |domains| outside_domain(current, domains));

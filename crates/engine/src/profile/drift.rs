@@ -27,7 +27,7 @@ pub fn numeric_distance(current: &Kll, baseline: &Kll, rule: DriftRule, method: 
 ///
 /// [`DriftRule::Aws`] keeps a defect of Deequ: of the items of equal value only the one at the highest level counts, so
 /// that repeated values weigh hardly more than single ones.
-fn rank_map(sketch: &Kll, rule: DriftRule) -> Ranks {
+pub fn rank_map(sketch: &Kll, rule: DriftRule) -> Ranks {
     let mut items = sketch.sorted_items();
     if rule == DriftRule::Aws {
         // Items of equal value stand with the highest level last, and 0.0, which Deequ takes for equal, behind -0.0.

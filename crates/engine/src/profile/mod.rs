@@ -18,6 +18,7 @@ mod value;
 pub use checks::{Judgement, Rules, compare_distributions, judge};
 pub use column_profile::ColumnProfile;
 pub use comparison::{Distance, DriftComparison, DriftMethod, DriftOutcome, DriftSkip};
+pub use drift::rank_map;
 pub use merge_tree::MergeTree;
 pub use value::{Integer, Value};
 

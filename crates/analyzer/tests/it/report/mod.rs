@@ -1,0 +1,6 @@
+//! The HTML report.
+
+mod content;
+mod datasets;
+mod html;
+mod page;
