@@ -4,6 +4,8 @@
 //! its name. Ours differs where that can only be wrong: when both sides have the same names, in whatever order, the
 //! names decide.
 
+use std::collections::HashMap;
+
 use watchkeeper_data::Source;
 use watchkeeper_formats::Constraints;
 
@@ -11,78 +13,102 @@ use watchkeeper_formats::Constraints;
 pub(crate) struct Arrangement {
     /// For each column its place in the source and the name it is written under.
     pub(crate) columns: Vec<(usize, String)>,
+    /// Places of the baseline's features that are not left out.
+    pub(crate) features: Vec<usize>,
     /// What the reader of the result should know.
     pub(crate) notes: Vec<String>,
 }
 
-/// Leaves out excluded columns (names or places), from the baseline's features as well.
-pub(crate) fn without_excluded(constraints: &mut Constraints, excluded: &[String]) {
-    let mut place = 0;
-    constraints.features.retain(|feature| {
-        let keep = !is_excluded(excluded, place, &feature.name);
-        place += 1;
-        keep
-    });
-}
-
-fn is_excluded(excluded: &[String], place: usize, name: &str) -> bool {
-    excluded.iter().any(|entry| entry == name || entry.parse() == Ok(place))
+/// A column of the source: its place there, its place in the dataset, its name.
+#[derive(Clone)]
+struct Column {
+    place: usize,
+    index: usize,
+    name: String,
 }
 
 /// Arranges the columns that a source has met so far.
+///
+/// Excluded columns are given by name or by place in the dataset. A name may be the dataset's own or that of the
+/// feature that a column stands for, and the feature is left out with its column. A baseline may have been made
+/// without these columns, and then has nothing to leave out.
 pub(crate) fn arrange(source: &dyn Source, baseline: Option<&Constraints>, excluded: &[String]) -> Arrangement {
     let names = source.names();
-    let own: Vec<(usize, String)> = source
-        .order()
-        .into_iter()
-        .map(|place| (place, names[place].clone()))
-        .enumerate()
-        .filter(|(index, (_, name))| !is_excluded(excluded, *index, name))
-        .map(|(_, column)| column)
-        .collect();
-    let Some(baseline) = baseline else { return Arrangement { columns: own, notes: Vec::new() } };
+    let places = source.order().into_iter().enumerate();
+    let all: Vec<Column> = places.map(|(index, place)| Column { place, index, name: names[place].clone() }).collect();
+    let is_excluded =
+        |index: usize, name: &str| excluded.iter().any(|entry| entry == name || entry.parse() == Ok(index));
+    let mut kept = all.clone();
+    kept.retain(|column| !is_excluded(column.index, &column.name));
+    let Some(baseline) = baseline else { return Arrangement::of(kept, Vec::new(), Vec::new()) };
     let wanted: Vec<&str> = baseline.features.iter().map(|feature| feature.name.as_str()).collect();
-    if own.len() != wanted.len() {
-        let notes = if source.has_own_names() { differing(&own, &wanted) } else { Vec::new() };
-        return Arrangement { columns: own, notes };
+
+    if all.len() == wanted.len() {
+        let (columns, notes) = named(&all, &wanted, source.has_own_names());
+        let is_kept = |feature: &usize| {
+            let column = &columns[*feature];
+            !is_excluded(column.index, &column.name) && !is_excluded(column.index, &names[column.place])
+        };
+        let features: Vec<usize> = (0..wanted.len()).filter(is_kept).collect();
+        let columns = features.iter().map(|&feature| columns[feature].clone()).collect();
+        return Arrangement::of(columns, features, notes);
     }
-    if source.has_own_names()
-        && let Some(columns) = by_name(&own, &wanted)
-    {
-        return Arrangement { columns, notes: Vec::new() };
+    let features: Vec<usize> = if kept.len() == wanted.len() {
+        (0..wanted.len()).collect()
+    } else {
+        (0..wanted.len()).filter(|&feature| !is_excluded(feature, wanted[feature])).collect()
+    };
+    let wanted: Vec<&str> = features.iter().map(|&feature| wanted[feature]).collect();
+    if kept.len() == wanted.len() {
+        let (columns, notes) = named(&kept, &wanted, source.has_own_names());
+        return Arrangement::of(columns, features, notes);
     }
-    let mut notes = Vec::new();
-    if source.has_own_names() {
-        let differing: Vec<_> = own.iter().zip(&wanted).filter(|((_, name), wanted)| name != **wanted).collect();
-        if let Some(((_, name), wanted)) = differing.first() {
-            notes.push(format!(
-                "{} of {} column names are not the baseline's; columns are compared by position (`{name}` is taken for \
-                 `{wanted}`): is this the baseline of another dataset?",
-                differing.len(),
-                own.len(),
-            ));
-        }
-    }
-    let columns = own.into_iter().zip(&wanted).map(|((place, _), name)| (place, (*name).to_owned())).collect();
-    Arrangement { columns, notes }
+    let notes = if source.has_own_names() { differing(&kept, &wanted) } else { Vec::new() };
+    Arrangement::of(kept, features, notes)
 }
 
+impl Arrangement {
+    fn of(columns: Vec<Column>, features: Vec<usize>, notes: Vec<String>) -> Self {
+        Self { columns: columns.into_iter().map(|column| (column.place, column.name)).collect(), features, notes }
+    }
+}
+
+/// As many columns as there are names wanted, in the order of those and named after them.
+fn named(own: &[Column], wanted: &[&str], has_own_names: bool) -> (Vec<Column>, Vec<String>) {
+    if has_own_names && let Some(columns) = by_name(own, wanted) {
+        return (columns, Vec::new());
+    }
+    let mut notes = Vec::new();
+    let differing = own.iter().zip(wanted).filter(|(column, wanted)| column.name != **wanted);
+    if has_own_names && let Some((column, wanted)) = differing.clone().next() {
+        notes.push(format!(
+            "{} of {} column names are not the baseline's; columns are compared by position (`{}` is taken for \
+             `{wanted}`): is this the baseline of another dataset?",
+            differing.count(),
+            own.len(),
+            column.name,
+        ));
+    }
+    let columns = own.iter().zip(wanted).map(|(column, name)| Column { name: (*name).to_owned(), ..*column });
+    (columns.collect(), notes)
+}
 
 /// The columns in the baseline's order, when both sides have the same names and none twice.
-fn by_name(own: &[(usize, String)], wanted: &[&str]) -> Option<Vec<(usize, String)>> {
-    let mut places: std::collections::HashMap<&str, usize> =
-        own.iter().map(|(place, name)| (name.as_str(), *place)).collect();
-    wanted.iter().map(|name| Some((places.remove(name)?, (*name).to_owned()))).collect()
+fn by_name(own: &[Column], wanted: &[&str]) -> Option<Vec<Column>> {
+    let mut columns: HashMap<&str, &Column> = own.iter().map(|column| (column.name.as_str(), column)).collect();
+    wanted.iter().map(|name| columns.remove(name).cloned()).collect()
 }
 
 /// Which names only one side has.
-fn differing(own: &[(usize, String)], wanted: &[&str]) -> Vec<String> {
-    let has = |name: &str| own.iter().any(|(_, own)| own == name);
+fn differing(own: &[Column], wanted: &[&str]) -> Vec<String> {
+    let has = |name: &str| own.iter().any(|column| column.name == name);
     let missing: Vec<&str> = wanted.iter().copied().filter(|name| !has(name)).collect();
     let extra: Vec<&str> =
-        own.iter().map(|(_, name)| name.as_str()).filter(|name| !wanted.contains(name)).collect();
+        own.iter().map(|column| column.name.as_str()).filter(|name| !wanted.contains(name)).collect();
     let mut notes = Vec::new();
-    for (names, what) in [(missing, "in the baseline and not in this dataset"), (extra, "in this dataset and not in the baseline")] {
+    for (names, what) in
+        [(missing, "in the baseline and not in this dataset"), (extra, "in this dataset and not in the baseline")]
+    {
         if names.is_empty() {
             continue;
         }

@@ -6,12 +6,11 @@ use watchkeeper_data::{Preprocess, Preprocessed, Reading, ScriptFailure, Source}
 use watchkeeper_engine::profile::{ColumnProfile, Judgement, Profile, Rules, judge};
 use watchkeeper_formats::contract::CLOUDWATCH_METRICS_FILE;
 use watchkeeper_formats::{
-    ConstraintViolations, Constraints, DataQualityJob, DatasetFormat, ExitMessage, MonitoringConfig,
-    Statistics, Switch,
+    ConstraintViolations, Constraints, DataQualityJob, DatasetFormat, ExitMessage, MonitoringConfig, Statistics, Switch,
 };
 
-use crate::columns::{arrange, without_excluded};
-use crate::fold::fold;
+use crate::columns::arrange;
+use crate::fold::{NewColumn, fold};
 use crate::metrics::metric_lines;
 use crate::output::Output;
 use crate::{Error, Level, Observer, Preprocessor, post_analytics};
@@ -86,11 +85,8 @@ pub fn analyze(
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<Analysis, Error> {
-    let baseline = baseline.map(|mut baseline| {
-        without_excluded(&mut baseline.constraints, &job.exclude_features);
-        baseline
-    });
-    let (profile, notes) = read(job, baseline.as_ref().map(|baseline| &baseline.constraints), threads, observer)?;
+    let mut baseline = baseline;
+    let (profile, notes) = read(job, baseline.as_mut().map(|baseline| &mut baseline.constraints), threads, observer)?;
     for note in &notes {
         observer.log(Level::Warning, note);
     }
@@ -138,10 +134,11 @@ fn monitoring_config(job: &DataQualityJob) -> MonitoringConfig {
     }
 }
 
-/// Reads the dataset; the profile's columns are arranged and named after the baseline.
+/// Reads the dataset; the profile's columns are arranged and named after the baseline, which loses the features of
+/// excluded columns.
 fn read(
     job: &DataQualityJob,
-    baseline: Option<&Constraints>,
+    baseline: Option<&mut Constraints>,
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<(Profile, Vec<String>), Error> {
@@ -162,21 +159,24 @@ fn read(
     let (profile, arrangement, mut notes) = {
         let script = preprocessor.as_mut().map(|preprocessor| preprocessor as &mut dyn Preprocess);
         let mut source = watchkeeper_data::open(files, &reading, script);
-        let plan = |source: &dyn Source| new_columns(source, baseline, &job.exclude_features);
+        let plan = |source: &dyn Source| new_columns(source, baseline.as_deref(), &job.exclude_features);
         let profile = fold(&mut *source, plan, threads, observer).map_err(unwrap_script_error)?;
-        (profile, arrange(&*source, baseline, &job.exclude_features), source.notes())
+        (profile, arrange(&*source, baseline.as_deref(), &job.exclude_features), source.notes())
     };
     if let Some(preprocessor) = preprocessor {
         preprocessor.0.finish()?;
     }
     if profile.records == 0 {
-        let skipped = notes.iter().map(|note| format!(" ({note})")).collect::<String>();
+        let skipped = notes.iter().fold(String::new(), |text, note| format!("{text} ({note})"));
         return Err(Error::NoData { found: format!("{found}{skipped}") });
     }
     notes.extend(arrangement.notes);
-    if baseline.is_some_and(|baseline| baseline.features.len() == arrangement.columns.len()) {
-        let names: Vec<&str> = arrangement.columns.iter().map(|(_, name)| name.as_str()).collect();
-        observer.log(Level::Info, &format!("Using baseline columns: {}", names.join(", ")));
+    if let Some(baseline) = baseline {
+        baseline.features = arrangement.features.iter().map(|&feature| baseline.features[feature].clone()).collect();
+        if baseline.features.len() == arrangement.columns.len() {
+            let names: Vec<&str> = arrangement.columns.iter().map(|(_, name)| name.as_str()).collect();
+            observer.log(Level::Info, &format!("Using baseline columns: {}", names.join(", ")));
+        }
     }
     let mut columns: Vec<Option<ColumnProfile>> = profile.columns.into_iter().map(|(_, column)| Some(column)).collect();
     let columns = arrangement
@@ -219,18 +219,12 @@ fn unwrap_script_error(error: Error) -> Error {
 }
 
 /// How each column's fold begins: those that stand for a feature with a domain count its values.
-fn new_columns<'a>(
-    source: &dyn Source,
-    baseline: Option<&'a Constraints>,
-    excluded: &[String],
-) -> Box<dyn Fn(usize, &str) -> ColumnProfile + 'a> {
+fn new_columns<'a>(source: &dyn Source, baseline: Option<&'a Constraints>, excluded: &[String]) -> Box<NewColumn<'a>> {
     let Some(baseline) = baseline else { return Box::new(|_, _| ColumnProfile::default()) };
     let domains: std::collections::HashMap<&str, &[String]> = baseline
         .features
         .iter()
-        .filter_map(|feature| {
-            Some((feature.name.as_str(), feature.string_constraints.as_ref()?.domains.as_slice()))
-        })
+        .filter_map(|feature| Some((feature.name.as_str(), feature.string_constraints.as_ref()?.domains.as_slice())))
         .collect();
     let names: std::collections::HashMap<usize, String> =
         arrange(source, Some(baseline), excluded).columns.into_iter().collect();
@@ -245,52 +239,63 @@ fn new_columns<'a>(
 
 /// Writes the documents of an analysis to a folder, with `further` files beside them: all or none.
 pub fn write_documents(folder: &Path, analysis: &Analysis, further: &[(&str, String)]) -> Result<(), Error> {
-    let mut output = Output::new(folder)?;
-    output.add("statistics.json", analysis.statistics.to_json().as_bytes())?;
-    output.add("constraints.json", analysis.constraints.to_json().as_bytes())?;
-    match &analysis.judged {
-        Some((_, judgement)) if !judgement.violations.is_empty() => {
-            let document = ConstraintViolations { violations: judgement.violations.clone() };
-            output.add("constraint_violations.json", document.to_json().as_bytes())?;
-        }
-        // One of an earlier run would tell of it.
-        _ => output.remove("constraint_violations.json"),
-    }
+    let mut output = Output::default();
+    add_documents(&mut output, folder, analysis)?;
     for (name, content) in further {
-        output.add(name, content.as_bytes())?;
+        output.add(&folder.join(name), content.as_bytes())?;
     }
     output.finish()
 }
 
+fn add_documents(output: &mut Output, folder: &Path, analysis: &Analysis) -> Result<(), Error> {
+    output.add(&folder.join("statistics.json"), analysis.statistics.to_json().as_bytes())?;
+    output.add(&folder.join("constraints.json"), analysis.constraints.to_json().as_bytes())?;
+    let violations = folder.join("constraint_violations.json");
+    match &analysis.judged {
+        Some((_, judgement)) if !judgement.violations.is_empty() => {
+            let document = ConstraintViolations { violations: judgement.violations.clone() };
+            output.add(&violations, document.to_json().as_bytes())
+        }
+        // One of an earlier run would tell of it.
+        _ => {
+            output.remove(&violations);
+            Ok(())
+        }
+    }
+}
+
 /// Carries out a data quality job: reads, judges, writes documents and metrics, runs the post-analytics script.
 pub(crate) fn run(job: &DataQualityJob, threads: usize, observer: &dyn Observer) -> Result<ExitMessage, Error> {
+    crate::output::check_folder(&job.output_path)?;
     let baseline = read_baseline(job)?;
     let analysis = analyze(job, baseline, threads, observer)?;
     if observer.stopped() {
         return Err(Error::Stopped);
     }
-    write_documents(&job.output_path, &analysis, &[])?;
-    write_metrics(job, &analysis)?;
+    let mut output = Output::default();
+    add_documents(&mut output, &job.output_path, &analysis)?;
+    if let Some(lines) = metrics(job, &analysis) {
+        output.add(&job.cloudwatch_metrics_directory.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())?;
+    }
+    output.finish()?;
     let message = analysis.exit_message();
     if let Some(script) = &job.post_analytics_processor_script {
-        crate::write_message(job, &message)?;
+        // The script may read it.
+        crate::output::write(&job.output_message_file, message.to_string().as_bytes())?;
         observer.log(Level::Info, "Invoking customer's post-processing script...");
         post_analytics(script, &job.variables, job.settings.script_time_limit, observer)?;
     }
     Ok(message)
 }
 
-fn write_metrics(job: &DataQualityJob, analysis: &Analysis) -> Result<(), Error> {
+/// The metrics file, if there is to be one.
+fn metrics(job: &DataQualityJob, analysis: &Analysis) -> Option<String> {
     let judged = analysis.judged.as_ref();
     let constraints = judged.map_or(&analysis.constraints, |(baseline, _)| &baseline.constraints);
     if !job.publish_cloudwatch_metrics || constraints.monitoring_config.emit_metrics == Switch::Disabled {
-        return Ok(());
+        return None;
     }
     let drift = judged.map_or(&[][..], |(_, judgement)| &judgement.drift);
-    let mut lines = String::new();
-    for line in metric_lines(job, &analysis.statistics, drift) {
-        lines.push_str(&line.to_json_line());
-        lines.push('\n');
-    }
-    crate::output::write(&job.cloudwatch_metrics_directory.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())
+    let lines = metric_lines(job, &analysis.statistics, drift);
+    Some(lines.iter().map(|line| line.to_json_line() + "\n").collect())
 }

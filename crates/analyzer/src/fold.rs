@@ -9,13 +9,21 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use watchkeeper_data::Source;
-use watchkeeper_engine::column::Batch;
+use watchkeeper_engine::column::{BATCH_BYTES, Batch};
 use watchkeeper_engine::profile::{ColumnProfile, MergeTree, Profile};
 
 use crate::{Error, Observer, Progress};
 
 /// Batches in circulation for each worker: enough that a reader that was held up does not hold up the workers.
 const BATCHES_PER_WORKER: usize = 4;
+
+/// Workers at most, whatever number of threads is asked for: beyond a process's share of the machine there is none to be
+/// had.
+const MOST_WORKERS: usize = 256;
+
+/// A batch with more text than this holds a record of unusual length. Such a batch goes round alone and gives back its
+/// memory, so that all of them together take no more than one would.
+const LARGE_BATCH_BYTES: usize = 16 * BATCH_BYTES;
 
 /// Time between two calls of the observer.
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(50);
@@ -38,9 +46,9 @@ pub(crate) fn fold<'a>(
     }
     let new_column = plan(source);
     let mut watch = Watch { observer, last: Instant::now(), records: 0 };
-    let workers = threads.clamp(1, source.names().len().max(1));
+    let workers = threads.min(source.names().len()).clamp(1, MOST_WORKERS);
     if workers == 1 {
-        return fold_alone(source, batch, &*new_column, &mut watch);
+        return fold_with(&mut Alone::default(), source, batch, &*new_column, &mut watch);
     }
     std::thread::scope(|scope| {
         let (return_batch, returned) = channel();
@@ -53,11 +61,58 @@ pub(crate) fn fold<'a>(
                 Worker { tasks: to_worker, folded }
             })
             .collect();
-        drop(return_batch);
-        let mut team = Team { workers, returned, to_make: 0, columns: 0 };
-        team.to_make = team.workers.len() * BATCHES_PER_WORKER;
+        let to_make = workers.len() * BATCHES_PER_WORKER;
+        let mut team = Team { workers, returned, to_make, in_use: 0, columns: 0 };
         fold_with(&mut team, source, batch, &*new_column, &mut watch)
     })
+}
+
+/// Those who fold the columns of a split.
+trait Hands {
+    /// Columns known so far in this split.
+    fn columns(&self) -> usize;
+
+    /// Takes on the next column.
+    fn take_column(&mut self, column: ColumnProfile);
+
+    /// Folds a batch; hands out one to be filled next.
+    fn fold(&mut self, batch: Batch) -> Batch;
+
+    /// Gives up the columns of the split, in their order.
+    fn end_split(&mut self) -> Vec<ColumnProfile>;
+}
+
+fn fold_with(
+    hands: &mut impl Hands,
+    source: &mut dyn Source,
+    mut batch: Batch,
+    new_column: &NewColumn<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<Profile, Error> {
+    let mut tree = MergeTree::default();
+    let mut split = source.split();
+    let mut records = 0;
+    loop {
+        if source.split() != split {
+            split = source.split();
+            tree.push(profile(hands.end_split(), source.names(), std::mem::take(&mut records)));
+        }
+        for index in hands.columns()..batch.columns {
+            hands.take_column(new_column(index, &source.names()[index]));
+        }
+        records += batch.rows as u64;
+        watch.saw(source, batch.rows)?;
+        batch = hands.fold(batch);
+        if !source.fill(&mut batch)? {
+            break;
+        }
+    }
+    tree.push(profile(hands.end_split(), source.names(), records));
+    Ok(tree.finish())
+}
+
+fn profile(columns: Vec<ColumnProfile>, names: &[String], records: u64) -> Profile {
+    Profile { records, columns: names.iter().cloned().zip(columns).collect() }
 }
 
 /// Keeps the observer informed.
@@ -79,40 +134,29 @@ impl Watch<'_> {
     }
 }
 
-fn fold_alone(
-    source: &mut dyn Source,
-    mut batch: Batch,
-    new_column: &NewColumn<'_>,
-    watch: &mut Watch<'_>,
-) -> Result<Profile, Error> {
-    let mut tree = MergeTree::default();
-    let mut split = source.split();
-    let mut columns: Vec<ColumnProfile> = Vec::new();
-    let mut records = 0;
-    loop {
-        if source.split() != split {
-            split = source.split();
-            tree.push(profile(std::mem::take(&mut columns), source.names(), records));
-            records = 0;
-        }
-        for index in columns.len()..batch.columns {
-            columns.push(new_column(index, &source.names()[index]));
-        }
-        for (index, column) in columns.iter_mut().enumerate().take(batch.columns) {
+/// The reader's own thread.
+#[derive(Default)]
+struct Alone(Vec<ColumnProfile>);
+
+impl Hands for Alone {
+    fn columns(&self) -> usize {
+        self.0.len()
+    }
+
+    fn take_column(&mut self, column: ColumnProfile) {
+        self.0.push(column);
+    }
+
+    fn fold(&mut self, batch: Batch) -> Batch {
+        for (index, column) in self.0.iter_mut().enumerate().take(batch.columns) {
             column.update(&batch, index);
         }
-        records += batch.rows as u64;
-        watch.saw(source, batch.rows)?;
-        if !source.fill(&mut batch)? {
-            break;
-        }
+        if batch.text.len() > LARGE_BATCH_BYTES { Batch::default() } else { batch }
     }
-    tree.push(profile(columns, source.names(), records));
-    Ok(tree.finish())
-}
 
-fn profile(columns: Vec<ColumnProfile>, names: &[String], records: u64) -> Profile {
-    Profile { records, columns: names.iter().cloned().zip(columns).collect() }
+    fn end_split(&mut self) -> Vec<ColumnProfile> {
+        std::mem::take(&mut self.0)
+    }
 }
 
 /// What a worker is told.
@@ -136,70 +180,34 @@ struct Team {
     returned: Receiver<Arc<Batch>>,
     /// Batches that may still be made.
     to_make: usize,
+    /// Batches sent and not yet returned by every worker.
+    in_use: usize,
     /// Columns of the current split.
     columns: usize,
 }
 
-fn fold_with(
-    team: &mut Team,
-    source: &mut dyn Source,
-    mut batch: Batch,
-    new_column: &NewColumn<'_>,
-    watch: &mut Watch<'_>,
-) -> Result<Profile, Error> {
-    let mut tree = MergeTree::default();
-    let mut split = source.split();
-    let mut records = 0;
-    loop {
-        if source.split() != split {
-            split = source.split();
-            tree.push(profile(team.end_split(), source.names(), records));
-            records = 0;
-        }
-        team.know_columns(batch.columns, |index| new_column(index, &source.names()[index]));
-        records += batch.rows as u64;
-        watch.saw(source, batch.rows)?;
-        team.send(batch);
-        batch = team.free_batch();
-        if !source.fill(&mut batch)? {
-            break;
-        }
+impl Hands for Team {
+    fn columns(&self) -> usize {
+        self.columns
     }
-    tree.push(profile(team.end_split(), source.names(), records));
-    Ok(tree.finish())
-}
 
-impl Team {
     /// Deals out columns so that neighbours, and columns that lie alike in a repeating pattern, have different owners.
-    fn know_columns(&mut self, columns: usize, new_column: impl Fn(usize) -> ColumnProfile) {
-        for index in self.columns..columns {
-            let count = self.workers.len();
-            let worker = &self.workers[(index + index / count) % count];
-            tell(worker, Task::Column(index, Box::new(new_column(index))));
-        }
-        self.columns = self.columns.max(columns);
+    fn take_column(&mut self, column: ColumnProfile) {
+        let count = self.workers.len();
+        let worker = &self.workers[(self.columns + self.columns / count) % count];
+        tell(worker, Task::Column(self.columns, Box::new(column)));
+        self.columns += 1;
     }
 
-    fn send(&self, batch: Batch) {
+    fn fold(&mut self, batch: Batch) -> Batch {
+        let is_large = batch.text.len() > LARGE_BATCH_BYTES;
         let batch = Arc::new(batch);
         for worker in &self.workers {
             tell(worker, Task::Batch(Arc::clone(&batch)));
         }
-    }
-
-    /// A batch that no worker uses any more.
-    fn free_batch(&mut self) -> Batch {
-        if self.to_make > 0 {
-            self.to_make -= 1;
-            return Batch::default();
-        }
-        loop {
-            // The last worker to be done with a batch is the one whose copy can be taken apart.
-            let returned = self.returned.recv().expect("workers live as long as the team");
-            if let Ok(batch) = Arc::try_unwrap(returned) {
-                return batch;
-            }
-        }
+        drop(batch);
+        self.in_use += 1;
+        if is_large { self.all_returned() } else { self.free_batch() }
     }
 
     fn end_split(&mut self) -> Vec<ColumnProfile> {
@@ -213,6 +221,37 @@ impl Team {
         self.columns = 0;
         columns.sort_unstable_by_key(|(index, _)| *index);
         columns.into_iter().map(|(_, column)| column).collect()
+    }
+}
+
+impl Team {
+    /// A batch that no worker uses any more.
+    fn free_batch(&mut self) -> Batch {
+        if self.to_make > 0 {
+            self.to_make -= 1;
+            return Batch::default();
+        }
+        self.returned()
+    }
+
+    fn returned(&mut self) -> Batch {
+        loop {
+            // The last worker to be done with a batch is the one whose copy can be taken apart.
+            let returned = self.returned.recv().expect("workers live as long as the team");
+            if let Ok(batch) = Arc::try_unwrap(returned) {
+                self.in_use -= 1;
+                return batch;
+            }
+        }
+    }
+
+    /// Waits until no worker has anything to do, and gives all memory back.
+    fn all_returned(&mut self) -> Batch {
+        while self.in_use > 0 {
+            self.returned();
+            self.to_make += 1;
+        }
+        self.free_batch()
     }
 }
 

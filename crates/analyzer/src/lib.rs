@@ -17,33 +17,54 @@ pub use error::Error;
 pub use observer::{Level, Observer, Progress};
 pub use scripts::{DryRunSummary, Preprocessed, Preprocessor, ScriptError, Stage, dry_run, post_analytics};
 
+use std::path::PathBuf;
+
+use watchkeeper_formats::contract::OUTPUT_MESSAGE_FILE;
 use watchkeeper_formats::{DataQualityJob, ExitMessage, JobContract};
 
+/// How much of an exit message AWS keeps, in bytes.
+const LONGEST_MESSAGE: usize = 1024;
+
 /// Carries out the data quality job of a contract and leaves its exit message where the contract says. Failures are a
-/// message too, and a line in the log.
+/// message too.
 ///
 /// # Errors
-/// When the contract cannot be understood or the message not be written.
+/// When the message cannot be written.
 pub fn run_data_quality(contract: &JobContract, threads: usize, observer: &dyn Observer) -> Result<ExitMessage, Error> {
-    let job = match DataQualityJob::from_contract(contract) {
-        Ok(job) => job,
-        Err(error) => {
-            // Without a job there is still the place where AWS expects the message.
-            let error = Error::from(error);
-            let message = ExitMessage::Error(error.to_string());
-            let path = contract.path(watchkeeper_formats::contract::OUTPUT_MESSAGE_FILE);
-            output::write(&path, message.to_string().as_bytes())?;
-            return Ok(message);
-        }
+    let ended = match DataQualityJob::from_contract(contract) {
+        Ok(job) => data_quality::run(&job, threads, observer),
+        Err(error) => Err(error.into()),
     };
-    let message = match data_quality::run(&job, threads, observer) {
-        Ok(message) => message,
-        Err(error) => ExitMessage::Error(error.to_string()),
-    };
-    write_message(&job, &message)?;
+    let message = ended.unwrap_or_else(|error| failure(&error, observer));
+    leave_message(contract, &message)?;
     Ok(message)
 }
 
-fn write_message(job: &DataQualityJob, message: &ExitMessage) -> Result<(), Error> {
-    output::write(&job.output_message_file, message.to_string().as_bytes())
+/// Writes a job's exit message where its contract says, however little else of the contract can be understood.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn leave_message(contract: &JobContract, message: &ExitMessage) -> Result<(), Error> {
+    output::write(&message_file(contract), message.to_string().as_bytes())
+}
+
+fn message_file(contract: &JobContract) -> PathBuf {
+    let name = contract.variables.get("output_message_file").filter(|name| !name.is_empty());
+    contract.path(name.map_or(OUTPUT_MESSAGE_FILE, String::as_str))
+}
+
+/// The message of a failure: one line, no longer than AWS keeps. What does not fit into it goes to the log.
+pub fn failure(error: &impl std::fmt::Display, observer: &dyn Observer) -> ExitMessage {
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut reason = lines.join(" ");
+    let room = LONGEST_MESSAGE - ExitMessage::Error(String::new()).to_string().len();
+    if reason.len() > room {
+        reason.truncate(reason.floor_char_boundary(room - "...".len()));
+        reason.push_str("...");
+    }
+    if reason != text {
+        text.lines().for_each(|line| observer.log(Level::Error, line));
+    }
+    ExitMessage::Error(reason)
 }

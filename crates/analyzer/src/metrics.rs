@@ -7,7 +7,11 @@ use watchkeeper_formats::{
 };
 
 /// The lines of the metrics file.
-pub(crate) fn metric_lines(job: &DataQualityJob, statistics: &Statistics, drift: &[DriftComparison]) -> Vec<MetricLine> {
+pub(crate) fn metric_lines(
+    job: &DataQualityJob,
+    statistics: &Statistics,
+    drift: &[DriftComparison],
+) -> Vec<MetricLine> {
     let timestamp = job.metric_time.or(job.start_time).unwrap_or_else(Timestamp::now);
     let named = |name: &str, value: &Option<String>| {
         value.as_ref().map(|value| Dimension { name: name.to_owned(), value: value.clone() })

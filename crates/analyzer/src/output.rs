@@ -1,67 +1,151 @@
 //! Results appear whole or not at all.
 //!
 //! Everything is written to temporary files in the folder it belongs to; only when all of it is there are they given
-//! their names. A run that fails or is stopped before leaves the folder as it was.
+//! their names. A run that fails or is stopped before leaves the folder as it was, and one that was made for it is gone
+//! again. A process that a signal ends waits for that ([`exit`]).
+//!
+//! Decided against: files without a name (`O_TMPFILE`), which would vanish even when the process is killed, but can
+//! replace no file and are not to be had on every file system.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use tempfile::{Builder, NamedTempFile};
 
 use crate::Error;
 
-/// Files of one folder that are to appear together.
+/// Held for reading while there are temporary files.
+static WRITING: RwLock<()> = RwLock::new(());
+
+/// Ends the process at once, from whichever thread, but not while results are being written.
+#[expect(clippy::disallowed_methods, reason = "this is what waits for half-written files")]
+pub fn exit(status: i32) -> ! {
+    let _nobody_writes = WRITING.write().unwrap_or_else(PoisonError::into_inner);
+    std::process::exit(status)
+}
+
+/// Files that are to appear together.
 pub struct Output {
-    folder: PathBuf,
+    // Dropped in this order: files, the folders they are in, the lock.
     written: Vec<(NamedTempFile, PathBuf)>,
     obsolete: Vec<PathBuf>,
+    folders: NewFolders,
+    _writing: RwLockReadGuard<'static, ()>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            written: Vec::new(),
+            obsolete: Vec::new(),
+            folders: NewFolders::default(),
+            _writing: WRITING.read().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
 }
 
 impl Output {
-    /// Begins a set of files in a folder, which is made where it is missing.
-    pub fn new(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
-        Ok(Self { folder: folder.to_owned(), written: Vec::new(), obsolete: Vec::new() })
-    }
-
-    /// Adds a file.
-    pub fn add(&mut self, name: &str, content: &[u8]) -> Result<(), Error> {
-        let path = self.folder.join(name);
-        let file = self.temporary(content).map_err(|source| failed(&path, source))?;
-        self.written.push((file, path));
+    /// Adds a file; its folder is made where it is missing.
+    pub fn add(&mut self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let folder = folder_of(path);
+        self.folders.make(folder).map_err(|source| failed(folder, source))?;
+        let file = temporary(folder, content).map_err(|source| failed(path, source))?;
+        self.written.push((file, path.to_owned()));
         Ok(())
     }
 
     /// A file of an earlier run that would tell of it wrongly; it goes when the new ones come.
-    pub fn remove(&mut self, name: &str) {
-        self.obsolete.push(self.folder.join(name));
+    pub fn remove(&mut self, path: &Path) {
+        self.obsolete.push(path.to_owned());
     }
 
     /// Gives all files their names.
-    pub fn finish(self) -> Result<(), Error> {
-        for path in self.obsolete {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path, error)),
+    pub fn finish(mut self) -> Result<(), Error> {
+        // The one reason for a name to be refused that can be known before the first is given.
+        let mut paths = self.written.iter().map(|(_, path)| path).chain(&self.obsolete);
+        if let Some(path) = paths.find(|path| is_folder(path)) {
+            return Err(failed(path, std::io::ErrorKind::IsADirectory.into()));
+        }
+        for path in &self.obsolete {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(path, error)),
                 _ => {}
             }
         }
-        for (file, path) in self.written {
+        for (file, path) in self.written.drain(..) {
             file.persist(&path).map_err(|error| failed(&path, error.error))?;
+            self.folders.keep();
+        }
+        Ok(())
+    }
+}
+
+/// Folders that were made for files; they go again unless they are kept.
+#[derive(Default)]
+struct NewFolders(Vec<PathBuf>);
+
+impl NewFolders {
+    fn make(&mut self, folder: &Path) -> std::io::Result<()> {
+        let is_missing = |path: &&Path| matches!(path.try_exists(), Ok(false));
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+        // One that is named and empty is the current folder.
+        for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+            match std::fs::create_dir(folder) {
+                Ok(()) => self.0.push(folder.to_owned()),
+                // Somebody else made it meanwhile.
+                Err(_) if is_folder(folder) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 
-    fn temporary(&self, content: &[u8]) -> std::io::Result<NamedTempFile> {
-        let mut builder = Builder::new();
-        builder.prefix(".watchkeeper-");
-        // As any other file: the user's mask decides who may read it.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(&self.folder)?;
-        file.write_all(content)?;
-        file.as_file().sync_all()?;
-        Ok(file)
+    fn keep(&mut self) {
+        self.0.clear();
     }
+}
+
+impl Drop for NewFolders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // Whoever has put something there meanwhile keeps it.
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Finds out, before a long run, whether files can be written to a folder that may not be there yet. Leaves no trace.
+pub fn check_folder(folder: &Path) -> Result<(), Error> {
+    let mut output = Output::default();
+    output.folders.make(folder).and_then(|()| temporary(folder, b"").map(drop)).map_err(|source| failed(folder, source))
+}
+
+fn temporary(folder: &Path, content: &[u8]) -> std::io::Result<NamedTempFile> {
+    // The library adds the temporary name to an error, which says nothing to anybody.
+    let mut refusal = None;
+    let create = |path: &Path| {
+        // As any other file: the user's mask decides who may read it.
+        let file = File::options().write(true).create_new(true).open(path);
+        file.inspect_err(|error| refusal = error.raw_os_error())
+    };
+    let file = Builder::new().prefix(".watchkeeper-").make_in(folder, create);
+    let mut file = file.map_err(|error| refusal.map_or(error, std::io::Error::from_raw_os_error))?;
+    file.as_file_mut().write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {
@@ -73,12 +157,7 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return std::fs::write(path, content).map_err(|source| failed(path, source));
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut output = Output::new(folder)?;
-    output.add(&name, content)?;
+    let mut output = Output::default();
+    output.add(path, content)?;
     output.finish()
 }

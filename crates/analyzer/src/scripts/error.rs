@@ -23,12 +23,12 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Why a user script failed; displayed it is what follows `Error: ` in the job's exit message. The first line is
-/// AWS's text, the second says what happened. Tracebacks and records are in the log, not in here.
+/// Why a user script failed; displayed it is what follows `Error: ` in the job's exit message. It is one line,
+/// because a status page shows one: AWS's text, then what happened. Tracebacks and records are in the log.
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
     /// The interpreter could not be started.
-    #[error("Exception while invoking {stage} script.\n{}", not_started(program, error))]
+    #[error("Exception while invoking {stage} script. {}", not_started(program, error))]
     NotStarted {
         /// Which script.
         stage: Stage,
@@ -38,7 +38,7 @@ pub enum ScriptError {
         error: io::Error,
     },
     /// The script cannot be imported, lacks its handler, or raised an exception.
-    #[error("Exception while invoking {stage} script.\n{reason}")]
+    #[error("Exception while invoking {stage} script. {reason}")]
     Raised {
         /// Which script.
         stage: Stage,
@@ -49,7 +49,7 @@ pub enum ScriptError {
     #[error("Preprocessor must return flat key-value pairs. {0}")]
     NotFlat(String),
     /// The interpreter ended, or stopped talking, before the script was done.
-    #[error("Exception while invoking {stage} script.\n{} {place}", how_it_ended(*status))]
+    #[error("Exception while invoking {stage} script. {} {place}", how_it_ended(*status))]
     Ended {
         /// Which script.
         stage: Stage,
@@ -60,7 +60,7 @@ pub enum ScriptError {
     },
     /// The script did not answer in time.
     #[error(
-        "Exception while invoking {stage} script.\nno answer within {} s {place}; the variable \
+        "Exception while invoking {stage} script. no answer within {} s {place}; the variable \
          WATCHKEEPER_SCRIPT_TIMEOUT_SECONDS sets this limit", limit.as_secs_f64()
     )]
     TimeLimit {

@@ -225,7 +225,7 @@ impl<'a> Session<'a> {
             Interruption::Ended(status) => ScriptError::Ended { stage, status, place },
         };
         let explanation = error.to_string();
-        let explanation = explanation.split_once('\n').map_or(explanation.as_str(), |(_, reason)| reason);
+        let explanation = explanation.split_once(" script. ").map_or(explanation.as_str(), |(_, reason)| reason);
         Failure { details: self.details(explanation, lines), error }
     }
 

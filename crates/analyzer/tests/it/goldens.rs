@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use watchkeeper_analyzer::data_quality::{Analysis, Baseline, analyze};
 use watchkeeper_analyzer::{Level, Observer};
-use watchkeeper_formats::{
-    Constraints, ConstraintViolations, DataQualityJob, JobContract, Statistics, Violation,
-};
+use watchkeeper_formats::{ConstraintViolations, Constraints, DataQualityJob, JobContract, Statistics, Violation};
 
 struct Silent;
 
@@ -167,8 +165,7 @@ fn churn_monitoring_has_the_violations_of_every_run() {
         // The first 180 rows once, then the whole file again and again. Any score between 0 and 1 does.
         let replayed = lines.iter().take(180).chain(lines.iter().cycle()).take(rows);
         let (_folder, source) = capture(replayed.map(|line| ("0.014719".to_owned(), (*line).to_owned())));
-        let baseline =
-            Baseline { constraints: constraints.clone(), statistics: Some(baseline.statistics.clone()) };
+        let baseline = Baseline { constraints: constraints.clone(), statistics: Some(baseline.statistics.clone()) };
         let analysis = analyzed(&source, CAPTURE, Some(baseline));
         assert_eq!(analysis.statistics.dataset.item_count, rows as u64);
         let (_, judgement) = analysis.judged.unwrap();
@@ -190,7 +187,8 @@ fn ids_violations_have_the_observed_numbers() {
     // 1,009 records: 9 ordinary ones and 1,000 without a duration and with a fractional packet count.
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, rows: &dyn Fn(usize) -> String| {
-        let text: String = std::iter::once("Tot Fwd Pkts,Flow Duration\n".to_owned()).chain((0..1009).map(rows)).collect();
+        let text: String =
+            std::iter::once("Tot Fwd Pkts,Flow Duration\n".to_owned()).chain((0..1009).map(rows)).collect();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -220,7 +218,7 @@ fn a_wording_of_every_kind_is_the_observed_one() {
         std::fs::write(&path, text).unwrap();
         path
     };
-    let numbers = |shift: usize| (0..300).map(|row| format!("{}\n", row + shift)).collect::<String>();
+    let numbers = |shift: usize| (shift..shift + 300).fold(String::new(), |text, number| format!("{text}{number}\n"));
     let cases = [
         ("missing_column_check", "a,b\n1,2\n".to_owned(), "a\n1\n".to_owned()),
         ("extra_column_check", "a\n1\n".to_owned(), "a,b\n1,2\n".to_owned()),
@@ -296,7 +294,9 @@ fn ids_sketches_give_the_observed_numbers_of_two_partitions() {
         let values = statistics.distribution.as_ref().unwrap().kll.sketch.as_ref().unwrap().data.concat();
         let moments = |values: &[f64]| {
             let mut moments = Moments::new();
-            values.iter().for_each(|&value| moments.add(value));
+            for &value in values {
+                moments.add(value);
+            }
             moments
         };
         if values.len() != 1009 {

@@ -270,7 +270,7 @@ fn a_script_sees_the_variables_of_the_job_over_the_inherited_ones() {
 #[test]
 fn an_exception_names_itself_the_script_and_the_record() {
     let (message, log) = failure("fails.py", "raise", PATIENCE);
-    assert_eq!(message, "Exception while invoking preprocessor script.\nKeyError: 'feature'");
+    assert_eq!(message, "Exception while invoking preprocessor script. KeyError: 'feature'");
     let path = script("fails.py");
     let logged = log.at(Level::Error);
     let expected_start = format!(
@@ -300,14 +300,14 @@ fn ways_to_fail_and_their_messages() {
     let first = "Exception while invoking preprocessor script.";
     let on = "on record 2 (event id id-of-";
     let cases = [
-        ("exit", format!("{first}\nthe script called sys.exit(3)")),
-        ("end", format!("{first}\nthe script's process ended with status 4 {on}end)")),
+        ("exit", format!("{first} the script called sys.exit(3)")),
+        ("end", format!("{first} the script's process ended with status 4 {on}end)")),
         (
             "signal",
-            format!("{first}\npython was killed by SIGKILL (signal 9; out of memory is the usual reason) {on}signal)"),
+            format!("{first} python was killed by SIGKILL (signal 9; out of memory is the usual reason) {on}signal)"),
         ),
-        ("crash", format!("{first}\npython was killed by SIGSEGV (signal 11) {on}crash)")),
-        ("close", format!("{first}\nthe script closed or garbled the connection to the analyzer {on}close)")),
+        ("crash", format!("{first} python was killed by SIGSEGV (signal 11) {on}crash)")),
+        ("close", format!("{first} the script closed or garbled the connection to the analyzer {on}close)")),
     ];
     for (input, expected) in cases {
         let (message, log) = failure("fails.py", input, PATIENCE);
@@ -358,7 +358,7 @@ fn returned_nonsense_is_named() {
 
 #[test]
 fn scripts_that_cannot_be_loaded() {
-    let first = "Exception while invoking preprocessor script.\n";
+    let first = "Exception while invoking preprocessor script. ";
     let cases = [
         ("import_fails.py", "ModuleNotFoundError: No module named 'no_such_package_anywhere'"),
         (
@@ -400,7 +400,7 @@ fn a_missing_interpreter_says_what_to_do() {
     let error = Preprocessor::start(&script("record.py"), &variables, PATIENCE, &log).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "Exception while invoking preprocessor script.\n`no-such-python` was not found; install Python 3.8 or newer, or \
+        "Exception while invoking preprocessor script. `no-such-python` was not found; install Python 3.8 or newer, or \
          set the variable WATCHKEEPER_PYTHON to the path of an interpreter"
     );
 }
@@ -424,7 +424,7 @@ fn a_script_that_never_ends_is_killed_at_the_limit() {
         assert_eq!(
             message,
             format!(
-                "Exception while invoking preprocessor script.\nno answer within {limit} s on record 2 \
+                "Exception while invoking preprocessor script. no answer within {limit} s on record 2 \
                  (event id id-of-{input}); the variable WATCHKEEPER_SCRIPT_TIMEOUT_SECONDS sets this limit"
             )
         );
@@ -437,13 +437,13 @@ fn a_script_that_never_ends_is_killed_at_the_limit() {
 #[test]
 fn a_script_that_prints_for_ever_is_killed_at_the_limit() {
     let (limit, message, _) = failure_at_limit("fails.py", "print and hang", "still running");
-    assert!(message.contains(&format!("\nno answer within {limit} s on record 2 (")), "{message}");
+    assert!(message.contains(&format!(" no answer within {limit} s on record 2 (")), "{message}");
 }
 
 #[test]
 fn a_script_that_hangs_while_it_is_loaded_is_killed_at_the_limit() {
     let (limit, message, log) = failure_at_limit("hangs_at_import.py", "x", "loading");
-    assert!(message.contains(&format!("\nno answer within {limit} s while `python3` loaded it; ")), "{message}");
+    assert!(message.contains(&format!(" no answer within {limit} s while `python3` loaded it; ")), "{message}");
     assert!(log.at(Level::Info).starts_with("loading\n"));
 }
 
@@ -605,13 +605,13 @@ fn post_analytics_runs_once_with_the_environment_of_the_job() {
 fn post_analytics_that_fails() {
     let log = Log::default();
     let error = post_analytics(&script("post_fails.py"), &BTreeMap::new(), PATIENCE, &log).unwrap_err();
-    assert_eq!(error.to_string(), "Exception while invoking postprocessor script.\nRuntimeError: no bucket");
+    assert_eq!(error.to_string(), "Exception while invoking postprocessor script. RuntimeError: no bucket");
     let logged = log.at(Level::Error);
     assert!(logged.starts_with("the postprocessor script `") && logged.contains("line 2, in postprocess_handler"));
 
     let error = post_analytics(&script("record.py"), &BTreeMap::new(), PATIENCE, &log).unwrap_err();
     let expected = "`record.py` does not define the function `postprocess_handler`; it defines `preprocess_handler`";
-    assert_eq!(error.to_string(), format!("Exception while invoking postprocessor script.\n{expected}"));
+    assert_eq!(error.to_string(), format!("Exception while invoking postprocessor script. {expected}"));
 }
 
 fn dry_run_of(script_name: &str, lines: &[String]) -> (Result<DryRunSummary, ScriptError>, String) {
@@ -703,7 +703,7 @@ fn a_dry_run_ends_at_the_first_failure() {
     let (summary, out) = dry_run_of("shows.py", &["same", "what", "same"].map(captured));
     assert_eq!(
         summary.unwrap_err().to_string(),
-        "Exception while invoking preprocessor script.\nValueError: unknown kind 'what'"
+        "Exception while invoking preprocessor script. ValueError: unknown kind 'what'"
     );
     let (_, failed) = out.split_once("after: unchanged\n\n").unwrap();
     let mut lines = failed.lines();

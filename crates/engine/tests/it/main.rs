@@ -6,6 +6,5 @@ mod categories;
 mod distinct_count;
 mod moments;
 mod profile;
-mod profile;
 mod quantile_sketch;
 mod samples;

@@ -70,7 +70,8 @@ fn types_counts_and_categories_are_those_of_deequ() {
     for (place, (column, theirs)) in profile.columns.iter().zip(&reference).enumerate() {
         let (name, column) = (&column.0, &column.1);
         assert_eq!(name, theirs["column"].as_str().unwrap());
-        let values: Vec<Option<&str>> = rows.iter().map(|row| row[place].as_ref().map(|(text, _)| text.as_str())).collect();
+        let values: Vec<Option<&str>> =
+            rows.iter().map(|row| row[place].as_ref().map(|(text, _)| text.as_str())).collect();
         let expected: Vec<Option<&str>> = theirs["values"].as_array().unwrap().iter().map(Value::as_str).collect();
         assert_eq!(values, expected, "{name}");
 
@@ -95,6 +96,11 @@ fn types_counts_and_categories_are_those_of_deequ() {
         if missing > 0 {
             categories.push(("NullValue".to_owned(), missing));
         }
+        if theirs["histogram_in_order"].is_null() {
+            // Of nothing but missing values it was not asked for.
+            assert_eq!(column.present(), 0, "{name}");
+            continue;
+        }
         category_order(name, &mut categories);
         assert_eq!(serde_json::json!(categories), theirs["histogram_in_order"], "{name}");
     }
@@ -118,7 +124,7 @@ fn numbers_sketches_and_buckets_are_those_of_deequ() {
         compared += 1;
         let sketch = &ours.distribution.as_ref().unwrap().kll.sketch.as_ref().unwrap().data;
         if name == WITHOUT_NUMBERS {
-            assert!(theirs.get("sum").is_none());
+            assert!(theirs["sum"].is_null());
             assert_eq!((ours.sum, ours.mean, ours.std_dev, ours.min, ours.max), (0.0, 0.0, 0.0, 0.0, 0.0));
             assert_eq!(sketch, &[Vec::<f64>::new()]);
             continue;
@@ -142,12 +148,13 @@ fn numbers_sketches_and_buckets_are_those_of_deequ() {
             .map(|level| level.as_array().unwrap().iter().map(double).collect())
             .collect();
         // Bits, for the sign of zero.
-        let bits = |data: &[Vec<f64>]| data.iter().map(|level| level.iter().map(|item| item.to_bits()).collect()).collect();
+        let bits =
+            |data: &[Vec<f64>]| data.iter().map(|level| level.iter().map(|item| item.to_bits()).collect()).collect();
         let (ours_in_bits, theirs_in_bits): (Vec<Vec<u64>>, Vec<Vec<u64>>) = (bits(sketch), bits(&expected));
         assert_eq!(ours_in_bits, theirs_in_bits, "{name}");
         assert_buckets(name, ours, &theirs["kll"]["buckets"]);
     }
-    assert_eq!(compared, 18);
+    assert_eq!(compared, 17);
 }
 
 fn assert_buckets(name: &str, ours: &NumericalStatistics, theirs: &Value) {
@@ -157,7 +164,10 @@ fn assert_buckets(name: &str, ours: &NumericalStatistics, theirs: &Value) {
     if TRUE_BOUNDS.contains(&name) {
         let KllBucket { lower_bound, .. } = buckets[0];
         assert_eq!((lower_bound, buckets[9].upper_bound), (ours.min, ours.max), "{name}");
-        assert!(double(&theirs[0][0]).abs() < 2_147_483_649.0 || double(&theirs[9][1]).abs() < 2_147_483_649.0, "{name}");
+        assert!(
+            double(&theirs[0][0]).abs() < 2_147_483_649.0 || double(&theirs[9][1]).abs() < 2_147_483_649.0,
+            "{name}"
+        );
         return;
     }
     for (bucket, theirs) in buckets.iter().zip(theirs) {
@@ -190,7 +200,7 @@ fn any_column(rows: usize) -> impl Strategy<Value = Vec<Option<(String, CellKind
         vec(any_value(), rows),
         // Numbers alone, so that the sketch lives to the end.
         vec((-1000..1000_i32).prop_map(|value| Some((value.to_string(), CellKind::Text))), rows),
-        vec((-1000..1000_i32).prop_map(|value| Some((format!("{}.5", value), CellKind::Text))), rows),
+        vec((-1000..1000_i32).prop_map(|value| Some((format!("{value}.5"), CellKind::Text))), rows),
         vec(prop::option::of(prop::sample::select(vec!["-0", "0", "9223372036854775808", "2"])), rows)
             .prop_map(|texts| texts.into_iter().map(|text| Some((text?.to_owned(), CellKind::Text))).collect()),
         vec("[a-c]{1,3}".prop_map(|text| Some((text, CellKind::Text))), rows),
@@ -221,7 +231,9 @@ fn splits(rows: &[Row], names: &[String], cuts: &[usize], at_once: usize) -> Vec
 
 fn merged(profiles: Vec<Profile>) -> Profile {
     let mut tree = MergeTree::default();
-    profiles.into_iter().for_each(|profile| tree.push(profile));
+    for profile in profiles {
+        tree.push(profile);
+    }
     tree.finish()
 }
 
@@ -240,7 +252,7 @@ fn long_table() -> (Vec<Row>, Vec<String>) {
         vec![
             text(number(row).to_string()),
             text(format!("{}.{}", number(row) % 1000, row % 10)),
-            (row % 7 != 0).then(|| (format!("{}", number(row) % 150), CellKind::Text)),
+            (!row.is_multiple_of(7)).then(|| (format!("{}", number(row) % 150), CellKind::Text)),
         ]
     };
     ((0..20_000).map(row).collect(), vec!["a".to_owned(), "b".to_owned(), "c".to_owned()])
@@ -249,7 +261,13 @@ fn long_table() -> (Vec<Row>, Vec<String>) {
 #[test]
 fn splits_that_travelled_as_bytes_merge_to_the_same_bytes() {
     let (rows, names) = long_table();
-    for cuts in [vec![], vec![1], vec![7_000, 14_000], vec![100, 2_050, 2_051, 6_000, 19_999], (1..40).map(|cut| cut * 500).collect()] {
+    for cuts in [
+        vec![],
+        vec![1],
+        vec![7_000, 14_000],
+        vec![100, 2_050, 2_051, 6_000, 19_999],
+        (1..40).map(|cut| cut * 500).collect(),
+    ] {
         let here = merged(splits(&rows, &names, &cuts, 1_000));
         let elsewhere = merged(splits(&rows, &names, &cuts, 77).iter().map(passed_on).collect());
         assert!(here.to_bytes() == elsewhere.to_bytes(), "{cuts:?}");
@@ -319,10 +337,7 @@ proptest! {
     #[test]
     fn columns_meet_by_name((rows, names, cuts) in any_table(40)) {
         // A part with its columns in another order is the same part, where names tell them apart.
-        let mut distinct = names.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        prop_assume!(distinct.len() == names.len());
+        let names: Vec<String> = names.iter().zip(0..).map(|(name, index)| format!("{name}{index}")).collect();
         let parts = splits(&rows, &names, &cuts, 100);
         let turned = parts.iter().enumerate().map(|(index, part)| {
             let mut part = part.clone();
