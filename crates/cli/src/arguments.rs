@@ -87,7 +87,7 @@ pub(crate) struct DatasetArguments {
     /// Where the prediction columns stand.
     #[arg(long, value_name = "START|END", ignore_case = true)]
     pub(crate) output_columns_position: Option<OutputColumnsPosition>,
-    /// Python file with a preprocess_handler for captured records.
+    /// Python file with a `preprocess_handler` for captured records.
     #[arg(long, value_name = "FILE")]
     pub(crate) record_preprocessor_script: Option<PathBuf>,
     /// Run such a file on a capture file and show each record before and after; nothing is analysed.

@@ -52,9 +52,16 @@ impl DatasetArguments {
         })
     }
 
-    /// The same options for another dataset, whose format is its own.
+    /// The same options for another dataset. Its format is its own, where its name tells it.
     pub(crate) fn for_source(&self, source: &Path) -> Self {
-        Self { source: source.to_owned(), dataset_format: None, format: Vec::new(), ..self.clone() }
+        let mut other = Self { source: source.to_owned(), ..self.clone() };
+        let name_tells =
+            watchkeeper_data::list(source).is_ok_and(|files| watchkeeper_data::format_of(&files).is_some());
+        if name_tells {
+            other.dataset_format = None;
+            other.format.clear();
+        }
+        other
     }
 
     /// How results are shown.
@@ -74,7 +81,8 @@ impl DatasetArguments {
 
     fn format_of_word(&self, word: &str) -> anyhow::Result<DatasetFormat> {
         if word.trim_start().starts_with('{') {
-            return DatasetFormat::parse(word).context("the dataset's format");
+            let format = DatasetFormat::parse(word).context("the dataset's format")?;
+            return Ok(self.with_options(format));
         }
         let format = match word.to_lowercase().as_str() {
             "csv" => DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() },
@@ -93,9 +101,9 @@ impl DatasetArguments {
                 output_columns_position: self.output_columns_position.unwrap_or(output_columns_position),
             },
             DatasetFormat::Json { lines } => DatasetFormat::Json { lines: lines && !self.no_lines },
-            DatasetFormat::CaptureJson { capture_index_names, .. } => DatasetFormat::CaptureJson {
+            DatasetFormat::CaptureJson { capture_index_names, output_columns_position } => DatasetFormat::CaptureJson {
                 capture_index_names,
-                output_columns_position: self.output_columns_position,
+                output_columns_position: self.output_columns_position.or(output_columns_position),
             },
             DatasetFormat::Parquet => DatasetFormat::Parquet,
         }
@@ -103,10 +111,7 @@ impl DatasetArguments {
 }
 
 fn capture() -> DatasetFormat {
-    DatasetFormat::CaptureJson {
-        capture_index_names: None::<Vec<CaptureIndexName>>,
-        output_columns_position: None,
-    }
+    DatasetFormat::CaptureJson { capture_index_names: None::<Vec<CaptureIndexName>>, output_columns_position: None }
 }
 
 /// The format of a dataset by the name of its first file, and for JSON by how it begins.
@@ -117,7 +122,7 @@ fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
         return Ok(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() });
     };
     match watchkeeper_data::format_of(&files) {
-        Some(DatasetFormat::Json { .. }) => Ok(kind_of_json(&file.path)),
+        Some(DatasetFormat::Json { lines }) => Ok(kind_of_json(&file.path, lines)),
         Some(format) => Ok(format),
         None if source == Path::new("-") => {
             Ok(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() })
@@ -129,9 +134,12 @@ fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
     }
 }
 
-fn kind_of_json(path: &Path) -> DatasetFormat {
+/// Captured data, or JSON, whose name says whether it is one object a line; else its first line does.
+fn kind_of_json(path: &Path, lines: bool) -> DatasetFormat {
     let mut head = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
+    // What is read from a pipe is gone.
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if is_file && let Ok(file) = std::fs::File::open(path) {
         let compressed = path.extension().is_some_and(|extension| extension == "gz");
         // What cannot be read will be said by the reader.
         let _ = if compressed {
@@ -141,11 +149,14 @@ fn kind_of_json(path: &Path) -> DatasetFormat {
         };
     }
     let head = String::from_utf8_lossy(&head);
-    let first_line = head.trim_start().lines().next().unwrap_or_default();
-    if first_line.starts_with('{') && first_line.contains("\"captureData\"") {
-        capture()
-    } else {
-        let is_object_a_line = first_line.starts_with('{') && first_line.trim_end().ends_with('}');
-        DatasetFormat::Json { lines: is_object_a_line || head.is_empty() }
+    let (first_line, is_whole) = match head.trim_start().split_once('\n') {
+        Some((line, _)) => (line.trim_end(), true),
+        None => (head.trim_start(), (head.len() as u64) < PEEK_BYTES),
+    };
+    let is_object = first_line.starts_with('{');
+    if is_object && first_line.contains("\"captureData\"") {
+        return capture();
     }
+    let is_object_a_line = is_object && (first_line.trim_end().ends_with('}') || !is_whole);
+    DatasetFormat::Json { lines: lines || is_object_a_line || head.is_empty() }
 }

@@ -30,8 +30,8 @@ pub(crate) enum Ending {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Baseline(arguments) => commands::baseline::run(arguments),
-        Command::Check(arguments) => commands::check::run(arguments),
+        Command::Baseline(arguments) => commands::baseline::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),
@@ -41,8 +41,17 @@ fn main() -> ExitCode {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::Violations | Ending::JobFailed) => ExitCode::from(1),
         Err(error) => {
-            output::say(&format!("Error: {error:#}\n"));
+            output::say(&format!("Error: {}\n", explained(&error)));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes, each said once: many errors end in the words of their cause.
+fn explained(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.ends_with(&cause) { text } else { format!("{text}: {cause}") })
 }

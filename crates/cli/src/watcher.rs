@@ -2,54 +2,100 @@
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use watchkeeper_analyzer::{Level, Observer, Progress};
+use watchkeeper_analyzer::{Error, Level, Observer, Progress};
 
 /// Standard error as an observer.
 pub(crate) struct Watcher {
     stopped: Arc<AtomicBool>,
-    bar: OnceLock<ProgressBar>,
+    /// Results are where they belong; only showing them is left.
+    written: Arc<AtomicBool>,
+    bar: Mutex<Bar>,
     /// Lines below this level are not shown.
     level: Level,
 }
 
+/// The progress bar of the dataset that is being read.
+enum Bar {
+    /// There is to be none.
+    Never,
+    /// Not yet.
+    None,
+    Shown(ProgressBar),
+}
+
 impl Watcher {
-    /// For a person: a bar while it runs, warnings and errors. Warnings that are part of the result come with it.
+    /// For a person: a bar while it runs, and errors. Warnings that are part of the result come with it.
     pub(crate) fn for_person() -> std::io::Result<Self> {
-        Self::new(Level::Error)
+        let bar = if std::io::stderr().is_terminal() { Bar::None } else { Bar::Never };
+        let written = Arc::new(AtomicBool::new(false));
+        let is_written = Arc::clone(&written);
+        let watcher = Self::new(Level::Error, bar, move || {
+            if is_written.load(Ordering::Relaxed) {
+                crate::output::say("Error: stopped before all was shown; the results are written\n");
+            } else {
+                crate::output::say(&format!("Error: {}\n", Error::Stopped));
+            }
+            2
+        })?;
+        Ok(Self { written, ..watcher })
+    }
+
+    /// For a dry run: no bar, as records are shown one by one.
+    pub(crate) fn for_dry_run() -> std::io::Result<Self> {
+        Self::new(Level::Info, Bar::Never, || {
+            crate::output::say("Error: stopped\n");
+            2
+        })
     }
 
     /// For a job's log: every line, and no bar.
-    pub(crate) fn for_log() -> std::io::Result<Self> {
-        let watcher = Self::new(Level::Info)?;
-        watcher.bar.get_or_init(ProgressBar::hidden);
-        Ok(watcher)
+    pub(crate) fn for_log(last_words: impl Fn() -> i32 + Send + 'static) -> std::io::Result<Self> {
+        Self::new(Level::Info, Bar::Never, last_words)
     }
 
-    /// For a dry run: what the script prints is in the output.
-    pub(crate) fn new(level: Level) -> std::io::Result<Self> {
-        Ok(Self { stopped: crate::signals::stop_flag()?, bar: OnceLock::new(), level })
+    fn new(level: Level, bar: Bar, last_words: impl Fn() -> i32 + Send + 'static) -> std::io::Result<Self> {
+        let stopped = crate::signals::stop_flag(last_words)?;
+        Ok(Self { stopped, written: Arc::default(), bar: Mutex::new(bar), level })
     }
 
     /// The last moment at which a run can be stopped with nothing written.
-    pub(crate) fn safe_point(&self) -> Result<(), watchkeeper_analyzer::Error> {
-        if self.stopped() { Err(watchkeeper_analyzer::Error::Stopped) } else { Ok(()) }
+    pub(crate) fn safe_point(&self) -> Result<(), Error> {
+        if self.stopped() { Err(Error::Stopped) } else { Ok(()) }
     }
 
-    /// Takes the bar away.
+    /// From here on a signal finds the results written.
+    pub(crate) fn results_are_written(&self) {
+        self.written.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the bar away; another dataset will have another one.
     pub(crate) fn done(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish_and_clear();
+        let mut bar = self.bar();
+        if let Bar::Shown(shown) = &*bar {
+            shown.finish_and_clear();
+            *bar = Bar::None;
         }
+    }
+
+    fn bar(&self) -> std::sync::MutexGuard<'_, Bar> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// One line of the log.
+pub(crate) fn log_line(level: Level, line: &str) -> String {
+    let word = match level {
+        Level::Info => "INFO ",
+        Level::Warning => "WARN ",
+        Level::Error => "ERROR",
+    };
+    format!("{word} {line}\n")
+}
+
 fn bar(total: Option<u64>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
@@ -67,22 +113,22 @@ impl Observer for Watcher {
         if level < self.level {
             return;
         }
-        let word = match level {
-            Level::Info => "INFO ",
-            Level::Warning => "WARN ",
-            Level::Error => "ERROR",
-        };
-        let show = || crate::output::say(&format!("{word} {line}\n"));
-        match self.bar.get() {
-            Some(bar) => bar.suspend(show),
-            None => show(),
+        let show = || crate::output::say(&log_line(level, line));
+        match &*self.bar() {
+            Bar::Shown(bar) => bar.suspend(show),
+            Bar::Never | Bar::None => show(),
         }
     }
 
     fn progress(&self, progress: Progress) {
-        let bar = self.bar.get_or_init(|| bar(progress.bytes_total));
-        bar.set_position(progress.bytes_read);
-        bar.set_message(progress.records.to_string());
+        let mut current = self.bar();
+        if matches!(*current, Bar::None) {
+            *current = Bar::Shown(bar(progress.bytes_total));
+        }
+        if let Bar::Shown(bar) = &*current {
+            bar.set_position(progress.bytes_read);
+            bar.set_message(progress.records.to_string());
+        }
     }
 
     fn stopped(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use watchkeeper_analyzer::data_quality::{analyze, write_documents};
+use watchkeeper_analyzer::output::check_folder;
 use watchkeeper_analyzer::report::{Documents, Report};
 use watchkeeper_formats::{Constraints, Statistics};
 
@@ -18,11 +19,12 @@ struct Printed<'a> {
     notes: &'a [String],
 }
 
-pub(crate) fn run(arguments: BaselineArguments) -> anyhow::Result<Ending> {
+pub(crate) fn run(arguments: &BaselineArguments) -> anyhow::Result<Ending> {
     if let Some(script) = &arguments.dataset.dry_run_script {
         return super::dry_run::run(&arguments.dataset, script);
     }
     let watcher = Watcher::for_person()?;
+    arguments.output.as_deref().map(check_folder).transpose()?;
     let job = arguments.dataset.job()?;
     let analysis = analyze(&job, None, arguments.run.threads(), &watcher);
     watcher.done();
@@ -52,6 +54,7 @@ pub(crate) fn run(arguments: BaselineArguments) -> anyhow::Result<Ending> {
             runs: Vec::new(),
         };
         write_documents(folder, &analysis, &[("report.html", report.to_html())])?;
+        watcher.results_are_written();
     }
     crate::output::print(&shown)?;
     if arguments.dataset.output_format() == OutputFormat::Text {

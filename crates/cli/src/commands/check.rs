@@ -7,6 +7,7 @@ use serde::Serialize;
 use watchkeeper_analyzer::data_quality::{
     Analysis, Baseline, analyze, read_constraints, read_statistics, write_documents,
 };
+use watchkeeper_analyzer::output::check_folder;
 use watchkeeper_analyzer::report::{Documents, Report, Run};
 use watchkeeper_engine::profile::{DriftComparison, DriftOutcome, Judgement};
 use watchkeeper_formats::Violation;
@@ -16,19 +17,19 @@ use crate::arguments::{CheckArguments, OutputFormat};
 use crate::terminal::{self, CheckView};
 use crate::watcher::Watcher;
 
-pub(crate) fn run(arguments: CheckArguments) -> anyhow::Result<Ending> {
+pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<Ending> {
     if let Some(script) = &arguments.dataset.dry_run_script {
         return super::dry_run::run(&arguments.dataset, script);
     }
     let watcher = Watcher::for_person()?;
+    arguments.output.as_deref().map(check_folder).transpose()?;
     let path = arguments.baseline.as_deref().context("no --baseline")?;
     let mut job = arguments.dataset.job()?;
     if let Some(rule) = arguments.drift {
         job.settings.drift = rule.into();
     }
-    let analysis = baseline(&arguments, path, &watcher).and_then(|baseline| {
-        Ok(analyze(&job, Some(baseline), arguments.run.threads(), &watcher)?)
-    });
+    let analysis = baseline(arguments, path, &watcher)
+        .and_then(|baseline| Ok(analyze(&job, Some(baseline), arguments.run.threads(), &watcher)?));
     watcher.done();
     let analysis = analysis?;
     watcher.safe_point()?;
@@ -49,8 +50,9 @@ pub(crate) fn run(arguments: CheckArguments) -> anyhow::Result<Ending> {
         ),
     };
     if let Some(folder) = &arguments.output {
-        let html = report(&arguments, path, &analysis, baseline, judgement).to_html();
+        let html = report(arguments, path, &analysis, baseline, judgement).to_html();
         write_documents(folder, &analysis, &[("report.html", html)])?;
+        watcher.results_are_written();
     }
     crate::output::print(&shown)?;
     if arguments.dataset.output_format() == OutputFormat::Text {
@@ -61,19 +63,23 @@ pub(crate) fn run(arguments: CheckArguments) -> anyhow::Result<Ending> {
 
 /// The documents of a folder, or those made of a dataset.
 fn baseline(arguments: &CheckArguments, path: &Path, watcher: &Watcher) -> anyhow::Result<Baseline> {
+    let of_baseline = || format!("baseline {}", path.display());
     let constraints = path.join("constraints.json");
-    let mut baseline = if constraints.is_file() {
+    let is_folder = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let mut baseline = if is_folder && constraints.try_exists().with_context(of_baseline)? {
         let statistics = path.join("statistics.json");
+        let has_statistics = statistics.try_exists().with_context(of_baseline)?;
         Baseline {
             constraints: read_constraints(&constraints)?,
-            statistics: statistics.is_file().then(|| read_statistics(&statistics)).transpose()?,
+            statistics: has_statistics.then(|| read_statistics(&statistics)).transpose()?,
         }
     } else {
-        let dataset = arguments.dataset.for_source(path);
-        let of_baseline = || format!("baseline {}", path.display());
-        let job = dataset.job().with_context(of_baseline)?;
+        let job = arguments.dataset.for_source(path).job().with_context(of_baseline)?;
         let analysis = analyze(&job, None, arguments.run.threads(), watcher).with_context(of_baseline)?;
         watcher.done();
+        for note in &analysis.notes {
+            crate::output::say(&format!("note: {}: {note}\n", of_baseline()));
+        }
         Baseline { constraints: analysis.constraints, statistics: Some(analysis.statistics) }
     };
     if let Some(path) = &arguments.constraints {

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Ending> {
 fn documents(folder: &Path) -> anyhow::Result<Documents> {
     let statistics = read_statistics(&folder.join("statistics.json"))?;
     let constraints = folder.join("constraints.json");
-    let constraints = constraints.is_file().then(|| read_constraints(&constraints)).transpose()?;
+    let constraints = constraints.try_exists()?.then(|| read_constraints(&constraints)).transpose()?;
     Ok(Documents { name: folder.display().to_string(), statistics, constraints })
 }
 
@@ -52,7 +52,7 @@ fn check(folder: &Path, baseline: &Documents, arguments: &ReportArguments) -> an
 
 fn violations(folder: &Path) -> anyhow::Result<Vec<Violation>> {
     let path = folder.join("constraint_violations.json");
-    if !path.is_file() {
+    if !path.try_exists()? {
         return Ok(Vec::new());
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;

@@ -1,0 +1,19 @@
+//! The built program as its users meet it: arguments and an environment in; files, texts and an exit status out.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod bad_baselines;
+mod bad_input;
+mod commands;
+mod constraints;
+mod contract;
+mod datasets;
+mod job;
+mod job_failures;
+mod metrics;
+mod output;
+mod program;
+mod scripts;
+mod signals;
+mod terminals;
+mod traffic;
