@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use watchkeeper_formats::{DriftRule, OutputColumnsPosition};
+use watchkeeper_formats::{CategoricalDriftMethod, DriftRule, OutputColumnsPosition};
 
 /// Watches machine-learning models in production: describes datasets, and finds where new data breaks what a baseline
 /// promised.
@@ -38,6 +38,9 @@ pub(crate) enum Command {
 pub(crate) struct BaselineArguments {
     #[command(flatten)]
     pub(crate) dataset: DatasetArguments,
+    /// How drift of categories is to be judged by the suggested constraints.
+    #[arg(long, value_name = "LInfinity|ChiSquared")]
+    pub(crate) categorical_drift_method: Option<CategoricalDriftMethod>,
     /// Folder for statistics.json, constraints.json and report.html.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

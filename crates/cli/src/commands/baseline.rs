@@ -25,7 +25,8 @@ pub(crate) fn run(arguments: &BaselineArguments) -> anyhow::Result<Ending> {
     }
     let watcher = Watcher::for_person()?;
     arguments.output.as_deref().map(check_folder).transpose()?;
-    let job = arguments.dataset.job()?;
+    let mut job = arguments.dataset.job()?;
+    job.categorical_drift_method = arguments.categorical_drift_method;
     let analysis = analyze(&job, None, arguments.run.threads(), &watcher);
     watcher.done();
     let analysis = analysis?;

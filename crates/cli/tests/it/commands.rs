@@ -252,3 +252,12 @@ fn a_report_is_made_of_folders_that_are_there() {
     );
     assert!(!folder.has("nowhere"));
 }
+
+#[test]
+fn the_method_for_categories_goes_into_the_constraints() {
+    let folder = Folder::new();
+    folder.write("data.csv", "place\na\nb\n");
+    folder.run(&["baseline", "data.csv", "--categorical-drift-method", "ChiSquared", "-o", "base"]).ended(0);
+    let comparison = &folder.json("base/constraints.json")["monitoring_config"]["distribution_constraints"];
+    assert_eq!(comparison["categorical_drift_method"], "ChiSquared");
+}
