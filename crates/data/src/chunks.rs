@@ -10,6 +10,7 @@ use watchkeeper_engine::column::BATCH_BYTES;
 
 use crate::Error;
 use crate::files::{DatasetFile, Files, OpenFile, SPLIT_BYTES};
+use crate::members::BadRecord;
 use crate::text::{MAX_RECORD_BYTES, check_text};
 
 /// Where a chunk stands in its buffer and in its file.
@@ -78,6 +79,8 @@ impl Chunks {
         let current = self.current.as_mut().expect("opened above");
         let size = self.size.max(self.carry.len());
         if text.len() < size {
+            // Not more than that: the longest record must not take twice its length.
+            text.reserve_exact(size - text.len());
             text.resize(size, 0);
         }
         text[..self.carry.len()].copy_from_slice(&self.carry);
@@ -103,10 +106,10 @@ impl Chunks {
         let rest = &text[consumed..chunk.filled];
         let stuck = rows == 0 && consumed <= chunk.start;
         if stuck && !chunk.whole {
-            if rest.len() > MAX_RECORD_BYTES {
+            if rest.len() >= MAX_RECORD_BYTES {
                 return Err(self.error(too_long(rest)));
             }
-            self.size = (chunk.filled * 2).max(BATCH_BYTES);
+            self.size = (chunk.filled * 2).clamp(BATCH_BYTES, chunk.start + MAX_RECORD_BYTES);
         } else {
             self.size = BATCH_BYTES;
         }
@@ -158,6 +161,16 @@ impl Chunks {
         Error::Row { path: self.path.clone(), row: self.rows() + 1, problem }
     }
 
+    /// The error of a record of the current file, by its row.
+    pub(crate) fn record_error(&self, row: u64, problem: BadRecord) -> Error {
+        let path = self.path.clone();
+        match problem {
+            BadRecord::Malformed(problem) => Error::Row { path, row, problem },
+            BadRecord::Nested(column) => Error::NestedJson { path, row, column },
+            BadRecord::Encoding(word) => Error::UnsupportedEncoding(word),
+        }
+    }
+
     pub(crate) fn split(&self) -> u32 {
         self.files.split()
     }
@@ -171,6 +184,7 @@ fn too_long(text: &[u8]) -> String {
     let start = String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
     let limit = MAX_RECORD_BYTES / (1024 * 1024);
     format!(
-        "the record is longer than {limit} MiB, the longest there may be; it begins {start:?} (a quote that is never closed?)"
+        "the record is longer than {limit} MiB, the longest there may be; it begins {start:?} (is a quote never closed, \
+         or a line end missing?)"
     )
 }

@@ -40,7 +40,7 @@ pub fn list(source: &Path) -> Result<Vec<DatasetFile>, Error> {
     let metadata = std::fs::metadata(source).map_err(|error| Error::io(source, error))?;
     let mut files = Vec::new();
     if metadata.is_dir() {
-        walk(source, &mut files)?;
+        walk(source, &mut Vec::new(), &mut files)?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
     } else {
         files.push(DatasetFile { path: source.to_owned(), size: metadata.is_file().then_some(metadata.len()) });
@@ -48,7 +48,13 @@ pub fn list(source: &Path) -> Result<Vec<DatasetFile>, Error> {
     Ok(files)
 }
 
-fn walk(folder: &Path, files: &mut Vec<DatasetFile>) -> Result<(), Error> {
+/// `above` are the folders that lead here, without links: a link to one of them leads to files that are listed already.
+fn walk(folder: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<DatasetFile>) -> Result<(), Error> {
+    let resolved = folder.canonicalize().map_err(|error| Error::io(folder, error))?;
+    if above.contains(&resolved) {
+        return Ok(());
+    }
+    above.push(resolved);
     for entry in std::fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
         let entry = entry.map_err(|error| Error::io(folder, error))?;
         let name = entry.file_name();
@@ -59,11 +65,12 @@ fn walk(folder: &Path, files: &mut Vec<DatasetFile>) -> Result<(), Error> {
         // Follows links, as a job's inputs may be links into an object store.
         let metadata = std::fs::metadata(&path).map_err(|error| Error::io(&path, error))?;
         if metadata.is_dir() {
-            walk(&path, files)?;
+            walk(&path, above, files)?;
         } else if metadata.is_file() {
             files.push(DatasetFile { path, size: Some(metadata.len()) });
         }
     }
+    above.pop();
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use watchkeeper_engine::column::Batch;
 
-use crate::chunks::Chunks;
+use crate::chunks::{Chunk, Chunks};
 use crate::files::DatasetFile;
-use crate::members::{Columns, NotFlat, Rows, members};
+use crate::members::{BadRecord, Columns, members};
+use crate::rows::Rows;
+use crate::text::{MAX_COLUMNS, too_many_columns, valid_text};
 use crate::{Error, Source};
 
 /// A dataset of JSON files.
@@ -33,10 +35,12 @@ impl JsonSource {
 enum Document {
     /// Nothing but white space so far.
     Before,
-    /// Within the array of the whole document, before an element or its end.
+    /// Behind the bracket that opens the array of the whole document.
     InArray,
     /// Behind an element of that array.
     BehindElement,
+    /// Behind a comma of that array.
+    BehindComma,
     /// At its end.
     Behind,
 }
@@ -59,24 +63,20 @@ impl JsonSource {
         let mut at = from;
         loop {
             at += text[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let Some(byte) = text.get(at) else {
-                if whole && matches!(self.document, Document::InArray | Document::BehindElement) {
-                    return Err("the document ends within its array: it is cut off".to_owned());
-                }
-                return Ok(Next::Nothing(at));
-            };
-            match (self.document, byte) {
-                (Document::Before, b'[') | (Document::BehindElement, b',') => self.document = Document::InArray,
-                (Document::InArray | Document::BehindElement, b']') => self.document = Document::Behind,
-                (Document::Before | Document::InArray, b'{') => {
+            let Some(byte) = text.get(at) else { return Ok(Next::Nothing(at)) };
+            self.document = match (self.document, byte) {
+                (Document::Before, b'[') => Document::InArray,
+                (Document::BehindElement, b',') => Document::BehindComma,
+                (Document::InArray | Document::BehindElement, b']') => Document::Behind,
+                (Document::Before | Document::InArray | Document::BehindComma, b'{') => {
                     let Some(length) = object_length(&text[at..]) else {
                         if whole {
                             return Err("the document ends within an object: it is cut off".to_owned());
                         }
                         return Ok(Next::CutOff);
                     };
-                    self.document =
-                        if self.document == Document::Before { Document::Behind } else { Document::BehindElement };
+                    let is_alone = self.document == Document::Before;
+                    self.document = if is_alone { Document::Behind } else { Document::BehindElement };
                     return Ok(Next::Record { from: at, to: at + length, next: at + length });
                 }
                 (Document::Behind, _) => {
@@ -88,9 +88,72 @@ impl JsonSource {
                     let found = String::from_utf8_lossy(&text[at..text.len().min(at + 20)]).into_owned();
                     return Err(format!("expected an object or an array of objects, found {found:?}"));
                 }
-            }
+            };
             at += 1;
         }
+    }
+
+    /// Takes the records of a chunk; returns where the first one that was not taken begins.
+    fn take(&mut self, text: &[u8], chunk: Chunk, rows: &mut Rows<'_>) -> Result<usize, Error> {
+        // A record that the chunk cuts off may end in the middle of a character; it is looked at again later.
+        let (valid, is_broken) = valid_text(text, chunk.whole);
+        let mut consumed = chunk.start;
+        while consumed < chunk.stop && !rows.is_full() {
+            let (before, done) = (self.document, rows.count() as u64);
+            let problem = match self.next_record(text, consumed, chunk.whole) {
+                Ok(Next::Record { from, to, next }) if to <= valid.len() => match self.add(&valid[from..to], rows) {
+                    Ok(()) if rows.keep() => {
+                        consumed = next;
+                        continue;
+                    }
+                    Ok(()) => {
+                        self.document = before;
+                        break;
+                    }
+                    Err(problem) => problem,
+                },
+                Ok(Next::Record { .. }) => BadRecord::Malformed("the record is not UTF-8".to_owned()),
+                Ok(Next::Nothing(at)) if at < text.len() => {
+                    consumed = at;
+                    continue;
+                }
+                Ok(Next::Nothing(at)) => {
+                    consumed = at;
+                    break;
+                }
+                Ok(Next::CutOff) => {
+                    self.document = before;
+                    break;
+                }
+                Err(problem) => BadRecord::Malformed(problem),
+            };
+            // What is not text cannot be expected to be JSON.
+            let to = if is_broken { text.len() } else { valid.len() };
+            self.chunks.check(text, consumed, to, |_| done)?;
+            return Err(self.chunks.record_error(self.chunks.rows() + done + 1, problem));
+        }
+        let is_open = matches!(self.document, Document::InArray | Document::BehindElement | Document::BehindComma);
+        if chunk.whole && consumed == text.len() && is_open {
+            let problem = "the document ends within its array: it is cut off".to_owned();
+            let row = self.chunks.rows() + rows.count() as u64 + 1;
+            return Err(self.chunks.record_error(row, BadRecord::Malformed(problem)));
+        }
+        Ok(consumed)
+    }
+
+    /// Adds the row of one record.
+    fn add(&mut self, record: &str, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
+        rows.begin();
+        let mut guess = 0;
+        members(record, self.flatten, |name, value| {
+            let column = self.columns.place(name, guess);
+            guess = column + 1;
+            rows.set(column, &value);
+        })?;
+        if self.columns.names().len() > MAX_COLUMNS {
+            return Err(BadRecord::Malformed(too_many_columns()));
+        }
+        Ok(())
     }
 }
 
@@ -102,49 +165,9 @@ impl Source for JsonSource {
                 self.document = Document::Before;
             }
             let cells = std::mem::take(&mut batch.cells);
-            // A record that the chunk cuts off may end in the middle of a character; it is looked at again later.
-            let valid = match std::str::from_utf8(&batch.text[chunk.start..chunk.filled]) {
-                Ok(_) => chunk.filled,
-                Err(error) => chunk.start + error.valid_up_to(),
-            };
-            let text = std::str::from_utf8(&batch.text[..valid]).unwrap_or_default();
-            let mut rows = Rows::new(&batch.text[..chunk.filled], cells, self.columns.names().len());
-            let mut consumed = chunk.start;
-            while consumed < chunk.stop && !rows.is_full() {
-                let before = self.document;
-                let next = self.next_record(&batch.text[..chunk.filled], consumed, chunk.whole);
-                let row = self.chunks.rows() + rows.count as u64 + 1;
-                let error = |problem| Error::Row { path: self.chunks.path().to_owned(), row, problem };
-                match next.map_err(error)? {
-                    Next::Record { to, .. } if to > valid => {
-                        let done = rows.count as u64;
-                        self.chunks.check(&batch.text, consumed, to, |_| done)?;
-                        self.document = before;
-                        break;
-                    }
-                    Next::Record { from, to, next } => {
-                        rows.begin();
-                        let mut guess = 0;
-                        members(&text[from..to], self.flatten, |name, value| {
-                            let column = self.columns.place(name, guess);
-                            guess = column + 1;
-                            rows.set(column, &value);
-                        })
-                        .map_err(|problem| match problem {
-                            NotFlat::Malformed(problem) => error(problem),
-                            NotFlat::Nested(column) => {
-                                Error::NestedJson { path: self.chunks.path().to_owned(), row, column }
-                            }
-                        })?;
-                        consumed = next;
-                    }
-                    Next::Nothing(at) => {
-                        consumed = at;
-                        break;
-                    }
-                    Next::CutOff => break,
-                }
-            }
+            let records = &batch.text[..chunk.filled];
+            let mut rows = Rows::new(records, cells, self.columns.names().len());
+            let consumed = self.take(records, chunk, &mut rows)?;
             let built = rows.finish();
             self.chunks.used(&batch.text, chunk, consumed, built.rows as u64)?;
             built.put_into(batch, chunk.filled);
@@ -187,24 +210,14 @@ pub(crate) fn sorted_by_name(names: &[String]) -> Vec<usize> {
     order
 }
 
-/// The next line that is not blank.
+/// The next line.
 fn next_line(text: &[u8], from: usize, whole: bool) -> Next {
-    let mut at = from;
-    loop {
-        let end = memchr::memchr(b'\n', &text[at..]).map(|offset| at + offset);
-        let (to, next) = match end {
-            Some(end) => (end, end + 1),
-            None if whole => (text.len(), text.len()),
-            None => return Next::CutOff,
-        };
-        if !text[at..to].trim_ascii().is_empty() {
-            return Next::Record { from: at, to, next };
-        }
-        if next == text.len() {
-            return Next::Nothing(next);
-        }
-        at = next;
-    }
+    let (to, next) = match memchr::memchr(b'\n', &text[from..]) {
+        Some(offset) => (from + offset, from + offset + 1),
+        None if whole => (text.len(), text.len()),
+        None => return Next::CutOff,
+    };
+    if text[from..to].trim_ascii().is_empty() { Next::Nothing(next) } else { Next::Record { from, to, next } }
 }
 
 /// Length of the object that begins the text, `None` when it does not end there. Only brackets and strings are looked

@@ -14,6 +14,7 @@ mod files;
 mod json;
 mod members;
 mod parquet;
+mod rows;
 mod text;
 
 use std::path::Path;

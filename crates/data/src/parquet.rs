@@ -19,9 +19,10 @@ use std::path::PathBuf;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType, Float16Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
@@ -32,7 +33,12 @@ use watchkeeper_engine::column::{BATCH_BYTES, Batch, Cell, CellKind};
 use watchkeeper_formats::number::write_java_double;
 
 use crate::files::{DatasetFile, Files, SPLIT_BYTES};
+use crate::text::{MAX_COLUMNS, MAX_RECORD_BYTES, too_many_columns};
 use crate::{Error, Source};
+
+/// How much text of long values is put into a batch. More than [`BATCH_BYTES`], as every batch costs a call for each
+/// column.
+const MOST_TEXT: usize = 4 * 1024 * 1024;
 
 /// A dataset of Parquet files.
 pub(crate) struct ParquetSource {
@@ -42,19 +48,22 @@ pub(crate) struct ParquetSource {
     /// Parts of the current file that follow, each a split's row groups.
     rest: Vec<Vec<usize>>,
     file: Option<DatasetFile>,
+    /// Rows taken from the current file.
+    rows: u64,
 }
 
 struct Reader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
-    rows: u64,
+    /// Rows that are read and were too much text for a batch.
+    pending: Option<RecordBatch>,
     /// Bytes on disk a row, for the progress alone.
     bytes_per_row: f64,
 }
 
 impl ParquetSource {
     pub(crate) fn new(files: Vec<DatasetFile>) -> Self {
-        Self { files: Files::new(files), names: Vec::new(), reader: None, rest: Vec::new(), file: None }
+        Self { files: Files::new(files), names: Vec::new(), reader: None, rest: Vec::new(), file: None, rows: 0 }
     }
 
     /// Opens the next part of a file; false after the last.
@@ -68,6 +77,7 @@ impl ParquetSource {
         let Some(file) = self.files.next_listed() else { return Ok(false) };
         self.open(&file, None)?;
         self.file = Some(file);
+        self.rows = 0;
         Ok(true)
     }
 
@@ -90,6 +100,9 @@ impl ParquetSource {
             );
             return Err(Error::File { path: path.clone(), problem });
         }
+        if names.len() > MAX_COLUMNS {
+            return Err(Error::File { path: path.clone(), problem: too_many_columns() });
+        }
         for field in builder.schema().fields() {
             if !is_flat(field.data_type()) {
                 let problem = format!(
@@ -101,7 +114,7 @@ impl ParquetSource {
             }
         }
         let total_rows = builder.metadata().file_metadata().num_rows();
-        let bytes_per_row = file.size.unwrap_or(0) as f64 / (total_rows.max(1) as f64);
+        let disk_bytes_per_row = file.size.unwrap_or(0) as f64 / (total_rows.max(1) as f64);
         let groups = groups.unwrap_or_else(|| {
             let sizes = builder.metadata().row_groups().iter().map(|group| group.compressed_size().max(0) as u64);
             let mut parts = parts(sizes);
@@ -109,11 +122,14 @@ impl ParquetSource {
             self.rest = parts;
             first
         });
-        // Some text a value, so that a batch stays near the size that others have.
+        // Some text a value, so that a batch stays near the size that others have; less where values are long.
+        let bytes = builder.metadata().row_groups().iter().map(|group| group.total_byte_size().max(0) as usize);
+        let bytes_per_row = bytes.sum::<usize>() / (total_rows.max(1) as usize);
         let rows = (BATCH_BYTES / (16 * names.len().max(1))).clamp(16, 8192);
+        let rows = rows.min(MOST_TEXT / bytes_per_row.max(1)).max(1);
         let batches =
             builder.with_row_groups(groups).with_batch_size(rows).build().map_err(|error| failed(path, &error))?;
-        self.reader = Some(Reader { path: path.clone(), batches, rows: 0, bytes_per_row });
+        self.reader = Some(Reader { path: path.clone(), batches, pending: None, bytes_per_row: disk_bytes_per_row });
         Ok(())
     }
 }
@@ -147,13 +163,21 @@ impl Source for ParquetSource {
                 return Ok(false);
             }
             let reader = self.reader.as_mut().expect("opened above");
-            match reader.batches.next() {
+            match reader.pending.take().map(Ok).or_else(|| reader.batches.next()) {
                 None => self.reader = None,
                 Some(Err(error)) => return Err(failed(&reader.path, &error)),
                 Some(Ok(rows)) if rows.num_rows() == 0 => {}
                 Some(Ok(rows)) => {
-                    put(&rows, batch);
-                    reader.rows += batch.rows as u64;
+                    let count = rows_that_fit(&rows).ok_or_else(|| {
+                        let problem =
+                            format!("the row is longer than {} MiB, the longest there may be", MAX_RECORD_BYTES >> 20);
+                        Error::Row { path: reader.path.clone(), row: self.rows + 1, problem }
+                    })?;
+                    if count < rows.num_rows() {
+                        reader.pending = Some(rows.slice(count, rows.num_rows() - count));
+                    }
+                    put(&rows.slice(0, count), batch);
+                    self.rows += count as u64;
                     self.files.add_read((reader.bytes_per_row * batch.rows as f64) as u64);
                     return Ok(true);
                 }
@@ -185,13 +209,17 @@ impl Source for ParquetSource {
 fn is_flat(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, values) => is_flat(values),
-        DataType::Decimal128(_, scale) => *scale >= 0,
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => *scale >= 0,
         _ => {
             data_type.is_integer()
                 || matches!(
                     data_type,
                     DataType::Null
                         | DataType::Boolean
+                        | DataType::Float16
                         | DataType::Float32
                         | DataType::Float64
                         | DataType::Utf8
@@ -204,6 +232,50 @@ fn is_flat(data_type: &DataType) -> bool {
                         | DataType::Timestamp(_, _)
                 )
         }
+    }
+}
+
+/// How many rows at the head of some are not too much text for a batch, one at least; `None` when the first is longer
+/// than a row may be.
+fn rows_that_fit(rows: &RecordBatch) -> Option<usize> {
+    let mut count = rows.num_rows();
+    loop {
+        let text: usize = rows.columns().iter().map(|array| text_bytes(&*array.slice(0, count))).sum();
+        match count {
+            _ if text <= MOST_TEXT => return Some(count),
+            1 => return (text <= MAX_RECORD_BYTES).then_some(1),
+            _ => count /= 2,
+        }
+    }
+}
+
+/// Bytes of a column's texts; other types have short ones.
+fn text_bytes(array: &dyn Array) -> usize {
+    if let Some(dictionary) = array.as_any_dictionary_opt() {
+        let values = dictionary.values();
+        // Without a value that could be long, the keys need not be looked at.
+        if text_bytes(values) <= MOST_TEXT / array.len().max(1) {
+            return 0;
+        }
+        let keys = dictionary.normalized_keys();
+        return keys
+            .iter()
+            .enumerate()
+            .filter(|&(row, _)| array.is_valid(row))
+            .map(|(_, &key)| text_bytes(&*values.slice(key, 1)))
+            .sum();
+    }
+    match array.data_type() {
+        DataType::Utf8 => {
+            let offsets = array.as_string::<i32>().value_offsets();
+            (offsets[array.len()] - offsets[0]) as usize
+        }
+        DataType::LargeUtf8 => {
+            let offsets = array.as_string::<i64>().value_offsets();
+            (offsets[array.len()] - offsets[0]) as usize
+        }
+        DataType::Utf8View => array.as_string_view().lengths().map(|length| length as usize).sum(),
+        _ => 0,
     }
 }
 
@@ -235,13 +307,16 @@ impl Column<'_> {
 
     fn put(&mut self, array: &dyn Array) {
         if let Some(dictionary) = array.as_any_dictionary_opt() {
-            let keys = dictionary.normalized_keys();
-            let start = self.row;
-            // Each value is written where it is used: a batch has few rows, its dictionary may have many values.
-            for (offset, &key) in keys.iter().enumerate() {
-                self.row = start + offset;
-                if array.is_valid(offset) {
-                    self.put(&*dictionary.values().slice(key, 1));
+            // Without any value, all rows are missing.
+            if !dictionary.values().is_empty() {
+                let keys = dictionary.normalized_keys();
+                let start = self.row;
+                // Each value is written where it is used: a batch has few rows, its dictionary may have many values.
+                for (offset, &key) in keys.iter().enumerate() {
+                    self.row = start + offset;
+                    if array.is_valid(offset) {
+                        self.put(&*dictionary.values().slice(key, 1));
+                    }
                 }
             }
             return;
@@ -261,6 +336,7 @@ impl Column<'_> {
             DataType::UInt16 => self.integers::<UInt16Type>(array),
             DataType::UInt32 => self.integers::<UInt32Type>(array),
             DataType::UInt64 => self.integers::<UInt64Type>(array),
+            DataType::Float16 => self.floats(array, |row| f64::from(array.as_primitive::<Float16Type>().value(row))),
             DataType::Float32 => {
                 let values = array.as_primitive::<Float32Type>();
                 self.floats(array, |row| f64::from(values.value(row)));
@@ -269,12 +345,10 @@ impl Column<'_> {
                 let values = array.as_primitive::<Float64Type>();
                 self.floats(array, |row| values.value(row));
             }
-            DataType::Decimal128(_, _) => {
-                let values = array.as_primitive::<Decimal128Type>();
-                self.each(array, CellKind::Number, |text, row| {
-                    text.extend_from_slice(values.value_as_string(row).as_bytes());
-                });
-            }
+            DataType::Decimal32(..) => self.decimals::<Decimal32Type>(array),
+            DataType::Decimal64(..) => self.decimals::<Decimal64Type>(array),
+            DataType::Decimal128(..) => self.decimals::<Decimal128Type>(array),
+            DataType::Decimal256(..) => self.decimals::<Decimal256Type>(array),
             DataType::Utf8 => {
                 let values = array.as_string::<i32>();
                 self.each(array, CellKind::Text, |text, row| text.extend_from_slice(values.value(row).as_bytes()));
@@ -309,6 +383,11 @@ impl Column<'_> {
         self.each(array, CellKind::Number, |text, row| {
             text.extend_from_slice(digits.format(values.value(row)).as_bytes());
         });
+    }
+
+    fn decimals<T: DecimalType>(&mut self, array: &dyn Array) {
+        let values = array.as_primitive::<T>();
+        self.each(array, CellKind::Number, |text, row| text.extend_from_slice(values.value_as_string(row).as_bytes()));
     }
 
     fn floats(&mut self, array: &dyn Array, value: impl Fn(usize) -> f64) {
@@ -354,7 +433,7 @@ impl Column<'_> {
         self.each(array, CellKind::Text, |text, row| {
             let Some(moment) = moment(row) else { return };
             match data_type {
-                DataType::Date32 => write!(text, "{}", moment.date()),
+                DataType::Date32 | DataType::Date64 => write!(text, "{}", moment.date()),
                 DataType::Time32(_) | DataType::Time64(_) => write!(text, "{}", moment.time()),
                 _ => write!(text, "{} {}", moment.date(), moment.time()),
             }

@@ -7,8 +7,28 @@ use crate::Error;
 /// The longest record there may be.
 pub(crate) const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
 
+/// The most columns there may be: each has a state of its own.
+pub(crate) const MAX_COLUMNS: usize = 100_000;
+
 /// Cells in a batch at most, unless a single row has more: rows of a wide table may be nearly empty.
 pub(crate) const MOST_CELLS: usize = 256 * 1024;
+
+/// What is wrong with a record, or records, of more than [`MAX_COLUMNS`] columns.
+pub(crate) fn too_many_columns() -> String {
+    format!("there are more than {MAX_COLUMNS} columns, the most there may be")
+}
+
+/// Bytes as far as they are UTF-8, and whether what follows can no longer become so: at the end, a character may be cut
+/// off.
+pub(crate) fn valid_text(bytes: &[u8], is_end: bool) -> (&str, bool) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text, false),
+        Err(error) => {
+            let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).expect("it has just been found to be valid");
+            (text, is_end || error.error_len().is_some())
+        }
+    }
+}
 
 /// Checks that bytes are UTF-8 without NUL. `offset` is their place in the file, `row_of` gives the row of a byte.
 pub(crate) fn check_text(

@@ -4,9 +4,11 @@ use watchkeeper_engine::column::Cell;
 use watchkeeper_formats::Encoding;
 
 use super::payload::{Payload, Side};
-use crate::csv::tokenizer::cut_line;
+use crate::csv::tokenizer::{Ragged, cut_line};
 use crate::json::sorted_by_name;
-use crate::members::{Columns, NotFlat, Rows, Scalar, elements, members, scalar};
+use crate::members::{BadRecord, Columns, Scalar, elements, members, scalar};
+use crate::rows::Rows;
+use crate::text::{MAX_COLUMNS, too_many_columns};
 
 /// The columns of a captured dataset.
 pub(super) struct Layout {
@@ -17,9 +19,18 @@ pub(super) struct Layout {
     strict_key_order: bool,
     /// All rows so far come from a preprocessor's dictionaries.
     preprocessed: bool,
-    short: u64,
-    long: u64,
-    overwritten: Option<String>,
+    ragged: Ragged,
+    overwritten: Overwritten,
+}
+
+/// Members of the answer that the request has too.
+#[derive(Default)]
+struct Overwritten {
+    /// The first one.
+    name: Option<String>,
+    /// JSON rows so far, and for each column the last row in which the answer had it.
+    row: u64,
+    last_row: Vec<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,21 +42,6 @@ enum Kind {
     Mixed,
 }
 
-/// Why a record's rows do not fit in.
-pub(super) enum NotFit {
-    Nested(String),
-    Other(String),
-}
-
-impl From<NotFlat> for NotFit {
-    fn from(problem: NotFlat) -> Self {
-        match problem {
-            NotFlat::Nested(column) => Self::Nested(column),
-            NotFlat::Malformed(problem) => Self::Other(problem),
-        }
-    }
-}
-
 impl Layout {
     pub(super) fn new(strict_key_order: bool) -> Self {
         Self {
@@ -54,9 +50,8 @@ impl Layout {
             numbered: Vec::new(),
             strict_key_order,
             preprocessed: false,
-            short: 0,
-            long: 0,
-            overwritten: None,
+            ragged: Ragged::default(),
+            overwritten: Overwritten::default(),
         }
     }
 
@@ -96,17 +91,8 @@ impl Layout {
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.short > 0 {
-            notes.push(format!(
-                "{} rows with fewer fields than the first: the rest taken as missing values",
-                self.short
-            ));
-        }
-        if self.long > 0 {
-            notes.push(format!("{} rows with more fields than the first: the surplus cut off", self.long));
-        }
-        if let Some(name) = &self.overwritten {
+        let mut notes = self.ragged.notes();
+        if let Some(name) = &self.overwritten.name {
             notes.push(format!("`{name}` is a member of both request and answer: the request's value is taken"));
         }
         if self.kind == Kind::Named && self.width() > 10 && self.keys_are_numbers() {
@@ -115,7 +101,7 @@ impl Layout {
         notes
     }
 
-    fn become_kind(&mut self, kind: Kind) -> Result<(), NotFit> {
+    fn become_kind(&mut self, kind: Kind) -> Result<(), BadRecord> {
         if self.kind == Kind::Unknown {
             self.kind = kind;
         }
@@ -127,79 +113,72 @@ impl Layout {
             Kind::Mixed => "named and numbered columns",
             Kind::Numbered | Kind::Unknown => "numbered columns (CSV)",
         };
-        Err(NotFit::Other(format!("this record has {}, those before it have {}", word(kind), word(self.kind))))
+        Err(BadRecord::Malformed(format!("this record has {}, those before it have {}", word(kind), word(self.kind))))
     }
 
     /// Adds the rows that the sides make together; false when there is none.
-    pub(super) fn add_rows(&mut self, sides: &[&Side], rows: &mut Rows<'_>) -> Result<bool, NotFit> {
+    pub(super) fn add_rows(&mut self, sides: &[&Side], rows: &mut Rows<'_>) -> Result<bool, BadRecord> {
         let count = sides.iter().map(|side| side.rows()).min().unwrap_or(0);
         for index in 0..count {
-            let fields: usize = sides.iter().map(|side| side.width()).sum();
-            self.begin_numbered(fields, rows)?;
-            let cells = sides.iter().flat_map(|side| side.row(index)).copied();
-            self.put_numbered(cells, rows);
+            let cut = |cells: &mut Vec<Cell>| sides.iter().for_each(|side| cells.extend_from_slice(side.row(index)));
+            rows.add(cut, |fields| self.numbered_columns(fields))?;
+        }
+        if count > 0 {
+            for side in sides {
+                self.ragged.add(side.ragged());
+            }
         }
         Ok(count > 0)
     }
 
     /// Adds the row that two lines make together, cut where they stand.
-    pub(super) fn add_lines(&mut self, lines: &[(usize, &str); 2], rows: &mut Rows<'_>) -> Result<(), NotFit> {
-        let start = rows.cells.len();
-        for (place, line) in lines {
-            cut_line(line.as_bytes(), *place, &mut rows.cells);
-        }
-        let fields = rows.cells.len() - start;
-        self.begin_numbered(fields, rows)?;
-        rows.cells.resize(start + self.numbered.len(), Cell::MISSING);
-        rows.count += 1;
-        Ok(())
+    pub(super) fn add_lines(&mut self, lines: &[(usize, &str); 2], rows: &mut Rows<'_>) -> Result<(), BadRecord> {
+        let cut =
+            |cells: &mut Vec<Cell>| lines.iter().for_each(|(place, line)| cut_line(line.as_bytes(), *place, cells));
+        rows.add(cut, |fields| self.numbered_columns(fields))
     }
 
-    fn begin_numbered(&mut self, fields: usize, rows: &mut Rows<'_>) -> Result<(), NotFit> {
+    /// How many cells a row of these many fields gets: the first row decides.
+    fn numbered_columns(&mut self, fields: usize) -> Result<usize, BadRecord> {
         if self.kind == Kind::Unknown {
-            self.numbered = (0..fields).map(|index| format!("_c{index}")).collect();
-            rows.columns = fields;
+            self.numbered = (0..fields.min(MAX_COLUMNS)).map(|index| format!("_c{index}")).collect();
         }
         self.become_kind(Kind::Numbered)?;
-        self.short += u64::from(fields < self.numbered.len());
-        self.long += u64::from(fields > self.numbered.len());
-        Ok(())
-    }
-
-    fn put_numbered(&self, cells: impl Iterator<Item = Cell>, rows: &mut Rows<'_>) {
-        let end = rows.cells.len() + self.numbered.len();
-        rows.cells.extend(cells.take(self.numbered.len()));
-        rows.cells.resize(end, Cell::MISSING);
-        rows.count += 1;
-    }
-
-    /// Adds a row given as a JSON array of scalars.
-    pub(super) fn add_scalars(&mut self, array: &str, rows: &mut Rows<'_>) -> Result<(), NotFit> {
-        let values = elements(array)?;
-        self.begin_numbered(values.len(), rows)?;
-        let mut cells = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            cells.push(rows.scalar_cell(&scalar(&index.to_string(), value.get())?));
+        if fields > MAX_COLUMNS {
+            return Err(BadRecord::Malformed(too_many_columns()));
         }
-        self.put_numbered(cells.into_iter(), rows);
-        Ok(())
+        self.ragged.short += u64::from(fields < self.numbered.len());
+        self.ragged.long += u64::from(fields > self.numbered.len());
+        Ok(self.numbered.len())
+    }
+
+    /// Adds a row given as a JSON array of scalars; an empty one is none.
+    pub(super) fn add_scalars(&mut self, array: &str, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
+        let values = elements(array)?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut row = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            row.push(rows.scalar_cell(&scalar(&index.to_string(), value.get())?));
+        }
+        rows.add(|cells| cells.append(&mut row), |fields| self.numbered_columns(fields))
     }
 
     /// Adds a preprocessor's rows, a JSON array of objects.
-    pub(super) fn add_preprocessed(&mut self, objects: &str, rows: &mut Rows<'_>) -> Result<(), NotFit> {
+    pub(super) fn add_preprocessed(&mut self, objects: &str, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
         if self.kind == Kind::Unknown {
             self.preprocessed = true;
         }
         self.become_kind(Kind::Named)?;
         for object in elements(objects)? {
-            rows.begin();
-            self.set_members(object.get(), false, None, rows)?;
+            self.add_object_row(&[object.get()], false, rows)?;
         }
         Ok(())
     }
 
     /// Adds the rows of JSON payloads: an object each, or arrays of as many objects. Members of the later ones win.
-    pub(super) fn add_json(&mut self, payloads: &[&str], flatten: bool, rows: &mut Rows<'_>) -> Result<(), NotFit> {
+    pub(super) fn add_json(&mut self, payloads: &[&str], flatten: bool, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
         self.become_kind(Kind::Named)?;
         self.preprocessed = false;
         if payloads.iter().all(|payload| payload.trim_ascii_start().starts_with('{')) {
@@ -207,7 +186,7 @@ impl Layout {
         }
         let arrays: Vec<_> = payloads.iter().map(|payload| objects_of(payload)).collect::<Result<_, _>>()?;
         if arrays.iter().any(|array| array.len() != arrays[0].len()) {
-            return Err(NotFit::Other(
+            return Err(BadRecord::Malformed(
                 "Only flat JSON is supported: request and answer are arrays of different lengths".to_owned(),
             ));
         }
@@ -218,86 +197,93 @@ impl Layout {
         Ok(())
     }
 
-    fn add_object_row(&mut self, objects: &[&str], flatten: bool, rows: &mut Rows<'_>) -> Result<(), NotFit> {
+    fn add_object_row(&mut self, objects: &[&str], flatten: bool, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
         rows.begin();
-        let mut seen = (objects.len() > 1).then(Vec::new);
+        self.overwritten.row += 1;
+        let mut guess = 0;
         for (index, object) in objects.iter().enumerate() {
-            let from = seen.as_ref().map_or(0, Vec::len);
-            self.set_members(object, flatten, seen.as_mut(), rows)?;
-            if let (1.., Some(seen), None) = (index, &seen, &self.overwritten) {
-                let twice = seen[from..].iter().find(|place| seen[..from].contains(place));
-                self.overwritten = twice.map(|&place| self.columns.names()[place].clone());
-            }
+            let is_last = index + 1 == objects.len();
+            let Overwritten { name: overwritten, row, last_row } = &mut self.overwritten;
+            members(object, flatten, |name, value| {
+                let column = self.columns.place(name, guess);
+                guess = column + 1;
+                rows.set(column, &value);
+                if overwritten.is_some() || objects.len() == 1 {
+                    return;
+                }
+                if last_row.len() <= column {
+                    last_row.resize(column + 1, 0);
+                }
+                if !is_last {
+                    last_row[column] = *row;
+                } else if last_row[column] == *row {
+                    *overwritten = Some(name.to_owned());
+                }
+            })?;
         }
-        Ok(())
+        self.check_width()
     }
 
-    fn set_members(
-        &mut self,
-        object: &str,
-        flatten: bool,
-        mut seen: Option<&mut Vec<usize>>,
-        rows: &mut Rows<'_>,
-    ) -> Result<(), NotFit> {
-        let mut guess = seen.as_ref().and_then(|seen| seen.last()).map_or(0, |last| last + 1);
-        members(object, flatten, |name, value| {
-            let column = self.columns.place(name, guess);
-            guess = column + 1;
-            rows.set(column, &value);
-            if let Some(seen) = &mut seen {
-                seen.push(column);
-            }
-        })?;
-        Ok(())
+    fn check_width(&self) -> Result<(), BadRecord> {
+        if self.width() > MAX_COLUMNS { Err(BadRecord::Malformed(too_many_columns())) } else { Ok(()) }
     }
 
-    /// Adds one row of two sides that are encoded differently: the CSV side's columns are numbered, the JSON side's
-    /// named and sorted, and one side stands behind the other.
+    /// Adds the rows of two sides that are encoded differently: the CSV side's columns are numbered, the JSON side's
+    /// named and sorted, and one side stands behind the other. False when there are not as many lines as objects.
     pub(super) fn add_mixed(
         &mut self,
-        payloads: [&Payload<'_>; 2],
-        sides: &mut [Side; 2],
+        [first, second]: [&Payload<'_>; 2],
+        side: &mut Side,
         flatten: bool,
         rows: &mut Rows<'_>,
-    ) -> Result<(), NotFit> {
+    ) -> Result<bool, BadRecord> {
         self.become_kind(Kind::Mixed)?;
-        let [side, _] = sides;
-        rows.begin();
-        for payload in payloads {
-            if payload.encoding == Encoding::Json {
-                let mut values: Vec<(String, Scalar<'_>)> = Vec::new();
-                members(&payload.text, flatten, |name, value| values.push((name.to_owned(), value)))?;
-                values.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
-                for (name, value) in values {
-                    let column = self.columns.place(&name, usize::MAX);
-                    rows.set(column, &value);
-                }
-                continue;
-            }
-            side.cut(&payload.text, rows);
-            if side.rows() != 1 {
-                return Err(NotFit::Other(format!(
-                    "a CSV payload beside a JSON one must have one line, this one has {}",
-                    side.rows()
-                )));
-            }
-            for (index, &cell) in side.row(0).iter().enumerate() {
-                let column = self.columns.place(&format!("_c{index}"), usize::MAX);
-                rows.set_cell(column, cell);
-            }
+        let is_json_first = first.encoding == Encoding::Json;
+        let (json, csv) = if is_json_first { (first, second) } else { (second, first) };
+        let objects = objects_of(&json.text)?;
+        side.cut(&csv.text, rows);
+        if csv.is_output {
+            side.spread_over(objects.len());
         }
-        Ok(())
+        if side.rows() != objects.len() {
+            return Ok(false);
+        }
+        for (index, object) in objects.iter().enumerate() {
+            let mut values: Vec<(String, Scalar<'_>)> = Vec::new();
+            members(object, flatten, |name, value| values.push((name.to_owned(), value)))?;
+            values.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
+            rows.begin();
+            let mut guess = 0;
+            for is_json in [is_json_first, !is_json_first] {
+                let mut place = |name: &str| {
+                    let column = self.columns.place(name, guess);
+                    guess = column + 1;
+                    column
+                };
+                if is_json {
+                    for (name, value) in &values {
+                        rows.set(place(name), value);
+                    }
+                } else {
+                    let cells = side.row(index).iter().enumerate();
+                    cells.for_each(|(number, &cell)| rows.set_cell(place(&format!("_c{number}")), cell));
+                }
+            }
+            self.check_width()?;
+        }
+        self.ragged.add(side.ragged());
+        Ok(true)
     }
 }
 
 /// The objects of a payload that is an array of them, or one object.
-fn objects_of(payload: &str) -> Result<Vec<&str>, NotFit> {
+fn objects_of(payload: &str) -> Result<Vec<&str>, BadRecord> {
     let payload = payload.trim_ascii();
     if payload.starts_with('{') {
         return Ok(vec![payload]);
     }
     let not_objects = || {
-        NotFit::Other(
+        BadRecord::Malformed(
             "Only flat JSON is supported: the payload is neither an object nor an array of objects".to_owned(),
         )
     };

@@ -5,6 +5,8 @@
 mod layout;
 mod payload;
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use watchkeeper_engine::column::Batch;
 use watchkeeper_formats::{
@@ -13,10 +15,12 @@ use watchkeeper_formats::{
 
 use crate::chunks::{Chunk, Chunks};
 use crate::files::DatasetFile;
-use crate::members::Rows;
+use crate::members::BadRecord;
+use crate::rows::Rows;
+use crate::text::valid_text;
 use crate::{Error, Reading, Source};
-use layout::{Layout, NotFit};
-use payload::{Side, encoding_of, lines_in_place};
+use layout::Layout;
+use payload::{Payload, Side, lines_in_place, payload_of};
 
 /// What a preprocessor made of one captured record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub(crate) struct CaptureSource<'a> {
     chunks: Chunks,
     rules: Rules,
     preprocessor: Option<&'a mut dyn Preprocess>,
+    /// What the preprocessor made of records, and their rows in the file.
+    pending: VecDeque<(u64, Preprocessed)>,
     layout: Layout,
     counts: Counts,
     sides: [Side; 2],
@@ -70,11 +76,18 @@ struct Rules {
 #[derive(Default)]
 struct Counts {
     lines: u64,
-    rows: u64,
     not_records: u64,
     first_not_record: Option<(std::path::PathBuf, u64, String)>,
     outside_window: u64,
+    without_payload: u64,
     mismatched: u64,
+}
+
+/// Records that a preprocessor is to see, and their rows in the file.
+#[derive(Default)]
+struct Waiting<'l> {
+    lines: Vec<&'l str>,
+    rows: Vec<u64>,
 }
 
 impl<'a> CaptureSource<'a> {
@@ -99,6 +112,7 @@ impl<'a> CaptureSource<'a> {
                 mixed_encoding: reading.mixed_encoding,
             },
             preprocessor,
+            pending: VecDeque::new(),
             layout: Layout::new(reading.strict_key_order),
             counts: Counts::default(),
             sides: Default::default(),
@@ -109,8 +123,8 @@ impl<'a> CaptureSource<'a> {
     fn take(&mut self, text: &str, chunk: Chunk, rows: &mut Rows<'_>) -> Result<(usize, u64), Error> {
         let mut consumed = chunk.start;
         let mut lines = 0;
-        let mut waiting: Vec<&str> = Vec::new();
-        while consumed < chunk.stop && !rows.is_full() {
+        let mut waiting = Waiting::default();
+        while consumed < chunk.stop && !rows.is_full() && self.pending.is_empty() {
             let (line, next) = match memchr::memchr(b'\n', &text.as_bytes()[consumed..]) {
                 Some(offset) => (&text[consumed..consumed + offset], consumed + offset + 1),
                 None if chunk.whole && text.len() == chunk.filled && consumed < text.len() => {
@@ -118,138 +132,156 @@ impl<'a> CaptureSource<'a> {
                 }
                 None => break,
             };
+            let row = self.chunks.rows() + lines + 1;
+            if !line.trim_ascii().is_empty() {
+                match CaptureRecord::parse(line) {
+                    Err(problem) => {
+                        self.counts.not_records += 1;
+                        let path = self.chunks.path();
+                        self.counts.first_not_record.get_or_insert_with(|| (path.to_owned(), row, problem.to_string()));
+                    }
+                    Ok(record) if !self.rules.is_in_window(&record) => self.counts.outside_window += 1,
+                    Ok(_) if self.preprocessor.is_some() => {
+                        waiting.lines.push(line);
+                        waiting.rows.push(row);
+                    }
+                    Ok(record) => {
+                        self.add_record(&record, row, rows)?;
+                        if !rows.keep() {
+                            break;
+                        }
+                    }
+                }
+                self.counts.lines += 1;
+            }
             consumed = next;
             lines += 1;
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            self.counts.lines += 1;
-            let row = self.chunks.rows() + lines;
-            let record = match CaptureRecord::parse(line) {
-                Ok(record) => record,
-                Err(problem) => {
-                    self.counts.not_records += 1;
-                    let path = self.chunks.path();
-                    self.counts.first_not_record.get_or_insert_with(|| (path.to_owned(), row, problem.to_string()));
-                    continue;
-                }
-            };
-            if !self.rules.is_in_window(&record) {
-                self.counts.outside_window += 1;
-                continue;
-            }
-            if self.preprocessor.is_none() {
-                self.add_record(&record, row, rows)?;
-                continue;
-            }
-            waiting.push(line);
-            if waiting.len() == PREPROCESSED_AT_ONCE {
-                self.preprocess(&mut waiting, row, rows)?;
+            if waiting.lines.len() == PREPROCESSED_AT_ONCE {
+                self.preprocess(&mut waiting)?;
+                self.add_pending(rows)?;
             }
         }
-        self.preprocess(&mut waiting, self.chunks.rows() + lines, rows)?;
+        self.preprocess(&mut waiting)?;
+        self.add_pending(rows)?;
         Ok((consumed, lines))
     }
 
-    fn preprocess(&mut self, lines: &mut Vec<&str>, row: u64, rows: &mut Rows<'_>) -> Result<(), Error> {
+    /// Lets the preprocessor see the records that wait for it; what it makes of them is pending.
+    fn preprocess(&mut self, waiting: &mut Waiting<'_>) -> Result<(), Error> {
         let Some(preprocessor) = &mut self.preprocessor else { return Ok(()) };
-        if lines.is_empty() {
+        if waiting.lines.is_empty() {
             return Ok(());
         }
-        let results = preprocessor.process(lines).map_err(Error::Preprocessor)?;
-        lines.clear();
-        for result in results {
-            let added = match &result {
-                Preprocessed::Skipped => Ok(()),
-                Preprocessed::Record(line) => match CaptureRecord::parse(line) {
-                    Ok(record) => {
-                        self.add_record(&record, row, rows)?;
-                        Ok(())
-                    }
-                    Err(error) => {
-                        Err(NotFit::Other(format!("the preprocessor returned a record that is none: {error}")))
-                    }
-                },
-                Preprocessed::Rows(objects) => self.layout.add_preprocessed(objects, rows),
-                Preprocessed::Row(scalars) => self.layout.add_scalars(scalars, rows),
-                Preprocessed::Csv(text) => {
-                    let [side, _] = &mut self.sides;
-                    side.cut(text, rows);
-                    self.layout.add_rows(&[side], rows).map(drop)
-                }
-            };
-            added.map_err(|problem| self.not_fit(problem, row))?;
+        let results = preprocessor.process(&waiting.lines).map_err(Error::Preprocessor)?;
+        if results.len() != waiting.lines.len() {
+            let problem =
+                format!("the preprocessor returned {} results for {} records", results.len(), waiting.lines.len());
+            return Err(Error::Preprocessor(problem.into()));
+        }
+        waiting.lines.clear();
+        self.pending.extend(waiting.rows.drain(..).zip(results));
+        Ok(())
+    }
+
+    /// Adds rows that a preprocessor made, as many as the batch takes.
+    fn add_pending(&mut self, rows: &mut Rows<'_>) -> Result<(), Error> {
+        while !rows.is_full() {
+            let Some((row, result)) = self.pending.pop_front() else { break };
+            self.add_preprocessed(&result, row, rows)?;
+            if !rows.keep() {
+                self.pending.push_front((row, result));
+                break;
+            }
         }
         Ok(())
+    }
+
+    fn add_preprocessed(&mut self, result: &Preprocessed, row: u64, rows: &mut Rows<'_>) -> Result<(), Error> {
+        let added = match result {
+            Preprocessed::Skipped => Ok(()),
+            Preprocessed::Record(line) => match CaptureRecord::parse(line) {
+                Ok(record) => return self.add_record(&record, row, rows),
+                Err(error) => {
+                    Err(BadRecord::Malformed(format!("the preprocessor returned a record that is none: {error}")))
+                }
+            },
+            Preprocessed::Rows(objects) => self.layout.add_preprocessed(objects, rows),
+            Preprocessed::Row(scalars) => self.layout.add_scalars(scalars, rows),
+            Preprocessed::Csv(text) => {
+                let [side, _] = &mut self.sides;
+                side.cut(text, rows);
+                self.layout.add_rows(&[side], rows).map(drop)
+            }
+        };
+        added.map_err(|problem| self.chunks.record_error(row, problem))
     }
 
     /// Adds the rows of one record.
     fn add_record(&mut self, record: &CaptureRecord<'_>, row: u64, rows: &mut Rows<'_>) -> Result<(), Error> {
-        let input = self.rules.input(record);
-        let output = self.rules.output(record);
-        let encodings = (input.map(encoding_of).transpose()?, output.map(encoding_of).transpose()?);
-        if let (Some(of_input), Some(of_output)) = &encodings
-            && of_input.encoding != of_output.encoding
+        let (input, output) = (self.rules.input(record), self.rules.output(record));
+        let payload =
+            |part, is_output| payload_of(part, is_output).map_err(|problem| self.chunks.record_error(row, problem));
+        let input = input.map(|part| payload(part, false)).transpose()?;
+        let output = output.map(|part| payload(part, true)).transpose()?;
+        if let (Some(input), Some(output)) = (&input, &output)
+            && input.encoding != output.encoding
+            && !self.rules.mixed_encoding
         {
-            if !self.rules.mixed_encoding {
-                return Err(Error::EncodingMismatch {
-                    input: of_input.encoding.to_string(),
-                    output: of_output.encoding.to_string(),
-                });
+            return Err(Error::EncodingMismatch {
+                input: input.encoding.to_string(),
+                output: output.encoding.to_string(),
+            });
+        }
+        let (first, second) = match (input, output) {
+            (None, None) => {
+                self.counts.without_payload += 1;
+                return Ok(());
             }
-            let sides = if self.rules.input_first { [of_input, of_output] } else { [of_output, of_input] };
-            let added = self.layout.add_mixed(sides, &mut self.sides, self.rules.flatten, rows);
-            return added.map_err(|problem| self.not_fit(problem, row));
-        }
-        let (first, second) = match (encodings.0, encodings.1, self.rules.input_first) {
-            (Some(input), Some(output), true) => (input, Some(output)),
-            (Some(input), Some(output), false) => (output, Some(input)),
-            (Some(only), None, _) | (None, Some(only), _) => (only, None),
-            (None, None, _) => return Ok(()),
+            (Some(only), None) | (None, Some(only)) => (only, None),
+            (Some(input), Some(output)) if self.rules.input_first => (input, Some(output)),
+            (Some(input), Some(output)) => (output, Some(input)),
         };
-        if first.encoding == Encoding::Json {
-            // The input's member wins over one of the same name, whichever side's columns come first.
-            let texts: Vec<&str> = match (&second, self.rules.input_first) {
-                (None, _) => vec![&first.text],
-                (Some(output), true) => vec![&output.text, &first.text],
-                (Some(input), false) => vec![&first.text, &input.text],
-            };
-            let added = self.layout.add_json(&texts, self.rules.flatten, rows);
-            return added.map_err(|problem| self.not_fit(problem, row));
-        }
-        let second_text = second.as_ref().map(|second| &*second.text);
-        if let Some(lines) = lines_in_place(&first.text, second_text, rows) {
-            return self.layout.add_lines(&lines, rows).map_err(|problem| self.not_fit(problem, row));
-        }
-        let [one, two] = &mut self.sides;
-        one.cut(&first.text, rows);
-        let fits = if let Some(second) = second {
-            two.cut(&second.text, rows);
-            let (input, output) = if self.rules.input_first { (&mut *one, &mut *two) } else { (&mut *two, &mut *one) };
-            output.spread_over(input.rows());
-            one.rows() == two.rows()
-                && self.layout.add_rows(&[one, two], rows).map_err(|problem| self.chunks.error_in(row, problem))?
-        } else {
-            self.layout.add_rows(&[one], rows).map_err(|problem| self.chunks.error_in(row, problem))?
-        };
-        if !fits {
-            self.counts.mismatched += 1;
+        match self.add_payloads(&first, second.as_ref(), rows) {
+            Ok(true) => {}
+            Ok(false) if second.is_some() => self.counts.mismatched += 1,
+            Ok(false) => self.counts.without_payload += 1,
+            Err(problem) => return Err(self.chunks.record_error(row, problem)),
         }
         Ok(())
     }
 
-    fn not_fit(&self, problem: NotFit, row: u64) -> Error {
-        self.chunks.error_in(row, problem)
-    }
-}
-
-impl Chunks {
-    fn error_in(&self, row: u64, problem: NotFit) -> Error {
-        let path = self.path().to_owned();
-        match problem {
-            NotFit::Nested(column) => Error::NestedJson { path, row, column },
-            NotFit::Other(problem) => Error::Row { path, row, problem },
+    /// Adds the rows of one payload, or of two, the one whose columns come first before the other. False when they do
+    /// not make rows.
+    fn add_payloads(
+        &mut self,
+        first: &Payload<'_>,
+        second: Option<&Payload<'_>>,
+        rows: &mut Rows<'_>,
+    ) -> Result<bool, BadRecord> {
+        let [one, two] = &mut self.sides;
+        if let Some(second) = second
+            && first.encoding != second.encoding
+        {
+            return self.layout.add_mixed([first, second], one, self.rules.flatten, rows);
         }
+        if first.encoding == Encoding::Json {
+            // The input's member wins over one of the same name, whichever side's columns come first.
+            let texts: &[&str] = match second {
+                None => &[&first.text],
+                Some(second) if first.is_output => &[&first.text, &second.text],
+                Some(second) => &[&second.text, &first.text],
+            };
+            return self.layout.add_json(texts, self.rules.flatten, rows).map(|()| true);
+        }
+        if let Some(lines) = lines_in_place(&first.text, second.map(|second| &*second.text), rows) {
+            return self.layout.add_lines(&lines, rows).map(|()| true);
+        }
+        one.cut(&first.text, rows);
+        let Some(second) = second else { return self.layout.add_rows(&[one], rows) };
+        two.cut(&second.text, rows);
+        let (input, output) = if first.is_output { (&*two, &mut *one) } else { (&*one, &mut *two) };
+        output.spread_over(input.rows());
+        Ok(one.rows() == two.rows() && self.layout.add_rows(&[one, two], rows)?)
     }
 }
 
@@ -282,25 +314,30 @@ impl Rules {
 impl Source for CaptureSource<'_> {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         batch.reset();
-        while let Some(chunk) = self.chunks.next(&mut batch.text)? {
+        loop {
             let cells = std::mem::take(&mut batch.cells);
-            let filled = &batch.text[..chunk.filled];
-            // The chunk may end in the middle of a character, which comes again with the next one.
-            let text = match std::str::from_utf8(filled) {
-                Ok(text) => text,
-                Err(error) => std::str::from_utf8(&filled[..error.valid_up_to()]).unwrap_or_default(),
-            };
-            if text.len() < chunk.filled && (chunk.whole || chunk.filled - text.len() >= 4) {
-                let to = memchr::memchr(b'\n', &filled[text.len()..]).map_or(chunk.filled, |end| text.len() + end);
-                let done = memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64;
-                self.chunks.check(filled, chunk.start, to, |_| done)?;
+            if !self.pending.is_empty() {
+                let mut rows = Rows::new(&[], cells, self.layout.width());
+                self.add_pending(&mut rows)?;
+                rows.finish().put_into(batch, 0);
+            } else if let Some(chunk) = self.chunks.next(&mut batch.text)? {
+                let filled = &batch.text[..chunk.filled];
+                // The chunk may end in the middle of a character, which comes again with the next one.
+                let (text, is_broken) = valid_text(filled, chunk.whole);
+                if is_broken {
+                    let valid = text.len();
+                    let to = memchr::memchr(b'\n', &filled[valid..]).map_or(chunk.filled, |end| valid + end);
+                    let done = memchr::memchr_iter(b'\n', &filled[..valid]).count() as u64;
+                    self.chunks.check(filled, chunk.start, to, |_| done)?;
+                }
+                let mut rows = Rows::new(filled, cells, self.layout.width());
+                let (consumed, lines) = self.take(text, chunk, &mut rows)?;
+                let built = rows.finish();
+                self.chunks.used(&batch.text, chunk, consumed, lines)?;
+                built.put_into(batch, chunk.filled);
+            } else {
+                break;
             }
-            let mut rows = Rows::new(filled, cells, self.layout.width());
-            let (consumed, lines) = self.take(text, chunk, &mut rows)?;
-            let built = rows.finish();
-            self.chunks.used(&batch.text, chunk, consumed, lines)?;
-            self.counts.rows += built.rows as u64;
-            built.put_into(batch, chunk.filled);
             if batch.rows > 0 {
                 return Ok(true);
             }
@@ -344,6 +381,9 @@ impl Source for CaptureSource<'_> {
         }
         if self.counts.outside_window > 0 {
             notes.push(format!("{} outside the window skipped", records(self.counts.outside_window)));
+        }
+        if self.counts.without_payload > 0 {
+            notes.push(format!("{} skipped: nothing was captured of them", records(self.counts.without_payload)));
         }
         if self.counts.mismatched > 0 {
             notes.push(format!(

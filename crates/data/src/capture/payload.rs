@@ -7,18 +7,20 @@ use base64::engine::general_purpose::STANDARD;
 use watchkeeper_engine::column::{Cell, CellKind};
 use watchkeeper_formats::{CapturePart, Encoding};
 
-use crate::Error;
 use crate::csv::tokenizer::{Limits, Ragged, resolve, tokenize};
-use crate::members::Rows;
+use crate::members::BadRecord;
+use crate::rows::Rows;
 
 /// A payload as text: `CSV` or `JSON`, decoded where it was not.
 pub(super) struct Payload<'a> {
     pub(super) encoding: Encoding<'static>,
     pub(super) text: Cow<'a, str>,
+    /// It is the answer, not the request.
+    pub(super) is_output: bool,
 }
 
 /// The payload of one side of a record. Base 64 holds what its content type says; a payload without an encoding too.
-pub(super) fn encoding_of<'a>(part: &'a CapturePart<'_>) -> Result<Payload<'a>, Error> {
+pub(super) fn payload_of<'a>(part: &'a CapturePart<'_>, is_output: bool) -> Result<Payload<'a>, BadRecord> {
     let content_type = part.observed_content_type.as_deref().unwrap_or_default();
     let by_content_type = if content_type.starts_with("text/csv") {
         Some(Encoding::Csv)
@@ -29,19 +31,25 @@ pub(super) fn encoding_of<'a>(part: &'a CapturePart<'_>) -> Result<Payload<'a>, 
     };
     let text = Cow::Borrowed(&*part.data);
     match &part.encoding {
-        Some(Encoding::Csv) => Ok(Payload { encoding: Encoding::Csv, text }),
-        Some(Encoding::Json) => Ok(Payload { encoding: Encoding::Json, text }),
-        None => Ok(Payload { encoding: by_content_type.unwrap_or(Encoding::Csv), text }),
+        Some(Encoding::Csv) => Ok(Payload { encoding: Encoding::Csv, text, is_output }),
+        Some(Encoding::Json) => Ok(Payload { encoding: Encoding::Json, text, is_output }),
+        None => Ok(Payload { encoding: by_content_type.unwrap_or(Encoding::Csv), text, is_output }),
         Some(Encoding::Base64) => {
-            let bytes = STANDARD.decode(part.data.trim_ascii().as_bytes()).ok();
-            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            match (by_content_type, text) {
-                (Some(encoding), Some(text)) => Ok(Payload { encoding, text: Cow::Owned(text) }),
-                _ => Err(Error::UnsupportedEncoding("BASE64".to_owned())),
-            }
+            let Some(encoding) = by_content_type else { return Err(BadRecord::Encoding("BASE64".to_owned())) };
+            Ok(Payload { encoding, text: Cow::Owned(from_base64(&part.data)?), is_output })
         }
-        Some(Encoding::Other(word)) => Err(Error::UnsupportedEncoding(word.clone().into_owned())),
+        Some(Encoding::Other(word)) => Err(BadRecord::Encoding(word.clone().into_owned())),
     }
+}
+
+fn from_base64(data: &str) -> Result<String, BadRecord> {
+    let bytes = STANDARD
+        .decode(data.trim_ascii())
+        .map_err(|error| BadRecord::Malformed(format!("a payload in base 64 is damaged: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        BadRecord::Malformed(format!("byte {at} of a payload in base 64 is not UTF-8"))
+    })
 }
 
 /// Where payloads stand that are a piece of their record each: nothing in them is escaped, so they are one line
@@ -67,26 +75,22 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Cuts a payload into rows; a line end at its end does not make one.
+    /// Cuts a payload into rows; line ends at its end do not make one.
     pub(super) fn cut(&mut self, payload: &str, rows: &mut Rows<'_>) {
         self.cells.clear();
-        let limits = Limits { whole: true, rows: usize::MAX, stop: usize::MAX };
+        self.ragged = Ragged::default();
+        // A client's slip must not end a job: a quote that is never closed is text.
+        let limits = Limits { whole: true, unclosed_is_text: true, rows: usize::MAX, stop: usize::MAX };
         let mut width = None;
+        let payload = payload.trim_end_matches(['\n', '\r']);
         // What stands in the record has no quotes in it: they would have been escaped there.
         let place = rows.place_of(payload);
         let bytes = payload.as_bytes();
         let base = place.unwrap_or(0);
-        let mut done = tokenize(bytes, base, limits, &mut width, &mut self.cells, &mut self.escaped, &mut self.ragged);
+        let done = tokenize(bytes, base, limits, &mut width, &mut self.cells, &mut self.escaped, &mut self.ragged);
         if place.is_none() {
             let mut owned = bytes.to_vec();
             resolve(&mut owned, &mut self.cells, &mut self.escaped);
-            if let Some(open) = done.unclosed {
-                // A quote that is never closed is text.
-                let width = *width.get_or_insert(1);
-                self.cells.push(Cell::new(open, bytes.len() - open, CellKind::Text));
-                self.cells.resize(self.cells.len() + width - 1, Cell::MISSING);
-                done.rows += 1;
-            }
             let start = rows.put_behind(&owned);
             for cell in self.cells.iter_mut().filter(|cell| !cell.is_missing()) {
                 *cell = Cell::new(start + cell.start(), cell.length(), CellKind::Text);
@@ -112,7 +116,8 @@ impl Side {
         &self.cells[index * self.width..(index + 1) * self.width]
     }
 
-    pub(super) fn width(&self) -> usize {
-        self.width
+    /// What was wrong with lines of the payload.
+    pub(super) fn ragged(&self) -> Ragged {
+        self.ragged
     }
 }

@@ -5,13 +5,30 @@
 
 pub(crate) mod tokenizer;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use watchkeeper_engine::column::{Batch, Cell};
 
 use crate::chunks::{Chunk, Chunks};
+use crate::error::shown;
 use crate::files::DatasetFile;
-use crate::text::MOST_CELLS;
+use crate::members::BadRecord;
+use crate::text::{MOST_CELLS, too_many_columns};
 use crate::{Error, Source};
 use tokenizer::{Limits, Ragged, resolve, tokenize};
+
+/// What headers had to be said about.
+#[derive(Default)]
+struct Headers {
+    /// Columns of the first file without a name, and names that stand there more than once.
+    without_name: usize,
+    repeated: Vec<String>,
+    /// Files whose header has the names of the first file in another order, and files with other names: how many there
+    /// are, and the first.
+    in_other_order: Option<(u64, PathBuf)>,
+    with_other_names: Option<(u64, PathBuf)>,
+}
 
 /// A dataset of CSV files.
 pub(crate) struct CsvSource {
@@ -24,7 +41,7 @@ pub(crate) struct CsvSource {
     /// For each column of the current file its place in the dataset; `None` while they are the same.
     places: Option<Vec<usize>>,
     ragged: Ragged,
-    notes: Vec<String>,
+    headers: Headers,
     /// Cells with quotes to resolve; empty between batches.
     escaped: Vec<usize>,
 }
@@ -39,14 +56,14 @@ impl CsvSource {
             width: None,
             places: None,
             ragged: Ragged::default(),
-            notes: Vec::new(),
+            headers: Headers::default(),
             escaped: Vec::new(),
         }
     }
 
     /// Takes the header of the current file; returns where it ends, `None` when the chunk does not hold it whole.
     fn take_header(&mut self, text: &[u8], chunk: Chunk) -> Result<Option<usize>, Error> {
-        let limits = Limits { whole: chunk.whole, rows: 1, stop: usize::MAX };
+        let limits = Limits { whole: chunk.whole, unclosed_is_text: false, rows: 1, stop: usize::MAX };
         let text = &text[..chunk.filled];
         let mut cells = Vec::new();
         let mut ragged = Ragged::default();
@@ -54,6 +71,9 @@ impl CsvSource {
         let done = tokenize(from, 0, limits, &mut None, &mut cells, &mut self.escaped, &mut ragged);
         if let Some(open) = done.unclosed {
             return Err(self.chunks.error(unclosed(&from[open..])));
+        }
+        if done.too_wide.is_some() {
+            return Err(self.chunks.error(too_many_columns()));
         }
         if done.rows == 0 {
             return Ok(None);
@@ -68,6 +88,9 @@ impl CsvSource {
             if name.is_empty() { format!("_c{index}") } else { String::from_utf8_lossy(name).into_owned() }
         };
         let names = cells.iter().enumerate().map(name).collect();
+        if self.width.is_none() {
+            self.headers.without_name = cells.iter().filter(|cell| cell.is_missing()).count();
+        }
         self.learn_names(names);
         Ok(Some(end))
     }
@@ -77,15 +100,16 @@ impl CsvSource {
         self.places = None;
         if self.width.is_none() {
             self.width = Some(names.len());
+            self.headers.repeated = repeated(&names);
             self.names = names;
         } else if names != self.names {
-            let file = self.chunks.path().display();
             self.places = places(&self.names, &names);
-            self.notes.push(if self.places.is_some() {
-                format!("{file}: the header has the first file's names in another order; columns are taken by name")
+            let files = if self.places.is_some() {
+                &mut self.headers.in_other_order
             } else {
-                format!("{file}: the header is not that of the first file; columns are taken by position")
-            });
+                &mut self.headers.with_other_names
+            };
+            files.get_or_insert_with(|| (0, self.chunks.path().to_owned())).0 += 1;
         }
     }
 }
@@ -107,18 +131,27 @@ impl Source for CsvSource {
             }
             let limits = Limits {
                 whole: chunk.whole,
+                unclosed_is_text: false,
                 rows: self.width.map_or(MOST_CELLS, |width| (MOST_CELLS / width.max(1)).max(1)),
                 stop: chunk.stop.saturating_sub(start),
             };
             let text = &batch.text[start..chunk.filled];
             let done =
                 tokenize(text, start, limits, &mut self.width, &mut batch.cells, &mut self.escaped, &mut self.ragged);
-            if let (0, Some(open)) = (done.rows, done.unclosed) {
-                return Err(self.chunks.error(unclosed(&text[open..])));
+            let problem = match (done.rows, done.unclosed, done.too_wide) {
+                (0, Some(open), _) => Some((0, unclosed(&text[open..]))),
+                (_, _, Some(rows)) => Some((rows as u64, too_many_columns())),
+                _ => None,
+            };
+            if let Some((rows_before, problem)) = problem {
+                let row = self.chunks.rows() + header_rows + rows_before + 1;
+                return Err(self.chunks.record_error(row, BadRecord::Malformed(problem)));
             }
             let width = self.width.unwrap_or(1);
             let consumed = start + done.consumed;
-            self.chunks.check(&batch.text, start, consumed, |at| header_rows + rows_before(&batch.cells, width, at))?;
+            self.chunks.check(&batch.text, start, consumed, |at| {
+                header_rows + rows_that_end_before(&batch.text[start..consumed], at - start)
+            })?;
             resolve(&mut batch.text, &mut batch.cells, &mut self.escaped);
             batch.rows = done.rows;
             self.chunks.used(&batch.text, chunk, consumed, header_rows + done.rows as u64)?;
@@ -153,7 +186,7 @@ impl Source for CsvSource {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = self.notes.clone();
+        let mut notes = self.headers.notes();
         notes.extend(self.ragged.notes());
         notes
     }
@@ -161,14 +194,68 @@ impl Source for CsvSource {
 
 /// For each name of `found` its place in `known`, when both hold the same names and none twice.
 fn places(known: &[String], found: &[String]) -> Option<Vec<usize>> {
-    let places: Vec<usize> = found.iter().filter_map(|name| known.iter().position(|other| other == name)).collect();
-    let mut sorted = places.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    (sorted.len() == known.len() && found.len() == known.len()).then_some(places)
+    let mut left: HashMap<&str, usize> = known.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let places: Option<Vec<usize>> = found.iter().map(|name| left.remove(name.as_str())).collect();
+    places.filter(|places| places.len() == known.len())
+}
+
+/// The names that stand there more than once.
+fn repeated(names: &[String]) -> Vec<String> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut found = Vec::new();
+    for name in names {
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        if *count == 2 {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+impl Headers {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        match self.without_name {
+            0 => {}
+            1 => notes.push("1 column has no name in the header: named by its place, `_c0` the first".to_owned()),
+            count => {
+                notes.push(format!(
+                    "{count} columns have no name in the header: named by their places, `_c0` the first"
+                ));
+            }
+        }
+        if !self.repeated.is_empty() {
+            let shown: Vec<String> = self.repeated.iter().take(10).map(|name| format!("`{name}`")).collect();
+            let more = if self.repeated.len() > 10 { " and others" } else { "" };
+            notes.push(format!(
+                "more than one column is named {}{more}: they are told apart by their order alone",
+                shown.join(", ")
+            ));
+        }
+        let mut note = |files: &Option<(u64, PathBuf)>, text: &str| {
+            let Some((count, first)) = files else { return };
+            let others = match count - 1 {
+                0 => String::new(),
+                1 => " and 1 other file".to_owned(),
+                others => format!(" and {others} other files"),
+            };
+            notes.push(format!("{}{others}: {text}", shown(first)));
+        };
+        note(&self.in_other_order, "the header has the first file's names in another order; columns are taken by name");
+        note(&self.with_other_names, "the header is not that of the first file; columns are taken by position");
+        notes
+    }
 }
 
 impl Ragged {
+    /// Counts what another text had as well.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.short += other.short;
+        self.long += other.long;
+        self.stray += other.stray;
+    }
+
     /// What the reader of the result should know.
     pub(crate) fn notes(self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -198,10 +285,12 @@ fn reorder(batch: &mut Batch, places: &[usize]) {
     }
 }
 
-/// How many rows end before the byte at `at`.
-fn rows_before(cells: &[Cell], width: usize, at: usize) -> u64 {
-    let begins_before = |row: &&[Cell]| row.iter().any(|cell| !cell.is_missing() && cell.start() <= at);
-    (cells.chunks(width.max(1)).take_while(begins_before).count() as u64).saturating_sub(1)
+/// How many rows of a text end before the byte at `at`. They are cut once more: this is for an error.
+fn rows_that_end_before(text: &[u8], at: usize) -> u64 {
+    let limits = Limits { whole: true, unclosed_is_text: false, rows: usize::MAX, stop: at + 1 };
+    let (mut cells, mut escaped, mut ragged) = (Vec::new(), Vec::new(), Ragged::default());
+    let begun = tokenize(text, 0, limits, &mut Some(1), &mut cells, &mut escaped, &mut ragged);
+    (begun.rows as u64).saturating_sub(1)
 }
 
 fn unclosed(text: &[u8]) -> String {

@@ -2,7 +2,8 @@
 //!
 //! The dialect is Spark's as AWS's analyzer sets it: comma; a quote opens a quoted field only as the field's first
 //! character; a doubled quote inside is a quote, and so is a quote behind a backslash; `\\"` is a backslash and the
-//! closing quote. A field with text behind its closing quote is taken as it stands, quotes and all.
+//! closing quote, `\\\"` a backslash and a quote, as Spark pairs them. A field with text behind its closing quote is
+//! taken as it stands, quotes and all.
 //!
 //! `simd-csv` was decided against for its dialect: it lets a quote open anywhere in a field, which joins the rows
 //! behind an inch mark into one.
@@ -10,6 +11,8 @@
 use memchr::memchr2;
 use watchkeeper_engine::column::{Cell, CellKind};
 use wide::u8x16;
+
+use crate::text::MAX_COLUMNS;
 
 /// How rows of another width than the table's were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(crate) struct Ragged {
 pub(crate) struct Limits {
     /// Nothing follows the text: what stands at its end is a row.
     pub(crate) whole: bool,
+    /// A quote that the whole text does not close opens nothing: it and what follows are a field.
+    pub(crate) unclosed_is_text: bool,
     /// Rows at most.
     pub(crate) rows: usize,
     /// No row that begins here or later.
@@ -42,6 +47,9 @@ pub(crate) struct Tokenized {
     pub(crate) rows: usize,
     /// Where a quote opens that the whole text does not close.
     pub(crate) unclosed: Option<usize>,
+    /// The first row with more than [`MAX_COLUMNS`] fields, the one that the text cuts off included: how many rows
+    /// precede it.
+    pub(crate) too_wide: Option<usize>,
 }
 
 /// Appends the cells of whole rows to `cells`, each row `width` cells wide; the first row decides the width where it
@@ -58,7 +66,7 @@ pub(crate) fn tokenize(
     ragged: &mut Ragged,
 ) -> Tokenized {
     let mut separators = Separators::new(text);
-    let mut done = Tokenized { consumed: 0, rows: 0, unclosed: None };
+    let mut done = Tokenized { consumed: 0, rows: 0, unclosed: None, too_wide: None };
     let mut field = 0;
     let mut row_cells = cells.len();
     let mut stray = 0;
@@ -83,7 +91,9 @@ pub(crate) fn tokenize(
                         Some(offset) => {
                             let at = from + offset;
                             separators.skip_to(at + 1);
-                            (field, without_return(text, field, at), at + 1, text[at] == b'\n')
+                            let ends_row = text[at] == b'\n';
+                            let end = if ends_row { without_return(text, field, at) } else { at };
+                            (field, end, at + 1, ends_row)
                         }
                         None if limits.whole => {
                             separators.skip_to(text.len());
@@ -91,6 +101,10 @@ pub(crate) fn tokenize(
                         }
                         None => break,
                     }
+                }
+                Quoted::Open if limits.whole && limits.unclosed_is_text => {
+                    separators.skip_to(text.len());
+                    (field, text.len(), text.len(), true)
                 }
                 Quoted::Open => {
                     done.unclosed = limits.whole.then_some(open);
@@ -118,21 +132,39 @@ pub(crate) fn tokenize(
             continue;
         }
         let fields = cells.len() - row_cells;
-        let expected = *width.get_or_insert(fields);
+        let expected = *width.get_or_insert(fields.min(MAX_COLUMNS));
         if fields != expected {
+            done.note_fields(fields);
             ragged.short += u64::from(fields < expected);
             ragged.long += u64::from(fields > expected);
             cells.resize(row_cells + expected, Cell::MISSING);
-            escaped.retain(|&index| index < cells.len());
+            forget_from(escaped, cells.len());
         }
         ragged.stray += std::mem::take(&mut stray);
         row_cells = cells.len();
         done.consumed = next;
         done.rows += 1;
     }
+    done.note_fields(cells.len() - row_cells);
     cells.truncate(row_cells);
-    escaped.retain(|&index| index < row_cells);
+    forget_from(escaped, row_cells);
     done
+}
+
+impl Tokenized {
+    /// Takes note of a row, the next one, that has these many fields.
+    fn note_fields(&mut self, fields: usize) {
+        if fields > MAX_COLUMNS {
+            self.too_wide.get_or_insert(self.rows);
+        }
+    }
+}
+
+/// Leaves out the cells, in ascending order, from `end` on.
+fn forget_from(escaped: &mut Vec<usize>, end: usize) {
+    while escaped.last().is_some_and(|&index| index >= end) {
+        escaped.pop();
+    }
 }
 
 /// Appends the cells of a line that has no quotes and no line end in it; none when it is empty. Positions are those in
@@ -173,17 +205,11 @@ fn quoted(text: &[u8], open: usize, whole: bool) -> Quoted {
         at += offset;
         let next = text.get(at + 1);
         match (text[at], next) {
-            (b'"' | b'\\', Some(b'"')) => {
+            // Backslashes go in pairs: the quote behind an even number of them is as good as one without.
+            (b'"' | b'\\', Some(b'"')) | (b'\\', Some(b'\\')) => {
                 has_escapes = true;
                 at += 2;
             }
-            (b'\\', Some(b'\\')) if text.get(at + 2) == Some(&b'"') => {
-                has_escapes = true;
-                at += 2;
-                // The quote behind `\\` closes, even where another follows.
-                break at;
-            }
-            (b'\\', Some(b'\\')) if text.len() == at + 2 && !whole => return Quoted::Open,
             (b'\\', None) => return Quoted::Open,
             (b'\\', Some(_)) => at += 1,
             (_, None) if !whole => return Quoted::Open,
@@ -202,7 +228,8 @@ fn quoted(text: &[u8], open: usize, whole: bool) -> Quoted {
     }
 }
 
-/// Resolves doubled quotes and quotes behind backslashes, each within its own cell.
+/// Resolves doubled quotes and quotes behind backslashes, each within its own cell. Of backslashes before a quote half
+/// are left, all others are text.
 pub(crate) fn resolve(text: &mut [u8], cells: &mut [Cell], escaped: &mut Vec<usize>) {
     for index in escaped.drain(..) {
         let cell = cells[index];
@@ -210,19 +237,29 @@ pub(crate) fn resolve(text: &mut [u8], cells: &mut [Cell], escaped: &mut Vec<usi
         let mut read = cell.start();
         let mut write = cell.start();
         while read < end {
-            let next = (read + 1 < end).then(|| text[read + 1]);
-            let is_last_but_one = read + 2 == end;
-            match (text[read], next) {
-                (b'"' | b'\\', Some(b'"')) => {
+            match text[read] {
+                // One that stands alone has been passed with the backslash before it.
+                b'"' => {
                     text[write] = b'"';
                     read += 2;
                 }
-                // `\\` before the closing quote, which the cell no longer holds.
-                (b'\\', Some(b'\\')) if is_last_but_one => {
-                    text[write] = b'\\';
-                    read += 2;
+                b'\\' => {
+                    let backslashes = text[read..end].iter().take_while(|&&byte| byte == b'\\').count();
+                    let behind = read + backslashes;
+                    // The cell does not hold the quote that closes it.
+                    let is_before_quote = behind == end || text[behind] == b'"';
+                    let kept = if is_before_quote { backslashes / 2 } else { backslashes };
+                    text[write..write + kept].fill(b'\\');
+                    write += kept;
+                    read = behind;
+                    if is_before_quote && !backslashes.is_multiple_of(2) {
+                        text[write] = b'"';
+                        write += 1;
+                        read += 1;
+                    }
+                    continue;
                 }
-                (byte, _) => {
+                byte => {
                     text[write] = byte;
                     read += 1;
                 }
