@@ -4,7 +4,7 @@
 //! its name. Ours differs where that can only be wrong: when both sides have the same names, in whatever order, the
 //! names decide.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use watchkeeper_data::Source;
 use watchkeeper_formats::Constraints;
@@ -100,11 +100,13 @@ fn by_name(own: &[Column], wanted: &[&str]) -> Option<Vec<Column>> {
 }
 
 /// Which names only one side has.
-fn differing(own: &[Column], wanted: &[&str]) -> Vec<String> {
-    let has = |name: &str| own.iter().any(|column| column.name == name);
-    let missing: Vec<&str> = wanted.iter().copied().filter(|name| !has(name)).collect();
-    let extra: Vec<&str> =
-        own.iter().map(|column| column.name.as_str()).filter(|name| !wanted.contains(name)).collect();
+fn differing<'a>(own: &'a [Column], wanted: &[&'a str]) -> Vec<String> {
+    let own: Vec<&str> = own.iter().map(|column| column.name.as_str()).collect();
+    let only = |names: &[&'a str], others: &[&str]| -> Vec<&'a str> {
+        let others: HashSet<&str> = others.iter().copied().collect();
+        names.iter().copied().filter(|name| !others.contains(name)).collect()
+    };
+    let (missing, extra) = (only(wanted, &own), only(&own, wanted));
     let mut notes = Vec::new();
     for (names, what) in
         [(missing, "in the baseline and not in this dataset"), (extra, "in this dataset and not in the baseline")]
