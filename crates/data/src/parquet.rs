@@ -366,13 +366,22 @@ impl Column<'_> {
     }
 
     fn each(&mut self, array: &dyn Array, kind: CellKind, mut write: impl FnMut(&mut Vec<u8>, usize)) {
+        self.each_some(array, kind, |text, row| {
+            write(text, row);
+            true
+        });
+    }
+
+    /// As [`Self::each`], for values of which some have no text and are missing: `write` says which have one.
+    fn each_some(&mut self, array: &dyn Array, kind: CellKind, mut write: impl FnMut(&mut Vec<u8>, usize) -> bool) {
         let first = self.row;
         for row in 0..array.len() {
             if array.is_valid(row) {
                 self.row = first + row;
                 let start = self.batch.text.len();
-                write(&mut self.batch.text, row);
-                self.cell(start, kind);
+                if write(&mut self.batch.text, row) {
+                    self.cell(start, kind);
+                }
             }
         }
     }
@@ -392,14 +401,12 @@ impl Column<'_> {
 
     fn floats(&mut self, array: &dyn Array, value: impl Fn(usize) -> f64) {
         let mut number = String::new();
-        self.each(array, CellKind::Number, |text, row| {
+        self.each_some(array, CellKind::Number, |text, row| {
             let value = value(row);
-            // A cell without text is a missing value.
-            if !value.is_nan() {
-                number.clear();
-                write_java_double(&mut number, value);
-                text.extend_from_slice(number.as_bytes());
-            }
+            number.clear();
+            write_java_double(&mut number, value);
+            text.extend_from_slice(number.as_bytes());
+            !value.is_nan()
         });
     }
 
@@ -430,14 +437,15 @@ impl Column<'_> {
             Some(timestamp?.to_zoned(jiff::tz::TimeZone::UTC).datetime())
         };
         let data_type = array.data_type().clone();
-        self.each(array, CellKind::Text, |text, row| {
-            let Some(moment) = moment(row) else { return };
+        self.each_some(array, CellKind::Text, |text, row| {
+            let Some(moment) = moment(row) else { return false };
             match data_type {
                 DataType::Date32 | DataType::Date64 => write!(text, "{}", moment.date()),
                 DataType::Time32(_) | DataType::Time64(_) => write!(text, "{}", moment.time()),
                 _ => write!(text, "{} {}", moment.date(), moment.time()),
             }
             .expect("writing to memory does not fail");
+            true
         });
     }
 }

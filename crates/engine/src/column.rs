@@ -38,7 +38,8 @@ impl Cell {
     /// The longest cell there can be, in bytes.
     pub const MAX_LENGTH: usize = (1 << 30) - 1;
 
-    /// The piece of `length` bytes at `start`. A piece of text without any byte is a missing value.
+    /// The piece of `length` bytes at `start`. An empty text is a value like any other: a format in which it means a
+    /// missing one says [`Self::MISSING`].
     ///
     /// # Panics
     /// When the piece is longer than [`Self::MAX_LENGTH`] or starts beyond 4 GiB: readers limit a record's length.
@@ -48,9 +49,6 @@ impl Cell {
             length <= Self::MAX_LENGTH && u32::try_from(start).is_ok(),
             "a cell must lie within its batch's limits"
         );
-        if length == 0 {
-            return Self::MISSING;
-        }
         let kind = match kind {
             CellKind::Text => 0,
             CellKind::Number => 1 << 30,

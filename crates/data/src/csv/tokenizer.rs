@@ -127,7 +127,7 @@ pub(crate) fn tokenize(
             done.consumed = next;
             continue;
         }
-        cells.push(Cell::new(base + start, end - start, CellKind::Text));
+        cells.push(field_cell(base + start, end - start));
         if !ends_row {
             continue;
         }
@@ -173,12 +173,18 @@ pub(crate) fn cut_line(line: &[u8], base: usize, cells: &mut Vec<Cell>) {
     let mut field = 0;
     let mut separators = Separators::new(line);
     while let Some(at) = separators.next() {
-        cells.push(Cell::new(base + field, at - field, CellKind::Text));
+        cells.push(field_cell(base + field, at - field));
         field = at + 1;
     }
     if !line.is_empty() {
-        cells.push(Cell::new(base + field, line.len() - field, CellKind::Text));
+        cells.push(field_cell(base + field, line.len() - field));
     }
+}
+
+/// The cell of a field; an empty one is a missing value, quoted or not.
+#[inline]
+fn field_cell(start: usize, length: usize) -> Cell {
+    if length == 0 { Cell::MISSING } else { Cell::new(start, length, CellKind::Text) }
 }
 
 /// The end of a line's last field that ends at `end`, a carriage return left out.

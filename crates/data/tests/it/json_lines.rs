@@ -9,11 +9,10 @@ use watchkeeper_engine::column::{Batch, Cell};
 
 use crate::table::{Folder, Value, boolean, json_lines, number, read_text, refused, text};
 
-/// What stands in a cell for a value. A cell without text is a missing value, whatever the source.
+/// What stands in a cell for a value. An empty text is a value, as it is to Spark.
 fn cell(value: Option<&Json>) -> Value {
     match value {
         None | Some(Json::Null) => None,
-        Some(Json::String(string)) if string.is_empty() => None,
         Some(Json::String(string)) => text(string),
         Some(Json::Number(value)) => number(&value.to_string()),
         Some(Json::Bool(value)) => boolean(*value),

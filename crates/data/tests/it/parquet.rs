@@ -129,8 +129,8 @@ fn texts_are_as_they_are() {
 }
 
 #[test]
-fn an_empty_text_is_missing() {
-    assert_eq!(values(StringArray::from(vec!["", "a"])), [None, text("a")]);
+fn an_empty_text_is_a_value() {
+    assert_eq!(values(StringArray::from(vec![Some(""), None, Some("a")])), [text(""), None, text("a")]);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn lists_of_scalars_are_rows_in_their_order() {
     assert!(!table.has_own_names);
     assert_eq!(
         table.rows,
-        [[number("1.50"), text("a,b"), boolean(true), None, None], [number("2"), None, None, None, None]]
+        [[number("1.50"), text("a,b"), boolean(true), None, text("")], [number("2"), None, None, None, None]]
     );
 }
 

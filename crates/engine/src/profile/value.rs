@@ -39,7 +39,7 @@ const EXACT_POWERS_OF_TEN: [f64; 23] = [
 ];
 
 impl Value {
-    /// The type and number of a text that is not empty.
+    /// The type and number of a text.
     #[inline]
     pub fn of(text: &[u8]) -> Self {
         let mut at = 0;
