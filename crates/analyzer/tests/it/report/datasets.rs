@@ -33,7 +33,9 @@ pub(super) fn profile(columns: &Columns, constraints: Option<&Constraints>) -> P
     for (name, values) in columns {
         let mut batch = Batch { columns: 1, rows: values.len(), ..Batch::default() };
         for value in values {
-            batch.cells.push(Cell::new(batch.text.len(), value.len(), CellKind::Text));
+            // As in a CSV file, nothing is a missing value.
+            let cell = Cell::new(batch.text.len(), value.len(), CellKind::Text);
+            batch.cells.push(if value.is_empty() { Cell::MISSING } else { cell });
             batch.text.extend_from_slice(value.as_bytes());
         }
         let domain = domains.get(name.as_str()).copied().into_iter().flatten();
