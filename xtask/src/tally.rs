@@ -44,11 +44,12 @@ impl Tally {
 
 /// The part of a summary line that holds counts, or nothing when the line is no summary.
 fn summary_counts(line: &str) -> Option<&str> {
-    let line = line.trim();
+    // Indented, it is nextest's copy of what a failed test printed.
     if let Some(rest) = line.strip_prefix("test result: ") {
         // test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
         return rest.split_once(". ").map(|(_, counts)| counts);
     }
+    let line = line.trim();
     if line.starts_with("Summary [") {
         // Summary [   0.005s] 4 tests run: 3 passed (1 slow), 1 failed, 2 skipped
         return line.split_once(" run: ").map(|(_, counts)| counts);
@@ -100,6 +101,8 @@ test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; 
     fn nextest_counts_time_outs_as_failures() {
         let output = "     Summary [   1.034s] 9 tests run: 5 passed (1 slow, 1 leaky), 2 failed, 1 timed out, 1 exec failed, 4 skipped";
         assert_eq!(tally_of(false, output), Tally { passed: 5, failed: 4, skipped: 4 });
+        let with_copy = "    test result: FAILED. 0 passed; 1 failed; 0 ignored\n     Summary [   1.0s] 1 test run: 0 passed, 1 failed";
+        assert_eq!(tally_of(false, with_copy), Tally { passed: 0, failed: 1, skipped: 0 });
         let interrupted = "     Summary [   1.034s] 2/9 tests run: 1 passed, 1 failed, 0 skipped";
         assert_eq!(tally_of(false, interrupted), Tally { passed: 1, failed: 1, skipped: 0 });
     }
