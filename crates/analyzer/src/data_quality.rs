@@ -98,7 +98,7 @@ pub fn analyze(
         drift: job.settings.drift,
     };
     let judged = baseline.map(|baseline| {
-        let judgement = judge(&profile, &baseline.constraints, baseline.statistics.as_ref(), rules);
+        let judgement = judge(&profile, &statistics, &baseline.constraints, baseline.statistics.as_ref(), rules);
         for comparison in &judgement.drift {
             if let Some(line) = skipped(comparison) {
                 observer.log(Level::Info, &line);

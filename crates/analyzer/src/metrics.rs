@@ -31,7 +31,7 @@ pub(crate) fn metric_lines(
         if let Some(values) = values(feature) {
             lines.push(line(format!("feature_data_{}", feature.name), Measurement::StatisticValues(values)));
         }
-        let present = present(feature) as f64;
+        let present = feature.common().map_or(0, |common| common.num_present) as f64;
         lines.push(line(format!("feature_non_null_{}", feature.name), Measurement::Value(present)));
     }
     for comparison in drift {
@@ -51,10 +51,4 @@ fn values(feature: &FeatureStatistics) -> Option<StatisticValues> {
         minimum: statistics.min,
         maximum: statistics.max,
     })
-}
-
-fn present(feature: &FeatureStatistics) -> u64 {
-    let numerical = feature.numerical_statistics.as_ref().map(|statistics| &statistics.common);
-    let text = feature.string_statistics.as_ref().map(|statistics| &statistics.common);
-    numerical.or(text).map_or(0, |common| common.num_present)
 }

@@ -1,10 +1,10 @@
 //! From a dataset as the command line names it to the job that the analyzer carries out.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use watchkeeper_data::DatasetFile;
 use watchkeeper_formats::{
     CaptureIndexName, DataQualityJob, DatasetFormat, JobContract, OutputColumnsPosition, Settings, contract,
 };
@@ -21,9 +21,7 @@ impl DatasetArguments {
             Some(format) => format,
             None => self.with_options(guess(&self.source)?),
         };
-        let variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let variables = crate::environment();
         let contract = JobContract { variables: variables.clone(), root: None };
         let settings = Settings::from_contract(&contract)?;
         Ok(DataQualityJob {
@@ -85,7 +83,7 @@ impl DatasetArguments {
             return Ok(self.with_options(format));
         }
         let format = match word.to_lowercase().as_str() {
-            "csv" => DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() },
+            "csv" => csv(),
             "json" | "jsonl" => DatasetFormat::Json { lines: true },
             "parquet" => DatasetFormat::Parquet,
             "sagemakercapturejson" => capture(),
@@ -110,6 +108,10 @@ impl DatasetArguments {
     }
 }
 
+fn csv() -> DatasetFormat {
+    DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() }
+}
+
 fn capture() -> DatasetFormat {
     DatasetFormat::CaptureJson { capture_index_names: None::<Vec<CaptureIndexName>>, output_columns_position: None }
 }
@@ -119,14 +121,12 @@ fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
     let files = watchkeeper_data::list(source)?;
     let Some(file) = files.first() else {
         // The analyzer says that there is no data.
-        return Ok(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() });
+        return Ok(csv());
     };
     match watchkeeper_data::format_of(&files) {
-        Some(DatasetFormat::Json { lines }) => Ok(kind_of_json(&file.path, lines)),
+        Some(DatasetFormat::Json { lines }) => Ok(kind_of_json(file, lines)),
         Some(format) => Ok(format),
-        None if source == Path::new("-") => {
-            Ok(DatasetFormat::Csv { header: true, output_columns_position: OutputColumnsPosition::default() })
-        }
+        None if source == Path::new("-") => Ok(csv()),
         None => bail!(
             "{}: its name does not tell what it is; say --dataset-format csv, json, parquet or sagemakerCaptureJson",
             file.path.display()
@@ -135,18 +135,13 @@ fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
 }
 
 /// Captured data, or JSON, whose name says whether it is one object a line; else its first line does.
-fn kind_of_json(path: &Path, lines: bool) -> DatasetFormat {
+fn kind_of_json(file: &DatasetFile, lines: bool) -> DatasetFormat {
     let mut head = Vec::new();
     // What is read from a pipe is gone.
-    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if is_file && let Ok(file) = std::fs::File::open(path) {
-        let compressed = path.extension().is_some_and(|extension| extension == "gz");
+    let is_file = std::fs::metadata(&file.path).is_ok_and(|metadata| metadata.is_file());
+    if is_file && let Ok(file) = file.open() {
         // What cannot be read will be said by the reader.
-        let _ = if compressed {
-            flate2::read::MultiGzDecoder::new(file).take(PEEK_BYTES).read_to_end(&mut head)
-        } else {
-            file.take(PEEK_BYTES).read_to_end(&mut head)
-        };
+        let _ = file.take(PEEK_BYTES).read_to_end(&mut head);
     }
     let head = String::from_utf8_lossy(&head);
     let (first_line, is_whole) = match head.trim_start().split_once('\n') {

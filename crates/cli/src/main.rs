@@ -11,6 +11,7 @@ mod signals;
 mod terminal;
 mod watcher;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -45,6 +46,13 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The variables of the process that are text.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// An error and its causes, each said once: many errors end in the words of their cause.

@@ -65,13 +65,11 @@ impl Chunks {
 
     /// Reads the next chunk into `text`, `None` after the last.
     pub(crate) fn next(&mut self, text: &mut Vec<u8>) -> Result<Option<Chunk>, Error> {
-        let mut is_first = false;
         if self.current.is_none() {
             let Some(open) = self.files.next()? else { return Ok(None) };
             let next_cut = if self.can_cut && open.can_be_cut() { SPLIT_BYTES } else { u64::MAX };
             self.path.clone_from(&open.path);
             self.current = Some(Current { open, offset: 0, rows: 0, ended: false, next_cut });
-            is_first = true;
         }
         if std::mem::take(&mut self.cut) {
             self.files.cut();
@@ -96,7 +94,7 @@ impl Chunks {
             filled,
             whole: current.ended,
             stop: usize::try_from(current.next_cut - current.offset).unwrap_or(usize::MAX),
-            is_first: is_first || (current.offset == 0 && current.rows == 0),
+            is_first: current.offset == 0 && current.rows == 0,
         }))
     }
 

@@ -29,6 +29,25 @@ impl DatasetFile {
     fn is_compressed(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "gz")
     }
+
+    /// Opens the file, decompressed where its name ends in `.gz`.
+    pub fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
+        self.open_counted(&Arc::default())
+    }
+
+    fn open_counted(&self, count: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, Error> {
+        let count = Arc::clone(count);
+        if self.path == Path::new("-") {
+            return Ok(Box::new(Counted { inner: io::stdin(), count }));
+        }
+        let inner = File::open(&self.path).map_err(|error| Error::io(&self.path, error))?;
+        let counted = Counted { inner, count };
+        if !self.is_compressed() {
+            return Ok(Box::new(counted));
+        }
+        // The decompressor reads in small steps.
+        Ok(Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(64 * 1024, counted))))
+    }
 }
 
 /// The regular files of a dataset in path order: the file itself, or all below the folder but those that begin with
@@ -97,21 +116,8 @@ pub(crate) struct OpenFile {
 
 impl OpenFile {
     fn open(file: &DatasetFile, count: &Arc<AtomicU64>) -> Result<Self, Error> {
-        let count = Arc::clone(count);
-        let compressed = file.is_compressed();
-        let reader: Box<dyn Read + Send> = if file.path == Path::new("-") {
-            Box::new(Counted { inner: io::stdin(), count })
-        } else {
-            let inner = File::open(&file.path).map_err(|error| Error::io(&file.path, error))?;
-            let counted = Counted { inner, count };
-            // The decompressor reads in small steps.
-            if compressed {
-                Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(64 * 1024, counted)))
-            } else {
-                Box::new(counted)
-            }
-        };
-        Ok(Self { path: file.path.clone(), compressed, reader })
+        let reader = file.open_counted(count)?;
+        Ok(Self { path: file.path.clone(), compressed: file.is_compressed(), reader })
     }
 
     /// True when the file can be read from the middle.

@@ -221,6 +221,14 @@ pub struct CategoricalBucket {
     pub count: u64,
 }
 
+impl FeatureStatistics {
+    /// How many values are present and missing, from whichever block there is.
+    pub fn common(&self) -> Option<&CommonStatistics> {
+        let numbers = self.numerical_statistics.as_ref().map(|statistics| &statistics.common);
+        numbers.or(self.string_statistics.as_ref().map(|statistics| &statistics.common))
+    }
+}
+
 impl Statistics {
     /// Reads a `statistics.json` of any generation. Does not check that its numbers make sense; see [`Self::validate`].
     pub fn parse(text: &str) -> Result<Self, Error> {

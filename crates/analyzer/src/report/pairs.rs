@@ -36,7 +36,7 @@ impl<'a> Side<'a> {
     }
 
     pub(super) fn counts(self) -> Option<&'a CommonStatistics> {
-        self.numbers().map(|numbers| &numbers.common).or(self.texts().map(|texts| &texts.common))
+        self.feature.common()
     }
 
     /// Share of records without a value.

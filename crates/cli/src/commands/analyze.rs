@@ -2,7 +2,6 @@
 //!
 //! However it ends, there is an exit message, and the last line of the log says the same.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use anyhow::Context as _;
@@ -15,10 +14,7 @@ use crate::arguments::{AnalyzeArguments, Analyzer};
 use crate::watcher::{Watcher, log_line};
 
 pub(crate) fn run(arguments: &AnalyzeArguments) -> anyhow::Result<Ending> {
-    let environment: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let environment = JobContract::new(environment, None)?;
+    let environment = JobContract::new(crate::environment(), None)?;
     let contract = with_job_description(&environment);
     let known = contract.as_ref().unwrap_or(&environment).clone();
     let watcher = Watcher::for_log(move || {

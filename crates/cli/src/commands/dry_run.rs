@@ -1,6 +1,6 @@
 //! `--dry-run-script`: what a preprocessor makes of each record of a capture file.
 
-use std::io::{BufRead as _, BufReader, ErrorKind, Read};
+use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -15,17 +15,7 @@ pub(crate) fn run(dataset: &DatasetArguments, script: &Path) -> anyhow::Result<E
     let job = dataset.job()?;
     let files = watchkeeper_data::list(&dataset.source)?;
     let file = files.first().with_context(|| format!("there is no file in {}", dataset.source.display()))?;
-    let reader: Box<dyn Read> = if file.path == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        let open = std::fs::File::open(&file.path).with_context(|| file.path.display().to_string())?;
-        if file.path.extension().is_some_and(|extension| extension == "gz") {
-            Box::new(flate2::read::MultiGzDecoder::new(open))
-        } else {
-            Box::new(open)
-        }
-    };
-    let lines = BufReader::new(reader).lines();
+    let lines = BufReader::new(file.open()?).lines();
     let mut out = anstream::stdout().lock();
     let limit = job.settings.script_time_limit;
     let summary = match watchkeeper_analyzer::dry_run(script, lines, &job.variables, limit, &watcher, &mut out) {

@@ -11,28 +11,30 @@ use crate::arguments::{InspectArguments, OutputFormat};
 use crate::terminal;
 
 pub(crate) fn run(arguments: &InspectArguments) -> anyhow::Result<Ending> {
-    let text = read(&arguments.file).with_context(|| arguments.file.display().to_string())?;
+    let shown = read(&arguments.file).map_err(Into::into).and_then(|text| shown(&text, arguments.format));
+    crate::output::print(&shown.with_context(|| arguments.file.display().to_string())?)?;
+    Ok(Ending::Fine)
+}
+
+/// The document as it is printed, its last line ended.
+fn shown(text: &str, format: OutputFormat) -> anyhow::Result<String> {
+    let as_json = format == OutputFormat::Json;
     let style = crate::output::style();
-    let as_json = arguments.format == OutputFormat::Json;
-    let shown = match kind(&text).with_context(|| arguments.file.display().to_string())? {
+    let shown = match kind(text)? {
         Kind::Statistics => {
-            let document = Statistics::parse(&text).with_context(|| arguments.file.display().to_string())?;
+            let document = Statistics::parse(text)?;
             if as_json { document.to_json() } else { terminal::statistics(&document, &style) }
         }
         Kind::Constraints => {
-            let document = Constraints::parse(&text).with_context(|| arguments.file.display().to_string())?;
+            let document = Constraints::parse(text)?;
             if as_json { document.to_json() } else { terminal::constraints(&document, &style) }
         }
         Kind::Violations => {
-            let document = ConstraintViolations::parse(&text).with_context(|| arguments.file.display().to_string())?;
+            let document = ConstraintViolations::parse(text)?;
             if as_json { document.to_json() } else { terminal::violations(&document, &style) }
         }
     };
-    crate::output::print(&shown)?;
-    if as_json {
-        crate::output::print("\n")?;
-    }
-    Ok(Ending::Fine)
+    Ok(if as_json { shown + "\n" } else { shown })
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

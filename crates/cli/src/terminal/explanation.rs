@@ -93,10 +93,10 @@ impl<'a> Documents<'a> {
                 format!("{} of the values are not {expected}{}", percent(1.0 - *observed), now.unwrap_or_default())
             }
             Finding::Completeness { observed, .. } => {
-                match self.current.get(name).and_then(|feature| presence(feature)) {
-                    Some((present, missing)) => {
-                        let records = counted(present.saturating_add(missing), "record");
-                        format!("{} of {records} have no value", count(missing))
+                match self.current.get(name).and_then(|feature| feature.common()) {
+                    Some(common) => {
+                        let records = counted(common.num_present.saturating_add(common.num_missing), "record");
+                        format!("{} of {records} have no value", count(common.num_missing))
                     }
                     None => format!("{} of the records have no value", percent(1.0 - *observed)),
                 }
@@ -251,13 +251,6 @@ fn share_changes<'a>(before: &'a [CategoricalBucket], now: &'a [CategoricalBucke
 fn categories(feature: &FeatureStatistics) -> Option<&[CategoricalBucket]> {
     let buckets = &feature.string_statistics.as_ref()?.distribution.as_ref()?.categorical.buckets;
     (!buckets.is_empty()).then_some(buckets)
-}
-
-/// Records with a value and without.
-fn presence(feature: &FeatureStatistics) -> Option<(u64, u64)> {
-    let numbers = feature.numerical_statistics.as_ref().map(|numbers| &numbers.common);
-    let common = numbers.or(feature.string_statistics.as_ref().map(|strings| &strings.common))?;
-    Some((common.num_present, common.num_missing))
 }
 
 /// A name or category inside a sentence.

@@ -42,7 +42,7 @@ pub fn statistics(document: &Statistics, style: &Style) -> String {
 fn row(feature: &FeatureStatistics, style: &Style) -> Row {
     let numbers = feature.numerical_statistics.as_ref();
     let texts = feature.string_statistics.as_ref();
-    let common = numbers.map(|numbers| &numbers.common).or_else(|| texts.map(|texts| &texts.common));
+    let common = feature.common();
     let distinct = match (numbers, texts) {
         (Some(numbers), _) => numbers.approximate_num_distinct_values.map(count),
         (None, texts) => texts.map(|texts| count(texts.distinct_count.round() as u64)),

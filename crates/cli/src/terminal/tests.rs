@@ -81,8 +81,9 @@ impl Checked {
         let current = profile(current, Some(&constraints));
         let rules = Rules { drift: rule, ..Rules::default() };
         let baseline = baseline.statistics();
-        let judgement = judge(&current, &constraints, Some(&baseline), rules);
-        Self { baseline, current: current.statistics(), constraints, judgement }
+        let statistics = current.statistics();
+        let judgement = judge(&current, &statistics, &constraints, Some(&baseline), rules);
+        Self { baseline, current: statistics, constraints, judgement }
     }
 
     fn churn(rule: DriftRule) -> Self {

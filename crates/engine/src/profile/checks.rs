@@ -36,8 +36,14 @@ pub struct Judgement {
     pub drift: Vec<DriftComparison>,
 }
 
-/// Judges a profile by a baseline. Without statistics there is no drift.
-pub fn judge(profile: &Profile, constraints: &Constraints, baseline: Option<&Statistics>, rules: Rules) -> Judgement {
+/// Judges a profile, and its `current` statistics, by a baseline. Without the baseline's statistics there is no drift.
+pub fn judge(
+    profile: &Profile,
+    current: &Statistics,
+    constraints: &Constraints,
+    baseline: Option<&Statistics>,
+    rules: Rules,
+) -> Judgement {
     if let Some(violation) = column_count(profile.columns.len(), constraints.features.len()) {
         return Judgement { violations: vec![violation], drift: Vec::new() };
     }
@@ -61,9 +67,8 @@ pub fn judge(profile: &Profile, constraints: &Constraints, baseline: Option<&Sta
     if rules.check_non_negative {
         violations.extend(features.iter().filter(enabled).filter_map(Feature::non_negative));
     }
-    let drift = baseline.map_or_else(Vec::new, |baseline| {
-        compare_distributions(&profile.statistics(), baseline, constraints, rules.drift)
-    });
+    let drift =
+        baseline.map_or_else(Vec::new, |baseline| compare_distributions(current, baseline, constraints, rules.drift));
     violations.extend(drift.iter().filter_map(DriftComparison::violation));
     Judgement { violations, drift }
 }

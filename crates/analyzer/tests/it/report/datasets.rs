@@ -68,11 +68,13 @@ pub(super) fn check_by(drift: DriftRule, columns: &Columns, baseline: &Documents
 
 pub(super) fn check_profile(drift: DriftRule, profile: &Profile, baseline: &Documents) -> Run {
     let constraints = baseline.constraints.as_ref().unwrap();
-    let judgement = judge(profile, constraints, Some(&baseline.statistics), Rules { drift, ..Rules::default() });
+    let statistics = profile.statistics();
+    let rules = Rules { drift, ..Rules::default() };
+    let judgement = judge(profile, &statistics, constraints, Some(&baseline.statistics), rules);
     Run {
         documents: Documents {
             name: "current.csv".to_owned(),
-            statistics: profile.statistics(),
+            statistics,
             constraints: Some(profile.suggest_constraints(MonitoringConfig::default())),
         },
         violations: judgement.violations,
