@@ -12,8 +12,18 @@ use serde_json::Value;
 use crate::workspace::cargo_metadata;
 
 /// From the bottom up; a crate may use those before it.
-const LAYERS: &[&str] =
-    &["watchkeeper-formats", "watchkeeper-engine", "watchkeeper-data", "watchkeeper-analyzer", "watchkeeper-cli"];
+const LAYERS: &[&str] = &[
+    "watchkeeper-formats",
+    "watchkeeper-engine",
+    "watchkeeper-data",
+    "watchkeeper-aws",
+    "watchkeeper-analyzer",
+    "watchkeeper-store",
+    "watchkeeper-service",
+    "watchkeeper-web",
+    "watchkeeper",
+    "watchkeeper-cli",
+];
 
 /// The crates that do not know where they run, and what must never come near them.
 const SYNCHRONOUS: &[&str] = &["watchkeeper-formats", "watchkeeper-engine", "watchkeeper-data"];
@@ -226,9 +236,18 @@ mod tests {
         assert_eq!(
             offences(&broken),
             [
-                "watchkeeper-web has no place in the layers: give it one in docs/architecture.md and here",
                 "watchkeeper-analyzer -> watchkeeper-web: only watchkeeper-cli uses watchkeeper-web",
+                "watchkeeper-analyzer -> watchkeeper-web: a crate uses only what is below it",
             ]
+        );
+    }
+
+    #[test]
+    fn a_new_crate_is_given_a_place() {
+        let broken = metadata(&[("watchkeeper-cli", "watchkeeper-new", None)]);
+        assert_eq!(
+            offences(&broken),
+            ["watchkeeper-new has no place in the layers: give it one in docs/architecture.md and here"]
         );
     }
 }

@@ -1,0 +1,182 @@
+//! A request as its signature sees it.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use super::UNSIGNED_PAYLOAD;
+
+/// A request as it is on the wire.
+///
+/// ```
+/// # use watchkeeper_aws::signing::{Canonical, Payload};
+/// let request = Canonical {
+///     method: "POST",
+///     path: "/",
+///     query: "",
+///     headers: vec![("host", b"127.0.0.1:8080"), ("x-amz-target", b"SageMaker.ListModels")],
+///     payload: Payload::Bytes(b"{}"),
+/// };
+/// # let _ = request;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Canonical<'a> {
+    /// `GET`, `POST`, ...
+    pub method: &'a str,
+    /// The path of the request line, percent codes and all.
+    pub path: &'a str,
+    /// The query of the request line without its question mark; empty when there is none.
+    pub query: &'a str,
+    /// Every header in the order of arrival; names in any case, repeated ones repeated.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// The body.
+    pub payload: Payload<'a>,
+}
+
+/// The body of a request, for its hash.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// All of it.
+    Bytes(&'a [u8]),
+    /// It is left out of the signature.
+    Unsigned,
+}
+
+impl Payload<'_> {
+    /// The text that stands for the body in the canonical request.
+    pub(super) fn hash(&self) -> String {
+        match self {
+            Self::Bytes(bytes) => hash_of(bytes),
+            Self::Unsigned => UNSIGNED_PAYLOAD.to_owned(),
+        }
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn hash_of(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl Canonical<'_> {
+    /// The values of a header, in the order of arrival.
+    pub(super) fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s [u8]> {
+        self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+
+    /// The hash of the canonical request: what a signature is over, together with scope and moment.
+    ///
+    /// `signed_headers` are lower case names in the order of the signature; none when the request lacks one of them.
+    pub(super) fn hash(&self, service: &str, signed_headers: &[&str], payload_hash: &str) -> Option<String> {
+        let mut text = Vec::with_capacity(512);
+        text.extend_from_slice(self.method.as_bytes());
+        text.push(b'\n');
+        text.extend_from_slice(canonical_path(self.path, service).as_bytes());
+        text.push(b'\n');
+        text.extend_from_slice(canonical_query(self.query).as_bytes());
+        text.push(b'\n');
+        for name in signed_headers {
+            text.extend_from_slice(name.as_bytes());
+            text.push(b':');
+            text.extend_from_slice(&self.canonical_values(name)?);
+            text.push(b'\n');
+        }
+        text.push(b'\n');
+        text.extend_from_slice(signed_headers.join(";").as_bytes());
+        text.push(b'\n');
+        text.extend_from_slice(payload_hash.as_bytes());
+        Some(hash_of(&text))
+    }
+
+    /// All values of a header, trimmed, runs of blanks as one, joined by commas; none when there is no such header.
+    fn canonical_values(&self, name: &str) -> Option<Vec<u8>> {
+        let mut joined: Option<Vec<u8>> = None;
+        for value in self.values(name) {
+            let joined = match &mut joined {
+                Some(joined) => {
+                    joined.push(b',');
+                    joined
+                }
+                None => joined.insert(Vec::new()),
+            };
+            let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            for (index, word) in words.enumerate() {
+                if index > 0 {
+                    joined.push(b' ');
+                }
+                joined.extend_from_slice(word);
+            }
+        }
+        joined
+    }
+}
+
+/// S3 signs the path as it is; every other service signs it without dot segments and double slashes, encoded once more.
+fn canonical_path(path: &str, service: &str) -> String {
+    if service == "s3" {
+        return if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    }
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            segment => segments.push(segment),
+        }
+    }
+    let trailing = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
+    format!("/{}{trailing}", encode_path(&segments.join("/")))
+}
+
+/// Names and values decoded, encoded in the one canonical way, and sorted.
+fn canonical_query(query: &str) -> String {
+    let mut pairs: Vec<(String, String)> = pairs(query)
+        .filter(|(name, _)| decode(name) != b"X-Amz-Signature")
+        .map(|(name, value)| (encode(&decode(name)), encode(&decode(value))))
+        .collect();
+    pairs.sort();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join("&")
+}
+
+/// The raw names and values of a query.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// Undoes percent codes; a percent sign that begins none stands for itself.
+pub(super) fn decode(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
+        let byte = code.and_then(|code| hex::decode(code).ok()).map(|byte| byte[0]);
+        decoded.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    decoded
+}
+
+/// AWS's percent encoding of a name or value in a query: everything but letters, digits and `-._~`.
+pub fn encode(bytes: &[u8]) -> String {
+    encode_but(bytes, |byte| matches!(byte, b'-' | b'.' | b'_' | b'~'))
+}
+
+/// AWS's percent encoding of a path, such as an object's key: as [`encode`], but slashes stay.
+pub fn encode_path(path: &str) -> String {
+    encode_but(path.as_bytes(), |byte| matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/'))
+}
+
+fn encode_but(bytes: &[u8], stays: impl Fn(u8) -> bool) -> String {
+    let mut encoded = String::with_capacity(bytes.len() + 8);
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || stays(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("a string takes every text");
+        }
+    }
+    encoded
+}
