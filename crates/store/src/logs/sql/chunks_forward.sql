@@ -1,0 +1,8 @@
+SELECT first, ingestion, events
+FROM log_chunks
+WHERE
+    stream = ?1
+    AND first >= ifnull((SELECT max(first) FROM log_chunks WHERE stream = ?1 AND first <= ?2), 0)
+    AND last_time >= ?3
+    AND first_time < ?4
+ORDER BY first

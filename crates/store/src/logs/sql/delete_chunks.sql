@@ -1,0 +1,1 @@
+DELETE FROM log_chunks WHERE log_group = ?1

@@ -1,0 +1,1 @@
+SELECT id FROM log_groups WHERE name = ?1

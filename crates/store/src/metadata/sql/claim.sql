@@ -1,0 +1,15 @@
+UPDATE {table}
+SET version = version + 1, claimed_by = ?1, claimed_until = ?2
+WHERE key IN (
+    SELECT key
+    FROM {table}
+    WHERE
+        due <= ?3
+        AND (claimed_by = '' OR claimed_by = ?1 OR claimed_until <= ?3)
+        AND (json_array_length(?4) = 0 OR status IN (SELECT value FROM json_each(?4)))
+    ORDER BY due, key
+    LIMIT ?5
+)
+RETURNING
+    key, version, name, status, monitoring_type, endpoint, definition, schedule, created, modified, scheduled, due,
+    claimed_by, claimed_until, body

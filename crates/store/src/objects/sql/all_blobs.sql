@@ -1,0 +1,3 @@
+SELECT blob FROM pieces
+UNION ALL
+SELECT blob FROM parts

@@ -1,0 +1,1 @@
+SELECT id FROM buckets WHERE name = ?1

@@ -1,0 +1,1 @@
+DELETE FROM buckets WHERE id = ?1

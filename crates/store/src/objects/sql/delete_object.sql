@@ -1,0 +1,1 @@
+DELETE FROM objects WHERE id = ?1 RETURNING body IS NULL

@@ -1,0 +1,1 @@
+DELETE FROM pieces WHERE object = ?1 RETURNING blob

@@ -1,0 +1,1 @@
+UPDATE buckets SET settings = ?2 WHERE name = ?1

@@ -1,0 +1,1 @@
+DELETE FROM objects WHERE id = ?1 RETURNING bucket, key, size, etag, modified, attributes

@@ -1,0 +1,89 @@
+//! Metrics.
+
+use std::sync::Arc;
+
+use watchkeeper_store::metadata::{Change, CommitError, Datum, Kind, MetadataStore, MetricFilter, SeriesQuery};
+
+type Store = Arc<dyn MetadataStore>;
+
+fn datum(namespace: &str, metric: &str, dimensions: &[(&str, &str)], time: i64, value: f64) -> Datum {
+    Datum {
+        namespace: namespace.into(),
+        metric: metric.into(),
+        dimensions: dimensions.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        time,
+        unit: "None".into(),
+        sample_count: 1.0,
+        sum: value,
+        minimum: value,
+        maximum: value,
+    }
+}
+
+pub(crate) async fn all(store: &Store) {
+    let endpoint = [("Endpoint", "churn"), ("MonitoringSchedule", "hourly")];
+    let schedule = [("MonitoringSchedule", "hourly")];
+    let data = vec![
+        datum("/aws/sagemaker/data", "drift", &endpoint, 20, 0.1 + 0.2),
+        datum("aws/sagemaker/data", "drift", &endpoint, 10, -1e-300),
+        datum("aws/sagemaker/data", "drift", &schedule, 10, f64::MAX),
+        datum("aws/sagemaker/data", "completeness", &endpoint, 10, 1.0),
+        datum("other", "drift", &[], 10, 5e-324),
+    ];
+    store.commit(vec![Change::PutMetrics(data)]).await.unwrap();
+
+    let names = async |filter: MetricFilter| {
+        let series = store.list_metrics(&filter).await.unwrap();
+        series.into_iter().map(|series| (series.namespace, series.metric, series.dimensions.len())).collect::<Vec<_>>()
+    };
+    let of = |namespace: &str, metric: &str, dimensions: usize| (namespace.to_owned(), metric.to_owned(), dimensions);
+    let every = [
+        of("aws/sagemaker/data", "drift", 2),
+        of("aws/sagemaker/data", "drift", 1),
+        of("aws/sagemaker/data", "completeness", 2),
+        of("other", "drift", 0),
+    ];
+    assert_eq!(names(MetricFilter::default()).await, every);
+    let namespace = Some("/aws/sagemaker/data".to_owned());
+    let filter = MetricFilter { namespace, metric: Some("drift".into()), ..MetricFilter::default() };
+    assert_eq!(names(filter).await, every[..2]);
+    let having = |name: &str, value: Option<&str>| MetricFilter {
+        dimensions: vec![(name.to_owned(), value.map(str::to_owned))],
+        ..MetricFilter::default()
+    };
+    assert_eq!(names(having("MonitoringSchedule", None)).await, every[..3]);
+    assert_eq!(names(having("Endpoint", Some("churn"))).await, [every[0].clone(), every[2].clone()]);
+    assert!(names(having("Endpoint", Some("other"))).await.is_empty());
+    let first = store.list_metrics(&MetricFilter { limit: 1, ..MetricFilter::default() }).await.unwrap();
+    assert_eq!(first.len(), 1);
+    let rest = MetricFilter { after: Some(first[0].position), ..MetricFilter::default() };
+    assert_eq!(names(rest).await, every[1..]);
+
+    let mut query = SeriesQuery {
+        namespace: "/aws/sagemaker/data".into(),
+        metric: "drift".into(),
+        dimensions: endpoint.iter().rev().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        start: 10,
+        end: 21,
+        unit: Some("None".into()),
+        limit: 0,
+    };
+    let data = store.metric_data(&query).await.unwrap();
+    let values: Vec<(i64, u64)> = data.iter().map(|datum| (datum.time, datum.sum.to_bits())).collect();
+    assert_eq!(values, [(10, (-1e-300f64).to_bits()), (20, (0.1f64 + 0.2).to_bits())], "in order, and to the last bit");
+    assert_eq!(
+        data[1].dimensions,
+        [("Endpoint".into(), "churn".into()), ("MonitoringSchedule".into(), "hourly".into())]
+    );
+    query.end = 20;
+    assert_eq!(store.metric_data(&query).await.unwrap().len(), 1, "the end is not within");
+    query.unit = Some("Count".into());
+    assert!(store.metric_data(&query).await.unwrap().is_empty());
+
+    // Metrics of a commit that meets a conflict do not appear.
+    let delete = Change::Delete { kind: Kind::Alarm, key: "missing".into(), version: 1 };
+    let changes = vec![Change::PutMetrics(vec![datum("lost", "lost", &[], 1, 1.0)]), delete];
+    assert!(matches!(store.commit(changes).await, Err(CommitError::Conflict { .. })));
+    let lost = MetricFilter { namespace: Some("lost".into()), ..MetricFilter::default() };
+    assert!(store.list_metrics(&lost).await.unwrap().is_empty());
+}

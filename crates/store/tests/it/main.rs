@@ -1,0 +1,34 @@
+//! The store as its callers meet it: on a real `SQLite` file and real folders.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod conformance;
+mod cost;
+mod data_directory;
+mod durability;
+mod encryption;
+mod files;
+
+use tempfile::TempDir;
+use watchkeeper_store::Store;
+
+/// A store in a folder of its own. The folder goes with the value.
+pub(crate) async fn new_store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    (folder, store)
+}
+
+/// Bytes that differ for each seed and have no period that a segment or a chunk could hide.
+pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
