@@ -1,0 +1,92 @@
+//! STS: who is calling, and temporary credentials.
+//!
+//! Everybody with a key of ours is the same assumed role, so that scripts find an execution role in their identity.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use uuid::Uuid;
+use watchkeeper_aws::generated::sts::{
+    AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials, GetCallerIdentityRequest,
+    GetCallerIdentityResponse, GetSessionTokenRequest, GetSessionTokenResponse, Sts as StsApi,
+};
+use watchkeeper_aws::signing::SessionIssuer;
+use watchkeeper_aws::types::Arn;
+use watchkeeper_aws::{Call, Error, Time};
+
+use super::iam::role_id;
+use crate::Context;
+
+/// The role that every caller has taken.
+const ROLE: &str = "WatchkeeperExecutionRole";
+/// The name of the session in which it did.
+const SESSION: &str = "watchkeeper";
+/// Seconds that temporary credentials hold when the request does not say.
+const ROLE_SECONDS: i32 = 3600;
+const TOKEN_SECONDS: i32 = 12 * 3600;
+
+/// The service.
+pub struct Sts(pub Arc<Context>);
+
+/// The issuer of the service's temporary credentials: what checks signatures asks it for keys that no document has.
+/// There is none before the service listens.
+pub fn session_issuer(context: &Context) -> Option<SessionIssuer> {
+    context.job_credentials.get().map(|(_, secret)| SessionIssuer::new(secret))
+}
+
+impl Sts {
+    fn issue(&self, call: &Call, seconds: i32) -> Result<Credentials, Error> {
+        let issuer = session_issuer(&self.0).ok_or_else(Error::internal)?;
+        let expires = call.now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(call.now);
+        let mut unique = [0; 5];
+        unique.copy_from_slice(&Uuid::new_v4().as_bytes()[..5]);
+        let issued = issuer.issue(expires, unique);
+        Ok(Credentials {
+            access_key_id: issued.access_key_id,
+            secret_access_key: issued.secret_access_key,
+            session_token: issued.session_token.unwrap_or_default(),
+            expiration: Time(expires),
+        })
+    }
+}
+
+impl StsApi for Sts {
+    async fn get_caller_identity(
+        &self,
+        call: &Call,
+        _: GetCallerIdentityRequest,
+    ) -> Result<GetCallerIdentityResponse, Error> {
+        Ok(GetCallerIdentityResponse {
+            user_id: Some(format!("{}:{SESSION}", role_id(ROLE))),
+            account: Some(call.account.clone()),
+            arn: Some(format!("arn:aws:sts::{}:assumed-role/{ROLE}/{SESSION}", call.account)),
+        })
+    }
+
+    async fn assume_role(&self, call: &Call, input: AssumeRoleRequest) -> Result<AssumeRoleResponse, Error> {
+        let role: Option<Arn> = input.role_arn.parse().ok();
+        let Some(role) = role.filter(|arn| arn.service == "iam" && arn.resource.starts_with("role/")) else {
+            return Err(Error::new("ValidationError", format!("{} is invalid", input.role_arn)));
+        };
+        let name = role.resource.rsplit('/').next().unwrap_or_default();
+        let session = input.role_session_name;
+        Ok(AssumeRoleResponse {
+            credentials: Some(self.issue(call, input.duration_seconds.unwrap_or(ROLE_SECONDS))?),
+            assumed_role_user: Some(AssumedRoleUser {
+                assumed_role_id: format!("{}:{session}", role_id(name)),
+                arn: format!("arn:aws:sts::{}:assumed-role/{name}/{session}", role.account),
+            }),
+            source_identity: input.source_identity,
+            ..AssumeRoleResponse::default()
+        })
+    }
+
+    async fn get_session_token(
+        &self,
+        call: &Call,
+        input: GetSessionTokenRequest,
+    ) -> Result<GetSessionTokenResponse, Error> {
+        let credentials = self.issue(call, input.duration_seconds.unwrap_or(TOKEN_SECONDS))?;
+        Ok(GetSessionTokenResponse { credentials: Some(credentials), ..GetSessionTokenResponse::default() })
+    }
+}

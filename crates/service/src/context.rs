@@ -1,0 +1,72 @@
+//! What every part of the service is handed.
+
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+use watchkeeper_store::logs::Logs;
+use watchkeeper_store::objects::Objects;
+
+use crate::configuration::Configuration;
+use crate::control::Stamp;
+use crate::resources::Resources;
+
+/// A source of moments: the machine's clock in production, a settable one in tests.
+pub trait Clock: Send + Sync {
+    /// This moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Default)]
+pub struct MachineClock;
+
+impl Clock for MachineClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// What every part of the service is handed, behind one `Arc`.
+pub struct Context {
+    /// The effective configuration.
+    pub configuration: Configuration,
+    /// The documents: resources, executions, alerts, metrics.
+    pub resources: Resources,
+    /// Buckets and objects.
+    pub objects: Arc<dyn Objects>,
+    /// Log groups, streams and events.
+    pub logs: Arc<dyn Logs>,
+    /// Where moments come from.
+    pub clock: Arc<dyn Clock>,
+    /// Rung after every change that may give the scheduler something to do.
+    pub scheduler_bell: Notify,
+    /// Rung after every change that may give the runner something to do.
+    pub runner_bell: Notify,
+    /// True once the service is shutting down.
+    pub stopping: watch::Receiver<bool>,
+    /// Where this service answers, once it listens: what jobs are given as `AWS_ENDPOINT_URL`.
+    pub endpoint_url: OnceLock<String>,
+    /// What jobs sign their requests with: access key id and secret.
+    pub job_credentials: OnceLock<(String, String)>,
+    /// Name of this process among those that claim documents; new at every start.
+    pub owner: String,
+}
+
+impl Context {
+    /// This moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The moment, place and identity that a change of state is made with.
+    pub fn stamp(&self, region: &str) -> Stamp {
+        Stamp {
+            now: self.now(),
+            region: region.to_owned(),
+            account: self.configuration.account.clone(),
+            unique: Uuid::new_v4(),
+        }
+    }
+}

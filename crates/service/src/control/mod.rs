@@ -1,0 +1,49 @@
+//! The rules of every resource: names, defaults, life cycles, wording. Pure: no store, no clock, no HTTP.
+//!
+//! One file a resource: its document, `create` (a request and a [`Stamp`] become a document or an AWS error), what changes it,
+//! and `describe`/`summary` (the document as AWS shows it). All wording of AWS's errors lives here.
+
+pub mod addresses;
+pub mod alert;
+pub mod endpoint;
+pub mod endpoint_config;
+pub mod execution;
+pub mod execution_plan;
+pub mod job_definition;
+pub mod listing;
+pub mod model;
+pub mod monitoring_input;
+pub mod names;
+pub mod pause;
+pub mod processing_job;
+pub mod schedule;
+pub mod tags;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use watchkeeper_aws::Time;
+
+/// The moment, place and identity that a change of state is made with.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// When.
+    pub now: Timestamp,
+    /// The region of the ARNs.
+    pub region: String,
+    /// The account of the ARNs.
+    pub account: String,
+    /// Source of whatever has to be unique.
+    pub unique: Uuid,
+}
+
+impl Stamp {
+    /// When, in the milliseconds that documents keep.
+    pub fn time(&self) -> Time {
+        milliseconds(self.now)
+    }
+}
+
+/// A moment in the milliseconds that documents keep, so that a document is the same before and after it was stored.
+pub fn milliseconds(moment: Timestamp) -> Time {
+    Time(Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment))
+}

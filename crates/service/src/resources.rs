@@ -1,0 +1,173 @@
+//! Typed documents over the metadata store: what is loaded, changed by `control`, and committed with its consequences in one
+//! transaction.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use watchkeeper_store::metadata::{Change, Columns, CommitError, Datum, Document, Kind, MetadataStore, Query};
+
+/// A kind of document.
+pub trait Resource: Serialize + DeserializeOwned + Send {
+    /// The table it lives in.
+    const KIND: Kind;
+
+    /// Its key: unique in its table, in lower case where names are looked up without regard to case.
+    fn key(&self) -> String;
+
+    /// What lists filter and sort by.
+    fn columns(&self) -> Columns;
+}
+
+/// A document as it was read: the version says what a change may replace.
+#[derive(Clone, Debug)]
+pub struct Versioned<T> {
+    /// The document.
+    pub resource: T,
+    /// The version that was read.
+    pub version: i64,
+}
+
+/// Why something could not be loaded or committed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else changed or created the document in the meantime.
+    #[error("`{key}` was changed by somebody else")]
+    Conflict {
+        /// Its table.
+        kind: Kind,
+        /// Its key.
+        key: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] watchkeeper_store::Error),
+    /// A document is not what this version of the program writes.
+    #[error("the stored document `{key}` cannot be read")]
+    Unreadable {
+        /// Its key.
+        key: String,
+        /// What serde says.
+        source: serde_json::Error,
+    },
+}
+
+/// Changes that become true together or not at all.
+#[derive(Default)]
+pub struct Transaction {
+    changes: Vec<Change>,
+}
+
+impl Transaction {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new document; committing fails with [`Error::Conflict`] when its key is taken.
+    #[must_use]
+    pub fn insert<T: Resource>(mut self, resource: &T) -> Self {
+        self.changes.push(Change::Insert(document(resource, 0)));
+        self
+    }
+
+    /// A new state of a document that was read at `version`.
+    #[must_use]
+    pub fn update<T: Resource>(mut self, resource: &T, version: i64) -> Self {
+        self.changes.push(Change::Update(document(resource, version)));
+        self
+    }
+
+    /// A new state of a document whose claim its owner keeps until `until`.
+    #[must_use]
+    pub fn update_claimed<T: Resource>(mut self, resource: &T, version: i64, owner: &str, until: i64) -> Self {
+        let mut document = document(resource, version);
+        document.columns.claimed_by = owner.to_owned();
+        document.columns.claimed_until = until;
+        self.changes.push(Change::Update(document));
+        self
+    }
+
+    /// The end of a document that was read at `version`.
+    #[must_use]
+    pub fn delete<T: Resource>(mut self, resource: &T, version: i64) -> Self {
+        self.changes.push(Change::Delete { kind: T::KIND, key: resource.key(), version });
+        self
+    }
+
+    /// Metric data.
+    #[must_use]
+    pub fn metrics(mut self, data: Vec<Datum>) -> Self {
+        if !data.is_empty() {
+            self.changes.push(Change::PutMetrics(data));
+        }
+        self
+    }
+
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+/// The documents.
+#[derive(Clone)]
+pub struct Resources {
+    store: Arc<dyn MetadataStore>,
+}
+
+impl Resources {
+    /// Those of a store.
+    pub fn new(store: Arc<dyn MetadataStore>) -> Self {
+        Self { store }
+    }
+
+    /// The store below, for what is no document.
+    pub fn store(&self) -> &dyn MetadataStore {
+        self.store.as_ref()
+    }
+
+    /// One document, or None.
+    pub async fn get<T: Resource>(&self, key: &str) -> Result<Option<Versioned<T>>, Error> {
+        self.store.get(T::KIND, key).await?.map(|document| read(&document)).transpose()
+    }
+
+    /// Those that meet a query.
+    pub async fn list<T: Resource>(&self, query: &Query) -> Result<Vec<Versioned<T>>, Error> {
+        self.store.list(T::KIND, query).await?.iter().map(read).collect()
+    }
+
+    /// Claims up to `limit` documents that are due at `now` until `until`; no other owner gets them before that.
+    pub async fn claim<T: Resource>(
+        &self,
+        statuses: &[&str],
+        owner: &str,
+        now: i64,
+        until: i64,
+        limit: usize,
+    ) -> Result<Vec<Versioned<T>>, Error> {
+        self.store.claim(T::KIND, statuses, owner, until, now, limit).await?.iter().map(read).collect()
+    }
+
+    /// Makes a transaction true.
+    pub async fn commit(&self, transaction: Transaction) -> Result<(), Error> {
+        if transaction.changes.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(transaction.changes).await.map_err(|error| match error {
+            CommitError::Conflict { kind, key } => Error::Conflict { kind, key },
+            CommitError::Failed(error) => Error::Store(error),
+        })
+    }
+}
+
+fn document<T: Resource>(resource: &T, version: i64) -> Document {
+    let body = serde_json::to_string(resource).expect("documents have text keys and finite numbers");
+    Document { kind: T::KIND, key: resource.key(), version, columns: resource.columns(), body }
+}
+
+fn read<T: Resource>(document: &Document) -> Result<Versioned<T>, Error> {
+    let resource = serde_json::from_str(&document.body)
+        .map_err(|source| Error::Unreadable { key: document.key.clone(), source })?;
+    Ok(Versioned { resource, version: document.version })
+}

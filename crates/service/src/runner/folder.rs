@@ -1,0 +1,78 @@
+//! The folders of jobs: what is read in them, and how they go.
+//!
+//! A program can put anything in the place of its files and folders. What is read here is not a link, nor below one, so
+//! that nothing outside becomes a result; and nothing that has to be waited for, as a pipe.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
+/// Refuses a path below a folder when a part of it is a link.
+pub(super) fn refuse_links(folder: &Path, relative: &Path) -> std::io::Result<()> {
+    let mut path = folder.to_owned();
+    for part in relative {
+        path.push(part);
+        if path.symlink_metadata()?.is_symlink() {
+            return Err(Error::other(format!("{} is a link", path.display())));
+        }
+    }
+    Ok(())
+}
+
+/// Opens a file below a folder for reading.
+pub(super) fn open(folder: &Path, relative: &Path) -> std::io::Result<File> {
+    refuse_links(folder, relative)?;
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(folder.join(relative))?;
+    if !file.metadata()?.is_file() {
+        return Err(Error::other("it is no file"));
+    }
+    Ok(file)
+}
+
+/// Removes a folder and all below, also what its program made inaccessible.
+pub(super) async fn remove(folder: &Path) {
+    let path = folder.to_owned();
+    let removed = tokio::task::spawn_blocking(move || remove_all(&path)).await;
+    match removed {
+        Ok(Ok(())) | Err(_) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(folder = %folder.display(), %error, "the folder of a job could not be removed")
+        }
+    }
+}
+
+fn remove_all(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            open_up(folder)?;
+            std::fs::remove_dir_all(folder)
+        }
+        other => other,
+    }
+}
+
+/// Lets this process into every folder below. Links are not followed, and files are not touched: they may be links to
+/// stored bodies.
+fn open_up(folder: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folders that an earlier process left.
+pub(super) async fn sweep(jobs: &Path) {
+    let Ok(mut entries) = tokio::fs::read_dir(jobs).await else { return };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        remove(&entry.path()).await;
+    }
+}

@@ -1,0 +1,173 @@
+//! Which program an image is.
+//!
+//! The entries of the configuration come first, the first that matches wins; then the built-in repositories, whatever
+//! their registry, region and tag. Their program is this one, told by arguments which analyzer it is.
+
+use std::collections::BTreeMap;
+
+use watchkeeper_aws::generated::sagemaker::AppSpecification;
+use watchkeeper_aws::types::ImageUri;
+
+use super::Failure;
+use crate::configuration::Image;
+
+/// Built-in repositories and the arguments of this program that make it what the repository holds.
+const BUILT_IN: [(&str, [&str; 2]); 1] = [("sagemaker-model-monitor-analyzer", ["analyze", "data-quality"])];
+
+/// What an image runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// The executable and its arguments.
+    pub(super) command: Vec<String>,
+    /// Variables that the image itself sets.
+    pub(super) environment: BTreeMap<String, String>,
+    /// What the job's log should say about it.
+    pub(super) note: Option<String>,
+}
+
+/// The program of a job. `own_program` is this program: an executable and its first arguments.
+pub(super) fn resolve(
+    images: &[Image],
+    own_program: &[String],
+    specification: &AppSpecification,
+) -> Result<Program, Failure> {
+    let image: ImageUri = specification.image_uri.parse().map_err(|error| Failure(format!("{error}")))?;
+    let entrypoint = specification.container_entrypoint.as_deref().unwrap_or_default();
+    let arguments = specification.container_arguments.as_deref().unwrap_or_default();
+    if let Some(entry) = images.iter().find(|entry| matches(&entry.pattern, &image)) {
+        return of_entry(entry, &image, entrypoint, arguments);
+    }
+    let Some((_, own_arguments)) = BUILT_IN.iter().find(|(repository, _)| is_repository(&image, repository)) else {
+        return Err(Failure(format!(
+            "no program is known for image `{image}`: add an entry to the service's configuration, such as \
+             [[images]] match = \"*/{}*\" command = [\"python3\", \"/path/of/program.py\"]",
+            image.repository()
+        )));
+    };
+    let note = (!entrypoint.is_empty() || !arguments.is_empty())
+        .then(|| format!("image `{image}` is built in: ContainerEntrypoint and ContainerArguments mean nothing to it"));
+    let command = own_program.iter().cloned().chain(own_arguments.iter().map(|&word| word.to_owned())).collect();
+    Ok(Program { command, environment: BTreeMap::new(), note })
+}
+
+fn of_entry(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &[String]) -> Result<Program, Failure> {
+    let program = if entrypoint.is_empty() { entry.command.as_slice() } else { entrypoint };
+    if program.is_empty() {
+        return Err(Failure(format!(
+            "the [[images]] entry `{}` of the service's configuration has no command, and the job for image `{image}` \
+             has no ContainerEntrypoint: add command = [\"python3\", \"/path/of/program.py\"]",
+            entry.pattern
+        )));
+    }
+    let command = program.iter().chain(arguments).cloned().collect();
+    Ok(Program { command, environment: entry.environment.clone(), note: None })
+}
+
+fn is_repository(image: &ImageUri, repository: &str) -> bool {
+    image.repository().rsplit('/').next() == Some(repository)
+}
+
+/// Whether a pattern stands for an image: as it was sent, with the tag `latest` where it has none, or its repository.
+fn matches(pattern: &str, image: &ImageUri) -> bool {
+    let text = image.as_str();
+    if matches_text(pattern, text) || matches_text(pattern, image.repository()) {
+        return true;
+    }
+    let has_tag = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+    !has_tag && matches_text(pattern, &format!("{text}:latest"))
+}
+
+/// Whether a text has the form of a pattern, in which `*` stands for any text.
+fn matches_text(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let (middle, end) = rest.rsplit_once('*').map_or((None, rest), |(middle, end)| (Some(middle), end));
+    // The earliest place of each part leaves the most for those behind it.
+    for part in middle.into_iter().flat_map(|middle| middle.split('*')) {
+        let Some(at) = text.find(part) else { return false };
+        text = &text[at + part.len()..];
+    }
+    text.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn specification(image: &str, entrypoint: &[&str], arguments: &[&str]) -> AppSpecification {
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        AppSpecification {
+            image_uri: image.to_owned(),
+            container_entrypoint: Some(texts(entrypoint)),
+            container_arguments: Some(texts(arguments)),
+        }
+    }
+
+    fn entry(pattern: &str, command: &[&str]) -> Image {
+        Image {
+            pattern: pattern.to_owned(),
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            ..Image::default()
+        }
+    }
+
+    fn command_of(images: &[Image], specification: &AppSpecification) -> Result<Vec<String>, String> {
+        let own = ["watchkeeper".to_owned()];
+        resolve(images, &own, specification).map(|program| program.command).map_err(|Failure(reason)| reason)
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("*", "anything/at:all", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*a", "a", false),
+            ("a*b*c", "axbxc", true),
+            ("a*b*b", "ab", false),
+            ("*b*", "abc", true),
+            ("*ab*ab*", "ab", false),
+            ("*ab*ab", "abab", true),
+            ("*b*c", "abcbd", false),
+        ] {
+            assert_eq!(matches_text(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn the_first_entry_that_matches_wins_and_the_built_in_come_last() {
+        let analyzer = "159807026194.dkr.ecr.us-west-2.amazonaws.com/sagemaker-model-monitor-analyzer";
+        let plain = |image| specification(image, &[], &[]);
+        let images = [entry("*/team:*", &["first"]), entry("*/team*", &["second"]), entry("other", &["third"])];
+        assert_eq!(command_of(&images, &plain("host.example/team:1")).unwrap(), ["first"]);
+        assert_eq!(command_of(&images, &plain("host.example/team")).unwrap(), ["first"]);
+        assert_eq!(command_of(&images, &plain("host.example/team-x@sha256:00")).unwrap(), ["second"]);
+        assert_eq!(command_of(&images, &plain("host.example/other:3")).unwrap(), ["third"]);
+        assert_eq!(command_of(&images, &plain(analyzer)).unwrap(), ["watchkeeper", "analyze", "data-quality"]);
+        assert_eq!(command_of(&[entry("*", &["mine"])], &plain(analyzer)).unwrap(), ["mine"]);
+    }
+
+    #[test]
+    fn entrypoint_and_arguments_are_those_of_a_container() {
+        let images = [entry("mine", &["python3", "monitor.py"])];
+        let command = |entrypoint: &[&str], arguments: &[&str]| {
+            command_of(&images, &specification("mine", entrypoint, arguments)).unwrap()
+        };
+        assert_eq!(command(&[], &["--x", "1"]), ["python3", "monitor.py", "--x", "1"]);
+        assert_eq!(command(&["sh", "-c"], &["exit 3"]), ["sh", "-c", "exit 3"]);
+    }
+
+    #[test]
+    fn what_nobody_maps_names_the_image_and_the_setting() {
+        let reason = command_of(&[], &specification("host.example/mine:2", &[], &[])).unwrap_err();
+        assert!(reason.contains("host.example/mine:2") && reason.contains("[[images]]"), "{reason}");
+        let reason = command_of(&[entry("mine", &[])], &specification("mine", &[], &[])).unwrap_err();
+        assert!(reason.contains("`mine`") && reason.contains("[[images]]"), "{reason}");
+    }
+}

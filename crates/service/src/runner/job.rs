@@ -1,0 +1,471 @@
+//! One attempt at one job, from its claim to its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::stream::{FuturesOrdered, FuturesUnordered};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus;
+use watchkeeper_store::metadata::Datum;
+
+use super::documents::{self, host_name};
+use super::follow::follow;
+use super::image::{self, Program};
+use super::launch::{Ended, HostContract, Running, Signal};
+use super::stage::{self, Staged};
+use super::upload::Uploads;
+use super::watch::{Order, Watch};
+use super::{Failure, Runner, environment, instance};
+use crate::context::Context;
+use crate::control::processing_job::{JobEvent, ProcessingJob, Usage};
+use crate::resources::{Error, Resource as _, Transaction, Versioned};
+use crate::scheduler::finish::job_ended;
+use crate::telemetry::job_log::JobLog;
+use crate::telemetry::metric_lines;
+
+/// How often a job is started at most.
+const MOST_ATTEMPTS: u32 = 3;
+/// How often a change of a job is tried when others change it at the same time.
+const MOST_TRIES: usize = 20;
+/// How long the end of a program's output is waited for once the program has ended.
+const END_OF_OUTPUT: Duration = Duration::from_secs(10);
+
+/// What becomes of an attempt.
+enum Conclusion {
+    /// The job ends.
+    End(JobEvent, Vec<Datum>),
+    /// The job is run again by whoever claims it next.
+    Release,
+    /// The job is no longer this runner's.
+    Abandon,
+}
+
+/// Why a program is being ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Stop,
+    TimeLimit,
+    Sibling,
+    Shutdown,
+    Gone,
+}
+
+struct Attempt {
+    runner: Arc<Runner>,
+    job: ProcessingJob,
+    watch: Watch,
+    folder: PathBuf,
+    hosts: usize,
+    logs: Vec<JobLog>,
+    usage: Usage,
+    began: Instant,
+}
+
+/// Carries out a job that was claimed. `bell` is rung when the job may have been asked to stop.
+pub(super) async fn carry_out(runner: Arc<Runner>, job: Versioned<ProcessingJob>, bell: watch::Receiver<()>) {
+    let job = job.resource;
+    let hosts = job.request.processing_resources.cluster_config.instance_count.unwrap_or(1);
+    let folder = runner.jobs_folder().join(format!("{}-{}", job.key(), job.attempts + 1));
+    let watch = Watch::new(Arc::clone(&runner), &job, bell);
+    let hosts = usize::try_from(hosts).unwrap_or(1).max(1);
+    let mut attempt =
+        Attempt { runner, job, watch, folder, hosts, logs: Vec::new(), usage: Usage::default(), began: Instant::now() };
+    match attempt.conclusion().await {
+        Conclusion::End(event, metrics) => attempt.end(event, metrics).await,
+        Conclusion::Release => attempt.release().await,
+        Conclusion::Abandon => {}
+    }
+    if !attempt.runner.context.configuration.runner.keep_job_folders {
+        super::folder::remove(&attempt.folder).await;
+    }
+}
+
+impl Attempt {
+    async fn conclusion(&mut self) -> Conclusion {
+        if self.job.status == ProcessingJobStatus::Stopping {
+            // Whoever ran it has gone, or it was never started.
+            return Conclusion::End(JobEvent::Stopped { time_limit: false, usage: Usage::default() }, Vec::new());
+        }
+        self.open_logs().await;
+        let concluded = if self.job.attempts >= MOST_ATTEMPTS {
+            Err(Failure(format!(
+                "the service ended {MOST_ATTEMPTS} times while it ran this job, so it is not run again: see whether the job \
+                 uses up the machine's memory"
+            )))
+        } else {
+            self.run().await
+        };
+        match concluded {
+            Ok(conclusion) => conclusion,
+            Err(Failure(reason)) => self.failed(reason).await,
+        }
+    }
+
+    async fn failed(&mut self, reason: String) -> Conclusion {
+        if let Some(log) = self.logs.first() {
+            log.say(&reason).await;
+        }
+        Conclusion::End(JobEvent::Failed { reason, usage: self.usage() }, Vec::new())
+    }
+
+    /// There are streams for jobs that fail before they start, too, and each begins with the job's ARN.
+    async fn open_logs(&mut self) {
+        let now = self.runner.context.now();
+        let mut opening = FuturesOrdered::new();
+        for number in 1..=self.hosts {
+            opening.push_back(open_log(&self.runner.context, &self.job, number, now));
+        }
+        self.logs = opening.collect().await;
+    }
+
+    async fn run(&mut self) -> Result<Conclusion, Failure> {
+        let runner = Arc::clone(&self.runner);
+        let context = &runner.context;
+        let request = self.job.request.clone();
+        let program = image::resolve(&context.configuration.images, &runner.own_program, &request.app_specification)?;
+        if let Some(note) = &program.note {
+            self.logs[0].say(note).await;
+        }
+        let roots: Vec<PathBuf> = (1..=self.hosts).map(|number| self.folder.join(host_name(number))).collect();
+        super::folder::remove(&self.folder).await;
+        let staging = async {
+            let may_link = runner.launcher.protects_inputs().await;
+            stage::stage(&*context.objects, &request, &self.job.region, &roots, may_link).await
+        };
+        let staged = match self.watch.during(staging, true).await {
+            Ok(staged) => staged?,
+            Err(order) => return Ok(self.unstarted(order)),
+        };
+        (self.usage.input_bytes, self.usage.input_objects) = (staged.bytes, staged.objects);
+        for (number, root) in roots.iter().enumerate() {
+            documents::write_configuration(&self.job, root, number + 1, self.hosts).await?;
+        }
+        let mut uploads = self.uploads(&roots).await?;
+        if let Some(order) = self.start().await? {
+            return Ok(self.unstarted(order));
+        }
+        let mut programs = Vec::new();
+        for root in &roots {
+            let contract = self.contract(root, &program, &staged);
+            let running = runner.launcher.launch(&contract).await;
+            programs.push(running.map_err(|error| Failure(format!("the program could not be started: {error}")))?);
+        }
+        let (signals, ended, followers) = self.follow(programs);
+        let continuous = Continuous::start(&mut uploads, runner.timing.look);
+        let (ending, exits) = self.wait(&signals, ended).await;
+        uploads = continuous.end(uploads).await;
+        end_of_output(followers).await;
+        self.usage.peak_memory_bytes = exits.iter().filter_map(peak_memory).max();
+        self.conclude(ending, &exits, &roots, uploads).await
+    }
+
+    fn unstarted(&self, order: Order) -> Conclusion {
+        match order {
+            Order::Stop => Conclusion::End(JobEvent::Stopped { time_limit: false, usage: self.usage() }, Vec::new()),
+            Order::Shutdown => Conclusion::Release,
+            Order::Gone => Conclusion::Abandon,
+        }
+    }
+
+    async fn uploads(&self, roots: &[PathBuf]) -> Result<Vec<Uploads>, Failure> {
+        let context = &self.runner.context;
+        let asked = self.job.request.processing_output_config.as_ref().and_then(|config| config.kms_key_id.as_deref());
+        let key = match asked {
+            Some(key) => super::encryption_key::usable(context, key, &self.logs[0]).await?,
+            None => None,
+        };
+        let hosts = roots.iter().zip(&self.logs);
+        hosts
+            .map(|(root, log)| {
+                Uploads::new(Arc::clone(&context.objects), &self.job.request, root, key.clone(), log.clone())
+            })
+            .collect()
+    }
+
+    /// Makes it known that the program starts now; some order where it must not.
+    async fn start(&mut self) -> Result<Option<Order>, Failure> {
+        for _ in 0..MOST_TRIES {
+            let (job, version) = match self.watch.load().await? {
+                Some(Versioned { resource, version }) => (resource, version),
+                None => return Ok(Some(Order::Gone)),
+            };
+            if job.status == ProcessingJobStatus::Stopping {
+                return Ok(Some(Order::Stop));
+            }
+            let context = &self.runner.context;
+            let started = crate::control::processing_job::apply(&job, JobEvent::Started, context.now())
+                .map_err(|error| Failure(error.to_string()))?;
+            let (owner, until) = (context.owner.as_str(), self.runner.claimed_until());
+            let transaction = Transaction::new().update_claimed(&started, version, owner, until);
+            match context.resources.commit(transaction).await {
+                Ok(()) => {
+                    self.job = started;
+                    return Ok(None);
+                }
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(Failure(error.to_string())),
+            }
+        }
+        Err(Failure("the job was changed by others again and again".to_owned()))
+    }
+
+    fn contract(&self, root: &Path, program: &Program, staged: &Staged) -> HostContract {
+        let request = &self.job.request;
+        let cluster = &request.processing_resources.cluster_config;
+        let network = request.network_config.as_ref();
+        HostContract {
+            root: root.to_owned(),
+            command: program.command.clone(),
+            environment: environment::variables(&self.runner.context, &self.job, &program.environment),
+            read_only: staged.read_only.clone(),
+            writable: staged.writable.clone(),
+            linked: staged.linked,
+            network_isolation: network.and_then(|network| network.enable_network_isolation) == Some(true),
+            memory_bytes: cluster.instance_type.as_deref().and_then(instance::memory_bytes),
+            file_bytes: Some(stage::volume_bytes(request)),
+        }
+    }
+
+    #[allow(clippy::type_complexity)] // the parts of the programs, each in a list
+    fn follow(
+        &self,
+        programs: Vec<Running>,
+    ) -> (Vec<mpsc::UnboundedSender<Signal>>, Vec<oneshot::Receiver<Ended>>, Vec<JoinHandle<()>>) {
+        let mut parts = (Vec::new(), Vec::new(), Vec::new());
+        for (program, log) in programs.into_iter().zip(&self.logs) {
+            parts.0.push(program.signals);
+            parts.1.push(program.ended);
+            parts.2.push(tokio::spawn(follow(program.output, log.clone())));
+        }
+        parts
+    }
+
+    /// Waits until all programs have ended, and ends them when something asks for it.
+    async fn wait(
+        &mut self,
+        signals: &[mpsc::UnboundedSender<Signal>],
+        ended: Vec<oneshot::Receiver<Ended>>,
+    ) -> (Option<Ending>, Vec<Ended>) {
+        let timing = self.runner.timing;
+        let seconds = self.job.request.stopping_condition.as_ref().map_or(0, |limit| limit.max_runtime_in_seconds);
+        let deadline = Instant::now() + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let send = |signal| signals.iter().for_each(|program| _ = program.send(signal));
+        let mut running: FuturesUnordered<_> = ended.into_iter().collect();
+        let mut exits = Vec::new();
+        let mut ending = None;
+        let mut kill: Option<Instant> = None;
+        loop {
+            let (begun, grace) = tokio::select! {
+                exit = running.next() => {
+                    let Some(exit) = exit else { return (ending, exits) };
+                    let exit = exit.unwrap_or_else(|_| Ended::Lost { reason: "the launcher ended".to_owned() });
+                    let is_failure = !matches!(exit, Ended::Exited { status: Some(0), .. });
+                    exits.push(exit);
+                    if !is_failure || ending.is_some() || running.is_empty() {
+                        continue;
+                    }
+                    (Ending::Sibling, timing.grace)
+                }
+                () = sleep_until(deadline), if ending.is_none() && seconds > 0 => (Ending::TimeLimit, timing.grace),
+                order = self.watch.order(), if !matches!(ending, Some(Ending::Gone | Ending::Shutdown)) => match order {
+                    Order::Stop if ending.is_none() => (Ending::Stop, timing.grace),
+                    Order::Stop => continue,
+                    Order::Shutdown => (Ending::Shutdown, timing.shutdown_grace),
+                    Order::Gone => (Ending::Gone, Duration::ZERO),
+                },
+                () = at(kill) => {
+                    send(Signal::Kill);
+                    kill = None;
+                    continue;
+                }
+            };
+            ending = Some(begun);
+            send(Signal::Terminate);
+            kill = Some(Instant::now() + grace);
+        }
+    }
+
+    async fn conclude(
+        &mut self,
+        ending: Option<Ending>,
+        exits: &[Ended],
+        roots: &[PathBuf],
+        uploads: Vec<Uploads>,
+    ) -> Result<Conclusion, Failure> {
+        let time_limit = match ending {
+            Some(Ending::Gone) => return Ok(Conclusion::Abandon),
+            Some(Ending::Shutdown) => return Ok(Conclusion::Release),
+            Some(Ending::Stop) => Some(false),
+            Some(Ending::TimeLimit) => Some(true),
+            Some(Ending::Sibling) | None => None,
+        };
+        let failed = exits.iter().find(|exit| !matches!(exit, Ended::Exited { status: Some(0), .. }));
+        let completed = time_limit.is_none() && failed.is_none();
+        let storing = async {
+            for uploads in &uploads {
+                uploads.finish(completed).await?;
+            }
+            Ok::<(), Failure>(())
+        };
+        match self.watch.during(storing, false).await {
+            Err(order) => return Ok(self.unstarted(order)),
+            Ok(Err(failure)) if completed => return Err(failure),
+            // What ended before its time has a reason of its own; what could not be stored of it is in the log.
+            Ok(Err(Failure(reason))) => self.logs[0].say(&reason).await,
+            Ok(Ok(())) => {}
+        }
+        if let Some(time_limit) = time_limit {
+            return Ok(Conclusion::End(JobEvent::Stopped { time_limit, usage: self.usage() }, Vec::new()));
+        }
+        let mut message = None;
+        for root in roots {
+            if message.is_none() {
+                message = documents::message(root).await;
+            }
+        }
+        let usage = self.usage();
+        let event = match failed {
+            None => JobEvent::Exited { status: Some(0), signal: None, message, usage },
+            Some(&Ended::Exited { status, signal, .. }) => JobEvent::Exited { status, signal, message, usage },
+            Some(Ended::Refused { reason } | Ended::Lost { reason }) => return Err(Failure(reason.clone())),
+        };
+        let metrics = if completed { self.metrics(roots).await } else { Vec::new() };
+        Ok(Conclusion::End(event, metrics))
+    }
+
+    async fn metrics(&self, roots: &[PathBuf]) -> Vec<Datum> {
+        let namespace = metric_lines::namespace(&self.job.request);
+        let mut all = Vec::new();
+        for (root, log) in roots.iter().zip(&self.logs) {
+            let text = documents::metrics(root).await;
+            let (data, refused) = metric_lines::data(&text, namespace, self.runner.context.now());
+            all.extend(data);
+            log.say(&refused.join("\n")).await;
+        }
+        all
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { seconds: self.began.elapsed().as_secs_f64(), ..self.usage.clone() }
+    }
+
+    /// Commits the job's end state. Others may change the job meanwhile, also by asking it to stop.
+    async fn end(&mut self, event: JobEvent, metrics: Vec<Datum>) {
+        for number in 0..MOST_TRIES {
+            match self.try_end(&event, &metrics).await {
+                Ok(()) => return,
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(job = self.job.name(), %error, "the end of a job could not be stored");
+                    let pause = Duration::from_millis(50 << number.min(6));
+                    let _ = self.watch.during(tokio::time::sleep(pause), false).await;
+                }
+            }
+        }
+        // The claim runs out, and the job is run again.
+        tracing::error!(job = self.job.name(), "the end of a job was not stored");
+    }
+
+    async fn try_end(&self, event: &JobEvent, metrics: &[Datum]) -> Result<(), Error> {
+        let Some(Versioned { resource, version }) = self.watch.load_job().await? else { return Ok(()) };
+        let ended = match crate::control::processing_job::apply(&resource, event.clone(), self.runner.context.now()) {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(job = self.job.name(), %error, "a job could not end");
+                return Ok(());
+            }
+        };
+        job_ended(&self.runner.context, &Versioned { resource: ended, version }, metrics.to_vec()).await
+    }
+
+    /// Gives the job back. An attempt that the service itself broke off does not count.
+    async fn release(&mut self) {
+        for _ in 0..MOST_TRIES {
+            let Ok(Some(Versioned { resource: mut job, version })) = self.watch.load_job().await else { return };
+            if job.status == ProcessingJobStatus::Stopping {
+                let event = JobEvent::Stopped { time_limit: false, usage: self.usage() };
+                return self.end(event, Vec::new()).await;
+            }
+            if job.started.take().is_some() {
+                job.attempts = job.attempts.saturating_sub(1);
+            }
+            match self.runner.context.resources.commit(Transaction::new().update(&job, version)).await {
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => {
+                    return tracing::warn!(job = self.job.name(), %error, "a job could not be given back");
+                }
+                Ok(()) => return,
+            }
+        }
+    }
+}
+
+async fn open_log(context: &Context, job: &ProcessingJob, number: usize, now: Timestamp) -> JobLog {
+    let (logs, clock) = (Arc::clone(&context.logs), Arc::clone(&context.clock));
+    let host = host_name(number);
+    let log = JobLog::open(logs, clock, job.name(), &host, now).await;
+    log.say(&format!("processing job {}, instance {host}, attempt {}", job.arn, job.attempts + 1)).await;
+    log
+}
+
+fn peak_memory(ended: &Ended) -> Option<u64> {
+    match ended {
+        Ended::Exited { peak_memory_bytes, .. } => *peak_memory_bytes,
+        Ended::Refused { .. } | Ended::Lost { .. } => None,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Everything that was started has ended, so nobody holds the other end of the pipes; should somebody do so nevertheless,
+/// the job does not wait for it.
+async fn end_of_output(followers: Vec<JoinHandle<()>>) {
+    let abort: Vec<_> = followers.iter().map(JoinHandle::abort_handle).collect();
+    if tokio::time::timeout(END_OF_OUTPUT, join_all(followers)).await.is_err() {
+        abort.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}
+
+/// The looks through continuous outputs while the programs run.
+struct Continuous {
+    looking: Vec<JoinHandle<Uploads>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Continuous {
+    /// Takes the uploads that have something to do.
+    fn start(uploads: &mut Vec<Uploads>, every: Duration) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let taken = std::mem::take(uploads);
+        let (busy, idle): (Vec<_>, Vec<_>) = taken.into_iter().partition(Uploads::are_continuous);
+        *uploads = idle;
+        let looking = busy.into_iter().map(|mut uploads| {
+            let mut stopped = stopped.clone();
+            tokio::spawn(async move {
+                while tokio::time::timeout(every, stopped.wait_for(|stop| *stop)).await.is_err() {
+                    uploads.look().await;
+                }
+                uploads
+            })
+        });
+        Self { looking: looking.collect(), stop }
+    }
+
+    /// Gives all uploads back, once the looks that go on have ended.
+    async fn end(self, mut idle: Vec<Uploads>) -> Vec<Uploads> {
+        self.stop.send_replace(true);
+        idle.extend(join_all(self.looking).await.into_iter().flatten());
+        idle
+    }
+}

@@ -1,0 +1,335 @@
+//! What data there is: bounded listings of folders by hour.
+//!
+//! A partitioned folder has objects at `YYYY/MM/DD/HH/…` below it, so that the order of their keys is the order of their
+//! hours. A window costs one page for each thousand objects in it, and none for the rest of the folder.
+
+use jiff::Timestamp;
+use watchkeeper_aws::types::S3Uri;
+use watchkeeper_store::Error;
+use watchkeeper_store::objects::{ListObjects, Listing, ObjectInfo, Objects};
+
+use crate::control::execution::{Looked, Window};
+use crate::control::execution_plan::{CaptureHour, Manifest, hour_path, hours};
+
+/// Objects on a page.
+const PAGE: usize = 1000;
+/// The most pages that are read of one hour: what is beyond is there, but not counted.
+const MOST_PAGES_OF_AN_HOUR: usize = 10;
+/// The most variants of an endpoint that are looked at.
+const MOST_VARIANTS: usize = 100;
+/// The most listings that a search for the newest object before a window makes.
+const MOST_LISTINGS: usize = 60;
+/// The most places that a record of what was looked for names.
+const MOST_PLACES: usize = 24;
+/// The most manifests of a window.
+const MOST_MANIFESTS: usize = 1000;
+
+/// What was found in a window.
+pub(crate) struct Found<T> {
+    /// The places with data.
+    pub(crate) places: Vec<T>,
+    /// The record for "why didn't it run".
+    pub(crate) looked: Looked,
+}
+
+/// The hours of the window in which the endpoint captured something.
+pub(crate) async fn captures(
+    objects: &dyn Objects,
+    destination: &S3Uri,
+    endpoint: &str,
+    window: Window,
+) -> Result<Found<CaptureHour>, Error> {
+    let folder = Folder::below(destination, endpoint);
+    let variants = folder.subfolders(objects).await?;
+    let mut looked = Looked::new("capture");
+    let mut places = Vec::new();
+    for variant in &variants {
+        let partitioned = folder.subfolder(variant);
+        for hour in partitioned.hours_with_data(objects, window).await? {
+            looked.objects += hour.objects;
+            looked.bytes += hour.bytes;
+            places.push(CaptureHour { variant: variant.clone(), hour: hour.hour });
+        }
+    }
+    let names = if variants.is_empty() { vec!["*".to_owned()] } else { variants.clone() };
+    looked.places = described(names.iter().flat_map(|variant| {
+        let folder = folder.subfolder(variant);
+        hours(window).map(move |hour| format!("{folder}{}", hour_path(hour)))
+    }));
+    if places.is_empty() {
+        let folders = variants.iter().map(|variant| folder.subfolder(variant)).collect::<Vec<_>>();
+        (looked.nearest_before, looked.nearest_after) = nearest(objects, &folders, window).await?;
+    }
+    Ok(Found { places, looked })
+}
+
+/// The manifests in the window's hours below a folder of a capture of batch transform jobs.
+pub(crate) async fn manifests(
+    objects: &dyn Objects,
+    destination: &S3Uri,
+    side: &str,
+    window: Window,
+) -> Result<Found<Manifest>, Error> {
+    let folder = Folder::below(destination, side);
+    let mut looked = Looked::new("capture of batch transform jobs");
+    let mut places = Vec::new();
+    for hour in hours(window) {
+        let mut after = None;
+        let prefix = format!("{}{}/", folder.prefix, hour_path(hour));
+        loop {
+            let page = folder.list(objects, &prefix, None, after, PAGE).await?;
+            for object in page.objects.iter().filter(|object| is_data(object)) {
+                looked.objects += 1;
+                looked.bytes += object.size;
+                let uri = S3Uri { bucket: folder.bucket.clone(), key: object.key.clone() };
+                places.push(Manifest { hour, uri });
+            }
+            after = page.next;
+            if after.is_none() || places.len() >= MOST_MANIFESTS {
+                break;
+            }
+        }
+    }
+    looked.places = described(hours(window).map(|hour| format!("{folder}{}", hour_path(hour))));
+    if places.is_empty() {
+        (looked.nearest_before, looked.nearest_after) = nearest(objects, &[folder], window).await?;
+    }
+    Ok(Found { places, looked })
+}
+
+/// Whether there is anything at an address, taken as a prefix the way jobs take it.
+pub(crate) async fn file(objects: &dyn Objects, what: &str, address: &S3Uri) -> Result<Looked, Error> {
+    let folder = Folder { bucket: address.bucket.clone(), prefix: String::new() };
+    let page = folder.list(objects, &address.key, None, None, 10).await?;
+    let mut looked = Looked::new(what);
+    looked.places = vec![address.to_string()];
+    looked.objects = page.objects.len() as u64;
+    looked.bytes = page.objects.iter().map(|object| object.size).sum();
+    Ok(looked)
+}
+
+impl Looked {
+    /// A record of nothing yet.
+    fn new(what: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            places: Vec::new(),
+            objects: 0,
+            bytes: 0,
+            nearest_before: None,
+            nearest_after: None,
+        }
+    }
+}
+
+/// The first places, and how many there are beyond.
+fn described(places: impl Iterator<Item = String>) -> Vec<String> {
+    let mut places: Vec<String> = places.collect();
+    let more = places.len().saturating_sub(MOST_PLACES);
+    if more > 0 {
+        let last = places.pop().unwrap_or_default();
+        places.truncate(MOST_PLACES - 1);
+        places.push(format!("… {more} more …"));
+        places.push(last);
+    }
+    places
+}
+
+/// Addresses of the newest object before the window and of the oldest after it, of several partitioned folders.
+async fn nearest(
+    objects: &dyn Objects,
+    folders: &[Folder],
+    window: Window,
+) -> Result<(Option<String>, Option<String>), Error> {
+    let (mut before, mut after): (Option<(String, String)>, Option<(String, String)>) = (None, None);
+    for folder in folders {
+        let relative = |key: &String| (key[folder.prefix.len()..].to_owned(), format!("s3://{}/{key}", folder.bucket));
+        let newest = folder.newest_before(objects, window).await?;
+        before = before.max(newest.as_ref().map(relative));
+        let oldest = folder.oldest_after(objects, window).await?;
+        after = match (after, oldest.as_ref().map(relative)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok((before.map(|(_, address)| address), after.map(|(_, address)| address)))
+}
+
+/// A folder of a bucket; its prefix is empty or ends in a slash.
+struct Folder {
+    bucket: String,
+    prefix: String,
+}
+
+/// What is in an hour.
+struct HourWithData {
+    hour: Timestamp,
+    objects: u64,
+    bytes: u64,
+}
+
+impl std::fmt::Display for Folder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
+impl Folder {
+    fn below(address: &S3Uri, name: &str) -> Self {
+        Self { bucket: address.bucket.clone(), prefix: format!("{}/", address.join(name).key) }
+    }
+
+    fn subfolder(&self, name: &str) -> Self {
+        Self { bucket: self.bucket.clone(), prefix: format!("{}{name}/", self.prefix) }
+    }
+
+    /// A page; a bucket that is not there has nothing in it.
+    async fn list(
+        &self,
+        objects: &dyn Objects,
+        prefix: &str,
+        delimiter: Option<&str>,
+        start_after: Option<String>,
+        limit: usize,
+    ) -> Result<Listing, Error> {
+        let request = ListObjects {
+            bucket: self.bucket.clone(),
+            prefix: prefix.to_owned(),
+            delimiter: delimiter.map(str::to_owned),
+            start_after,
+            limit,
+        };
+        match objects.list(&request).await {
+            Err(Error::NoSuchBucket(_)) => Ok(Listing::default()),
+            result => result,
+        }
+    }
+
+    async fn subfolders(&self, objects: &dyn Objects) -> Result<Vec<String>, Error> {
+        let page = self.list(objects, &self.prefix, Some("/"), None, MOST_VARIANTS).await?;
+        let name = |prefix: &String| prefix[self.prefix.len()..].trim_end_matches('/').to_owned();
+        Ok(page.prefixes.iter().map(name).filter(|name| !name.is_empty()).collect())
+    }
+
+    async fn hours_with_data(&self, objects: &dyn Objects, window: Window) -> Result<Vec<HourWithData>, Error> {
+        let (first, end) = hour_bounds(window);
+        let mut found: Vec<HourWithData> = Vec::new();
+        let mut after = format!("{}{}", self.prefix, hour_path(first));
+        let mut pages_of_hour = 0;
+        loop {
+            let page = self.list(objects, &self.prefix, None, Some(after), PAGE).await?;
+            for object in &page.objects {
+                let Some(hour) = self.hour_of(&object.key) else { continue };
+                if hour >= end {
+                    return Ok(found);
+                }
+                if !is_data(object) {
+                    continue;
+                }
+                match found.last_mut().filter(|last| last.hour == hour) {
+                    Some(last) => {
+                        last.objects += 1;
+                        last.bytes += object.size;
+                    }
+                    None => {
+                        pages_of_hour = 0;
+                        found.push(HourWithData { hour, objects: 1, bytes: object.size });
+                    }
+                }
+            }
+            let Some(next) = page.next else { return Ok(found) };
+            pages_of_hour += 1;
+            after = match found.last() {
+                // A zero is the character after the slash: what follows is the next hour.
+                Some(last) if pages_of_hour >= MOST_PAGES_OF_AN_HOUR => {
+                    format!("{}{}0", self.prefix, hour_path(last.hour))
+                }
+                _ => next,
+            };
+        }
+    }
+
+    async fn oldest_after(&self, objects: &dyn Objects, window: Window) -> Result<Option<String>, Error> {
+        let (_, end) = hour_bounds(window);
+        let after = format!("{}{}", self.prefix, hour_path(end));
+        let page = self.list(objects, &self.prefix, None, Some(after), 10).await?;
+        let is_wanted = |object: &&ObjectInfo| is_data(object) && self.hour_of(&object.key).is_some();
+        Ok(page.objects.iter().find(is_wanted).map(|object| object.key.clone()))
+    }
+
+    /// Goes down from the latest year to the latest hour, back up where a folder has nothing before the window.
+    async fn newest_before(&self, objects: &dyn Objects, window: Window) -> Result<Option<String>, Error> {
+        const DEPTH_OF_HOURS: usize = 4;
+        let bound = hour_path(hour_bounds(window).0);
+        let mut pending = vec![(0, self.prefix.clone())];
+        let mut listings = 0;
+        while let Some((depth, prefix)) = pending.pop() {
+            listings += 1;
+            if listings > MOST_LISTINGS {
+                break;
+            }
+            if depth == DEPTH_OF_HOURS {
+                if let Some(key) = self.newest_in(objects, &prefix).await? {
+                    return Ok(Some(key));
+                }
+                continue;
+            }
+            let page = self.list(objects, &prefix, Some("/"), None, PAGE).await?;
+            let is_before = |candidate: &&String| {
+                let path = candidate[self.prefix.len()..].trim_end_matches('/');
+                let is_partition = is_partition(path);
+                let bound = &bound[..path.len().min(bound.len())];
+                is_partition && if depth + 1 == DEPTH_OF_HOURS { path < bound } else { path <= bound }
+            };
+            // The last is taken first.
+            pending.extend(page.prefixes.iter().filter(is_before).map(|prefix| (depth + 1, prefix.clone())));
+        }
+        Ok(None)
+    }
+
+    async fn newest_in(&self, objects: &dyn Objects, prefix: &str) -> Result<Option<String>, Error> {
+        let mut newest = None;
+        let mut after = None;
+        for _ in 0..MOST_PAGES_OF_AN_HOUR {
+            let page = self.list(objects, prefix, None, after, PAGE).await?;
+            let last = page.objects.iter().rfind(|object| is_data(object));
+            newest = last.map(|object| object.key.clone()).or(newest);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(newest)
+    }
+
+    /// The hour of the folder that an object is in; None for objects that are elsewhere.
+    fn hour_of(&self, key: &str) -> Option<Timestamp> {
+        let path = key.strip_prefix(&self.prefix)?;
+        let (hour, rest) = path.split_at_checked("2021/05/18/01".len())?;
+        if !rest.starts_with('/') || !is_partition(hour) {
+            return None;
+        }
+        let parsed = jiff::fmt::strtime::parse("%Y/%m/%d/%H/%M", format!("{hour}/00")).ok()?.to_datetime().ok()?;
+        Some(parsed.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    }
+}
+
+/// The first hour that a window touches, and the first after it that it does not.
+fn hour_bounds(window: Window) -> (Timestamp, Timestamp) {
+    let first = hours(window).next().unwrap_or(window.start.0);
+    let seconds = (window.end.0.as_second() + 3599).div_euclid(3600) * 3600;
+    (first, Timestamp::from_second(seconds).unwrap_or(window.end.0))
+}
+
+/// Whether a path is the start of `YYYY/MM/DD/HH`.
+fn is_partition(path: &str) -> bool {
+    let is_part = |(index, part): (usize, &str)| {
+        part.len() == if index == 0 { 4 } else { 2 } && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    path.split('/').enumerate().all(is_part)
+}
+
+/// Folder markers are no data.
+fn is_data(object: &ObjectInfo) -> bool {
+    !object.key.ends_with('/')
+}

@@ -1,0 +1,179 @@
+//! The listener: accepts connections up to a limit, and ends them in order when the service stops.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Either, select};
+use http::Method;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::body::Answer;
+use super::certificates::Certificates;
+use super::proxy;
+use super::routing::Router;
+use super::timed_stream::TimedStream;
+use crate::Context;
+use crate::api::s3::is_aws_host;
+
+/// Bytes of a request's line and headers.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+/// Headers of a request.
+const MAX_HEADERS: usize = 128;
+/// How long to wait when the machine has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The place of a connection among those that are served; free when the last holder lets go.
+pub(super) type Permit = Arc<OwnedSemaphorePermit>;
+
+/// What serves connections.
+pub(super) struct Front {
+    pub(super) context: Arc<Context>,
+    pub(super) certificates: Certificates,
+    pub(super) router: Router,
+    /// The service's own address, which a proxied request may name too.
+    pub(super) address: SocketAddr,
+    /// One permit for each connection that is served.
+    connections: Arc<Semaphore>,
+    /// True once no more is accepted.
+    closing: watch::Receiver<bool>,
+}
+
+impl Front {
+    pub(super) fn new(
+        context: Arc<Context>,
+        certificates: Certificates,
+        router: Router,
+        address: SocketAddr,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
+        let connections = Arc::new(Semaphore::new(context.configuration.server.max_connections as usize));
+        Self { context, certificates, router, address, connections, closing }
+    }
+
+    /// Accepts until the service stops, then waits for the connections to end.
+    pub(super) async fn run(self: Arc<Self>, listener: TcpListener) {
+        let mut closing = self.closing();
+        loop {
+            let permit = tokio::select! {
+                biased;
+                () = &mut closing => break,
+                permit = Arc::clone(&self.connections).acquire_owned() => match permit {
+                    Ok(permit) => Arc::new(permit),
+                    Err(_) => break,
+                },
+            };
+            let stream = tokio::select! {
+                biased;
+                () = &mut closing => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            // Answers are small and waited for.
+            let _ = stream.set_nodelay(true);
+            let patience = Duration::from_secs(self.context.configuration.server.idle_seconds);
+            tokio::spawn(self.serve(TimedStream::new(stream, patience), None, permit));
+        }
+        drop(listener);
+        let all = self.context.configuration.server.max_connections;
+        // Every permit back: every connection ended.
+        let _ = self.connections.acquire_many(all).await;
+    }
+
+    /// Waits until no more is accepted.
+    pub(super) fn closing(&self) -> BoxFuture<'static, ()> {
+        until(self.closing.clone())
+    }
+
+    /// Serves one connection. `host` is the name that a proxied client has asked for.
+    ///
+    /// Boxed, as a proxied connection is served within another.
+    pub(super) fn serve<S>(self: &Arc<Self>, stream: S, host: Option<String>, permit: Permit) -> BoxFuture<'static, ()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let front = Arc::clone(self);
+        Box::pin(async move { front.serve_unboxed(stream, host, permit).await })
+    }
+
+    async fn serve_unboxed<S>(self: Arc<Self>, stream: S, host: Option<String>, permit: Permit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let host: Option<Arc<str>> = host.map(Arc::from);
+        let front = Arc::clone(&self);
+        let service = service_fn(move |request| {
+            let (front, host, permit) = (Arc::clone(&front), host.clone(), Arc::clone(&permit));
+            let answer: BoxFuture<'static, Answer> =
+                Box::pin(async move { front.answer(request, host.as_deref(), permit).await });
+            answer.map(Ok::<_, Infallible>)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(self.context.configuration.server.header_seconds))
+            .max_buf_size(MAX_HEADER_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = match select(connection.as_mut(), self.closing()).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, mut request: Request<Incoming>, host: Option<&str>, permit: Permit) -> Answer {
+        if request.method() == Method::CONNECT {
+            return proxy::connect(self, request, permit);
+        }
+        // A request to a plain proxy names its host; what is ours is answered as if it had come directly.
+        if host.is_none()
+            && let Some(target) = request.uri().authority().cloned()
+        {
+            let own = target.as_str() == self.address.to_string();
+            if !own && !is_aws_host(target.host()) {
+                let idle = Duration::from_secs(self.context.configuration.server.idle_seconds);
+                return proxy::pass(self, request, idle).await;
+            }
+            let path = request.uri().path_and_query().cloned();
+            *request.uri_mut() = path.map_or_else(|| http::Uri::from_static("/"), http::Uri::from);
+            if let Ok(name) = http::HeaderValue::from_str(target.as_str()) {
+                request.headers_mut().insert(http::header::HOST, name);
+            }
+        }
+        self.router.answer(request, host).await
+    }
+}
+
+/// Waits until a flag is raised, or nobody is left to raise it.
+fn until(mut flag: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        while !*flag.borrow_and_update() {
+            if flag.changed().await.is_err() {
+                return;
+            }
+        }
+    })
+}

@@ -1,0 +1,239 @@
+//! The listener and what wires the parts together.
+//!
+//! One port: AWS's protocols by signature, target and path; S3 for the rest; CONNECT and absolute addresses as a proxy;
+//! health, metrics and the operators' interface under `/_watchkeeper/`. Nothing but health and metrics is answered
+//! without a signature, and everything is bounded: connections, headers, bodies, the time that either may stand still.
+
+mod authentication;
+mod body;
+mod certificates;
+pub mod credentials;
+mod data_directory;
+mod first_start;
+mod health;
+mod keys;
+mod listener;
+mod object_errors;
+mod proxy;
+mod routing;
+mod timed_stream;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+use watchkeeper_store::Store;
+
+use crate::configuration::{Configuration, Role};
+use crate::context::{Clock, Context, MachineClock};
+use crate::resources::Resources;
+use crate::telemetry::latest_metrics::LatestMetrics;
+use crate::telemetry::prometheus;
+
+pub use data_directory::{DataDirectory, Error as DataDirectoryError, ServiceAddress};
+
+use certificates::Certificates;
+use credentials::AccessKeys;
+use listener::Front;
+use routing::Router;
+
+/// How long a part that failed is left alone before it is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody can listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+    /// The state cannot be opened.
+    #[error(transparent)]
+    Store(#[from] watchkeeper_store::Error),
+    /// The access keys cannot be read or made.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
+    /// The certificates of the proxy mode cannot be read or made.
+    #[error(transparent)]
+    Certificates(#[from] certificates::Error),
+    /// The files for the commands cannot be written.
+    #[error(transparent)]
+    DataDirectory(#[from] data_directory::Error),
+}
+
+/// A running service.
+pub struct Service {
+    address: SocketAddr,
+    context: Arc<Context>,
+    /// None once it was closed.
+    store: Option<Store>,
+    /// Says that no more connections are accepted.
+    closing: watch::Sender<bool>,
+    /// Says that everything ends.
+    stopping: watch::Sender<bool>,
+    listener: JoinHandle<()>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts the service of a configuration. When this returns it answers.
+    pub async fn start(configuration: Configuration) -> Result<Self, Error> {
+        Self::start_at(configuration, Arc::new(MachineClock)).await
+    }
+
+    /// The same with another source of moments.
+    pub async fn start_at(configuration: Configuration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        prometheus::install();
+        let store = Store::open(&configuration.data_dir).await?;
+        let listen = configuration.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
+        let address = listener.local_addr().map_err(|source| Error::Listen { address: listen, source })?;
+        let (stopping, stops) = watch::channel(false);
+        let (closing, closes) = watch::channel(false);
+        let directory = DataDirectory::of(Some(&configuration.data_dir))?;
+        let latest = Arc::new(LatestMetrics::over(Arc::clone(&store.metadata)));
+        let context = Arc::new(Context {
+            resources: Resources::new(Arc::clone(&latest) as _),
+            objects: Arc::clone(&store.objects),
+            logs: Arc::clone(&store.logs),
+            clock,
+            scheduler_bell: Notify::new(),
+            runner_bell: Notify::new(),
+            stopping: stops,
+            endpoint_url: OnceLock::new(),
+            job_credentials: OnceLock::new(),
+            owner: Uuid::new_v4().to_string(),
+            configuration,
+        });
+        let keys = AccessKeys::open(
+            context.resources.clone(),
+            Arc::clone(&store.keys),
+            directory.clone(),
+            &context.configuration,
+            context.now(),
+        )
+        .await?;
+        let _ = context.job_credentials.set(keys.own());
+        first_start::prepare(&context).await?;
+        let certificates = Certificates::open(&directory, context.now())?;
+        let router = Router::new(Arc::clone(&context), Arc::new(keys), latest);
+        let front = Arc::new(Front::new(Arc::clone(&context), certificates, router, address, closes));
+        let clients = service_address(&context.configuration, address);
+        directory.write_service(&clients)?;
+        let _ = context.endpoint_url.set(clients.endpoint_url);
+        let listener = tokio::spawn(front.run(listener));
+        let workers = start_workers(&context);
+        Ok(Self { address, context, store: Some(store), closing, stopping, listener, workers })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its parts were handed.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Stops accepting, lets requests finish, ends scheduler and jobs, each for as long as the configuration says, and
+    /// lets go of the data directory.
+    pub async fn shutdown(mut self) {
+        let grace = Duration::from_secs(self.context.configuration.server.shutdown_seconds);
+        tracing::info!("stopping: requests and jobs have {} seconds to end", grace.as_secs());
+        self.closing.send_replace(true);
+        if tokio::time::timeout(grace, &mut self.listener).await.is_err() {
+            tracing::warn!("requests did not finish in time and are cut off");
+            self.listener.abort();
+        }
+        self.stopping.send_replace(true);
+        self.context.scheduler_bell.notify_waiters();
+        self.context.runner_bell.notify_waiters();
+        for mut worker in std::mem::take(&mut self.workers) {
+            if tokio::time::timeout(grace, &mut worker).await.is_err() {
+                tracing::warn!("a part of the service did not end in time and is cut off");
+                worker.abort();
+            }
+        }
+        if let Some(store) = self.store.take() {
+            store.close().await;
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.closing.send_replace(true);
+        self.stopping.send_replace(true);
+        self.listener.abort();
+        for worker in &self.workers {
+            worker.abort();
+        }
+    }
+}
+
+/// Starts what the roles ask for.
+fn start_workers(context: &Arc<Context>) -> Vec<JoinHandle<()>> {
+    let mut workers = Vec::new();
+    if context.configuration.has_role(Role::Scheduler) {
+        workers.push(supervise("scheduler", context, crate::scheduler::run));
+    }
+    if context.configuration.has_role(Role::Runner) {
+        workers.push(supervise("runner", context, crate::runner::run));
+    }
+    workers
+}
+
+/// Keeps a part running until the service stops: one that panics is started again.
+fn supervise<F, R>(name: &'static str, context: &Arc<Context>, run: F) -> JoinHandle<()>
+where
+    F: Fn(Arc<Context>) -> R + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let context = Arc::clone(context);
+    tokio::spawn(async move {
+        let mut stopping = context.stopping.clone();
+        loop {
+            // In a task of its own, so that a panic ends there; aborted with this one.
+            let mut part = tokio::task::JoinSet::new();
+            part.spawn(run(Arc::clone(&context)));
+            match part.join_next().await {
+                Some(Err(error)) if error.is_panic() => {
+                    tracing::error!(%error, "the {name} failed and is started again")
+                }
+                _ if *stopping.borrow() => return,
+                _ => tracing::error!("the {name} ended by itself and is started again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RESTART_PAUSE) => {}
+                () = async { let _ = stopping.wait_for(|stopping| *stopping).await; } => return,
+            }
+        }
+    })
+}
+
+/// What clients have to be told. Who listens everywhere is reached at the machine's own address.
+fn service_address(configuration: &Configuration, address: SocketAddr) -> ServiceAddress {
+    let mut reached = address;
+    if address.ip().is_unspecified() {
+        reached.set_ip(match address.ip() {
+            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    ServiceAddress {
+        endpoint_url: format!("http://{reached}"),
+        region: configuration.region.clone(),
+        account: configuration.account.clone(),
+        default_bucket: configuration.default_bucket(),
+        sdk_defaults: format!("s3://{}/{}", first_start::SYSTEM_BUCKET, first_start::SDK_DEFAULTS),
+    }
+}

@@ -1,0 +1,313 @@
+//! From a request to the part that answers it, in the order that settled every recorded request.
+//!
+//! Only what is signed is answered, save health and metrics. Bodies of everything but S3 are read whole, up to a limit;
+//! S3's stream.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use s3s::service::S3Service;
+use uuid::Uuid;
+use watchkeeper_aws::protocol::{self, Protocol, Route, Service};
+use watchkeeper_aws::signing::Codes;
+use watchkeeper_aws::{Call, Error};
+
+use super::authentication::{self, S3Keys, S3Tokens};
+use super::body::{Answer, BodyError, TimedBody, Unread, whole};
+use super::credentials::AccessKeys;
+use super::{health, keys, object_errors};
+use crate::Context;
+use crate::api::{self, s3};
+use crate::configuration::Role;
+use crate::telemetry::latest_metrics::LatestMetrics;
+use crate::telemetry::prometheus;
+
+/// The reserved path of everything that is not AWS's: no bucket's name begins so.
+const RESERVED: &str = "/_watchkeeper";
+/// The most bytes of a body that is read whole.
+const MAX_BODY_BYTES: usize = 10 << 20;
+/// The most bytes of an invocation.
+const MAX_INVOCATION_BYTES: usize = 6 << 20;
+
+/// What answers requests.
+pub(super) struct Router {
+    context: Arc<Context>,
+    keys: Arc<AccessKeys>,
+    latest: Arc<LatestMetrics>,
+    objects: S3Service,
+    operators: TowerToHyperService<axum::Router>,
+    services: Services,
+    idle: Duration,
+}
+
+/// The implementations of AWS's traits.
+struct Services {
+    sagemaker: api::sagemaker::SageMakerApi,
+    logs: api::logs::Logs,
+    cloudwatch: api::cloudwatch::CloudWatch,
+    kms: api::kms::Kms,
+    sts: api::sts::Sts,
+    iam: api::iam::Iam,
+    ecr: api::ecr::Ecr,
+}
+
+/// What is known of an answered request.
+struct Answered {
+    answer: Answer,
+    /// A word for the service, of few.
+    service: &'static str,
+    /// The operation, if it exists.
+    operation: Option<String>,
+}
+
+impl Router {
+    pub(super) fn new(context: Arc<Context>, keys: Arc<AccessKeys>, latest: Arc<LatestMetrics>) -> Self {
+        let operators =
+            api::operators::router(Arc::clone(&context)).merge(keys::router(Arc::clone(&context), Arc::clone(&keys)));
+        Self {
+            objects: s3::service(
+                Arc::clone(&context),
+                S3Keys(Arc::clone(&keys)),
+                S3Tokens { context: Arc::clone(&context), keys: Arc::clone(&keys) },
+            ),
+            operators: TowerToHyperService::new(operators),
+            services: Services {
+                sagemaker: api::sagemaker::SageMakerApi(Arc::clone(&context)),
+                logs: api::logs::Logs(Arc::clone(&context)),
+                cloudwatch: api::cloudwatch::CloudWatch(Arc::clone(&context)),
+                kms: api::kms::Kms(Arc::clone(&context)),
+                sts: api::sts::Sts(Arc::clone(&context)),
+                iam: api::iam::Iam(Arc::clone(&context)),
+                ecr: api::ecr::Ecr(Arc::clone(&context)),
+            },
+            idle: Duration::from_secs(context.configuration.server.idle_seconds),
+            context,
+            keys,
+            latest,
+        }
+    }
+
+    /// Answers a request. `tls_host` is the name that a proxied client has asked for.
+    pub(super) async fn answer(&self, request: Request<Incoming>, tls_host: Option<&str>) -> Answer {
+        let begun = Instant::now();
+        let request_id = Uuid::new_v4().to_string();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let answered = self.routed(request, tls_host, &request_id).await;
+        let status = answered.answer.status().as_u16();
+        let operation = answered.operation.as_deref().unwrap_or_default();
+        prometheus::count_request(answered.service, operation, status, begun.elapsed());
+        if status >= 500 && status != 501 {
+            tracing::error!(request_id, %method, path, service = answered.service, operation, status, "request failed");
+        } else {
+            tracing::debug!(request_id, %method, path, service = answered.service, operation, status, "request");
+        }
+        answered.answer
+    }
+
+    async fn routed(&self, request: Request<Incoming>, tls_host: Option<&str>, request_id: &str) -> Answered {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).or(tls_host);
+        let names_bucket = host.is_some_and(|host| s3::bucket_of_host(host).is_some());
+        let path = request.uri().path();
+        if !names_bucket && (path == RESERVED || path.starts_with("/_watchkeeper/")) {
+            return self.reserved(request, request_id).await;
+        }
+        if !self.context.configuration.has_role(Role::Api) {
+            let message = "this process does not answer AWS's requests: it has not the role `api`\n";
+            return Answered { answer: plain(StatusCode::NOT_FOUND, message), service: "none", operation: None };
+        }
+        let (parts, body) = request.into_parts();
+        let scope = authentication::scope(&parts);
+        let scope_service = scope.as_ref().map(|scope| scope.service.as_str());
+        let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: b"" };
+        let may_be_form = parts.method == Method::POST && !names_bucket && scope_service != Some("s3");
+        let route = protocol::route(&view, scope_service);
+        let is_object = matches!(&route, Ok(route) if route.service == Service::S3);
+        if names_bucket && scope_service.is_none() || is_object && !(may_be_form && is_form(&parts)) {
+            return self.object(Request::from_parts(parts, body), request_id).await;
+        }
+        let limit = match &route {
+            Ok(Route { service: Service::Runtime, .. }) => MAX_INVOCATION_BYTES,
+            _ => MAX_BODY_BYTES,
+        };
+        let body = match TimedBody::new(body, &parts.headers, self.idle).read(limit).await {
+            Ok(body) => body,
+            Err(unread) => {
+                let form = Route::of_error(&view);
+                return answered(&form, None, protocol::encode_error(&form, request_id, &unread_error(&unread, limit)));
+            }
+        };
+        let view = protocol::Request { body: &body, ..view };
+        let route = match protocol::route(&view, scope_service) {
+            Ok(route) if route.service == Service::S3 => {
+                // A form that is none of a query service: whatever it is, S3 says what it thinks of it.
+                return self.buffered_object(parts, body, request_id).await;
+            }
+            Ok(route) => route,
+            Err(error) => {
+                let form = form_of_refusal(&view, scope_service);
+                return answered(&form, None, protocol::encode_error(&form, request_id, &error));
+            }
+        };
+        let called: BoxFuture<'_, _> = Box::pin(self.called(&route, &view, request_id));
+        match called.await {
+            Ok(output) => answered(&route, Some(&route), protocol::encode(&route, request_id, output)),
+            Err(error) => {
+                let known = (error.code != "UnknownOperationException").then_some(&route);
+                answered(&route, known, protocol::encode_error(&route, request_id, &error))
+            }
+        }
+    }
+
+    /// Checks who asks, and asks the implementation.
+    async fn called(
+        &self,
+        route: &Route,
+        view: &protocol::Request<'_>,
+        request_id: &str,
+    ) -> Result<Option<serde_json::Value>, Error> {
+        let codes = authentication::codes(route.protocol);
+        let now = self.context.now();
+        let verified = authentication::verify(&self.keys, view, route.service.signing_name(), codes, now)?;
+        let call = Call {
+            region: verified.scope.region,
+            account: self.context.configuration.account.clone(),
+            access_key_id: verified.scope.access_key_id,
+            request_id: request_id.to_owned(),
+            now,
+        };
+        let input = protocol::decode(route, view)?;
+        let services = &self.services;
+        let operation = route.operation.as_str();
+        use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
+        match route.service {
+            Service::SageMaker => sagemaker::dispatch(&services.sagemaker, &call, operation, input).await,
+            Service::Logs => logs::dispatch(&services.logs, &call, operation, input).await,
+            Service::CloudWatch => cloudwatch::dispatch(&services.cloudwatch, &call, operation, input).await,
+            Service::Kms => kms::dispatch(&services.kms, &call, operation, input).await,
+            Service::Sts => sts::dispatch(&services.sts, &call, operation, input).await,
+            Service::Iam => iam::dispatch(&services.iam, &call, operation, input).await,
+            Service::Ecr => ecr::dispatch(&services.ecr, &call, operation, input).await,
+            Service::Runtime => Err(no_endpoint(&input, &call.account)),
+            Service::S3 => Err(Error::unknown_operation(operation)),
+        }
+    }
+
+    /// S3, with a body that streams.
+    async fn object(&self, request: Request<Incoming>, request_id: &str) -> Answered {
+        let (parts, body) = request.into_parts();
+        let body = s3s::Body::http_body_unsync(TimedBody::new(body, &parts.headers, self.idle));
+        self.objects(Request::from_parts(parts, body), request_id).await
+    }
+
+    async fn buffered_object(&self, parts: http::request::Parts, body: Bytes, request_id: &str) -> Answered {
+        self.objects(Request::from_parts(parts, s3s::Body::from(body)), request_id).await
+    }
+
+    async fn objects(&self, request: Request<s3s::Body>, request_id: &str) -> Answered {
+        let is_head = request.method() == Method::HEAD;
+        let answer = match self.objects.call(request).await {
+            Ok(answer) => answer.map(|body| body.map_err(BodyError::new).boxed_unsync()),
+            Err(error) => {
+                tracing::error!(request_id, ?error, "S3 gave no answer");
+                plain(StatusCode::INTERNAL_SERVER_ERROR, "")
+            }
+        };
+        Answered { answer: object_errors::finish(answer, is_head, request_id).await, service: "s3", operation: None }
+    }
+
+    /// Health and metrics for everybody, the rest for operators who have signed.
+    async fn reserved(&self, request: Request<Incoming>, request_id: &str) -> Answered {
+        let known = |answer| Answered { answer, service: "operators", operation: None };
+        if let Some(answer) = health::answer(&self.context, &self.latest, request.method(), request.uri().path()).await
+        {
+            return known(answer);
+        }
+        let (parts, body) = request.into_parts();
+        let form = Route { service: Service::Runtime, operation: String::new(), protocol: Protocol::RestJson };
+        let refused = |error: &Error| known(protocol::encode_error(&form, request_id, error).map(whole));
+        let body = match TimedBody::new(body, &parts.headers, self.idle).read(MAX_BODY_BYTES).await {
+            Ok(body) => body,
+            Err(unread) => return refused(&unread_error(&unread, MAX_BODY_BYTES)),
+        };
+        let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+        // Operators sign for whichever service their tool takes them to be at.
+        let signing_name = authentication::scope(&parts).map_or_else(|| "sagemaker".to_owned(), |scope| scope.service);
+        if let Err(error) = authentication::verify(&self.keys, &view, &signing_name, Codes::Rest, self.context.now()) {
+            return refused(&error);
+        }
+        let request = Request::from_parts(parts, axum::body::Body::new(Full::new(body)));
+        let Ok(answer) = self.operators.call(request).await;
+        let mut answer = answer.map(|body| body.map_err(BodyError::new).boxed_unsync());
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            answer.headers_mut().insert("x-amzn-requestid", id);
+        }
+        known(answer)
+    }
+}
+
+/// What the refusal of a request without a route is written as: clients of services that are none of ours mostly speak
+/// JSON where they speak neither targets nor forms.
+fn form_of_refusal(view: &protocol::Request<'_>, scope_service: Option<&str>) -> Route {
+    let form = Route::of_error(view);
+    match (form.service, scope_service) {
+        (Service::S3, Some(other)) if !matches!(other, "s3" | "cloudfront" | "route53") => {
+            Route { service: Service::Runtime, operation: String::new(), protocol: Protocol::RestJson }
+        }
+        _ => form,
+    }
+}
+
+fn is_form(parts: &http::request::Parts) -> bool {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    parts.uri.path() == "/" && content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"))
+}
+
+fn answered(form: &Route, known: Option<&Route>, answer: http::Response<Vec<u8>>) -> Answered {
+    let service = match form.service {
+        Service::SageMaker => "sagemaker",
+        Service::Runtime => "sagemaker-runtime",
+        Service::Logs => "logs",
+        Service::CloudWatch => "cloudwatch",
+        Service::Kms => "kms",
+        Service::Sts => "sts",
+        Service::Iam => "iam",
+        Service::Ecr => "ecr",
+        Service::S3 => "s3",
+    };
+    Answered { answer: answer.map(whole), service, operation: known.map(|route| route.operation.clone()) }
+}
+
+fn unread_error(unread: &Unread, limit: usize) -> Error {
+    match unread {
+        Unread::TooLarge => {
+            Error::new("RequestEntityTooLargeException", format!("the body holds more than {limit} bytes"))
+                .with_status(413)
+        }
+        Unread::Broken(cause) => {
+            tracing::debug!(%cause, "the body of a request broke off");
+            Error::new("RequestTimeoutException", "the body of the request did not come whole").with_status(408)
+        }
+    }
+}
+
+/// Endpoints are not hosted: none exists.
+fn no_endpoint(input: &serde_json::Value, account: &str) -> Error {
+    let name = input["EndpointName"].as_str().unwrap_or_default();
+    Error::new("ValidationError", format!("Endpoint {name} of account {account} not found."))
+}
+
+fn plain(status: StatusCode, message: &'static str) -> Answer {
+    let mut answer = Answer::new(whole(message));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}

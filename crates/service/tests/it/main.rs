@@ -1,0 +1,9 @@
+//! The service's parts with a real store and real processes.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod runner;
+mod sagemaker;
+mod scheduler;
+mod server;
+mod small_services;

@@ -1,0 +1,106 @@
+//! The operators' calls about access keys.
+
+use http::Method;
+use serde_json::{Value, json};
+use watchkeeper_aws::signing::Credentials;
+use watchkeeper_service::configuration::Secret;
+
+use super::{Server, start};
+
+async fn ask(server: &Server, method: Method, path: &str, body: &str) -> (u16, Value) {
+    let path = format!("/_watchkeeper/keys{path}");
+    let answer = server.client().request(method, &path, &[], body.to_owned(), "sagemaker").await.unwrap();
+    (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
+}
+
+/// Status of a request that is signed with a key.
+async fn status_with(server: &Server, credentials: &Credentials) -> u16 {
+    let answer = server.client_with(credentials.clone()).request(Method::GET, "/", &[], "", "s3").await.unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test]
+async fn a_key_works_until_it_is_disabled_and_again_until_it_is_deleted() {
+    let server = Server::start().await;
+    let (status, key) = ask(&server, Method::POST, "", &json!({ "Description": "for a notebook" }).to_string()).await;
+    assert_eq!(status, 200);
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    let credentials = Credentials {
+        access_key_id: text("AccessKeyId"),
+        secret_access_key: text("SecretAccessKey"),
+        session_token: None,
+    };
+    assert_eq!((credentials.access_key_id.len(), credentials.secret_access_key.len()), (20, 40));
+    assert_eq!(status_with(&server, &credentials).await, 200);
+
+    let (_, list) = ask(&server, Method::GET, "", "").await;
+    assert!(!list.to_string().contains(&credentials.secret_access_key));
+    let listed =
+        list["AccessKeys"].as_array().unwrap().iter().find(|k| k["AccessKeyId"] == key["AccessKeyId"]).unwrap();
+    assert_eq!((&listed["Description"], &listed["Status"]), (&json!("for a notebook"), &json!("Active")));
+
+    let path = format!("/{}", credentials.access_key_id);
+    assert_eq!(ask(&server, Method::POST, &format!("{path}/disable"), "").await.0, 200);
+    assert_eq!(status_with(&server, &credentials).await, 403);
+    assert_eq!(ask(&server, Method::POST, &format!("{path}/enable"), "").await.0, 200);
+    assert_eq!(status_with(&server, &credentials).await, 200);
+    assert_eq!(ask(&server, Method::DELETE, &path, "").await.0, 204);
+    assert_eq!(status_with(&server, &credentials).await, 403);
+    assert_eq!(ask(&server, Method::DELETE, &path, "").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_last_key_of_people_stays_and_the_commands_get_another_when_theirs_goes() {
+    let server = Server::start().await;
+    let first = server.credentials();
+    let (status, refusal) = ask(&server, Method::POST, &format!("/{}/disable", first.access_key_id), "").await;
+    assert_eq!((status, &refusal["__type"]), (409, &json!("ConflictException")));
+    let (_, second) = ask(&server, Method::POST, "", "").await;
+    assert_eq!(ask(&server, Method::DELETE, &format!("/{}", first.access_key_id), "").await.0, 204);
+    assert_eq!(server.credentials().access_key_id, second["AccessKeyId"].as_str().unwrap());
+    assert_eq!(status_with(&server, &first).await, 403);
+    assert_eq!(status_with(&server, &server.credentials()).await, 200);
+}
+
+#[tokio::test]
+async fn the_services_own_key_cannot_be_changed() {
+    let server = Server::start().await;
+    let (_, list) = ask(&server, Method::GET, "", "").await;
+    let own = list["AccessKeys"].as_array().unwrap().iter().find(|key| key["Origin"] == "Service").unwrap();
+    let path = format!("/{}", own["AccessKeyId"].as_str().unwrap());
+    assert_eq!(ask(&server, Method::DELETE, &path, "").await.0, 409);
+    assert_eq!(ask(&server, Method::POST, &format!("{path}/disable"), "").await.0, 409);
+}
+
+#[tokio::test]
+async fn keys_outlive_the_service_and_configured_ones_follow_the_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let configured = |id: &str, secret: &str| Credentials {
+        access_key_id: id.to_owned(),
+        secret_access_key: secret.to_owned(),
+        session_token: None,
+    };
+    let (old, new) = (configured("AKIAOLD", "old-secret"), configured("AKIANEW", "new-secret"));
+    let start_with = async |credentials: Option<&Credentials>| Server {
+        service: start(directory.path(), |configuration| {
+            configuration.access_key_id = credentials.map(|c| c.access_key_id.clone());
+            configuration.secret_access_key = credentials.map(|c| Secret::from(c.secret_access_key.clone()));
+        })
+        .await,
+        directory: tempfile::tempdir().unwrap(),
+    };
+    let server = start_with(None).await;
+    let first = watchkeeper_service::server::DataDirectory::of(Some(directory.path())).unwrap().credentials().unwrap();
+    server.service.shutdown().await;
+
+    let server = start_with(Some(&old)).await;
+    assert_eq!((status_with(&server, &old).await, status_with(&server, &first).await), (200, 200));
+    server.service.shutdown().await;
+
+    let server = start_with(Some(&new)).await;
+    assert_eq!((status_with(&server, &new).await, status_with(&server, &old).await), (200, 403));
+    server.service.shutdown().await;
+
+    let stored = std::fs::read(directory.path().join("metadata.db")).unwrap();
+    assert!(!stored.windows(10).any(|window| window == b"new-secret"), "the secret is in the database as it is");
+}
