@@ -1,10 +1,13 @@
 //! What can be said on the command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use watchkeeper_formats::{CategoricalDriftMethod, DriftRule, OutputColumnsPosition};
+
+use crate::commands;
 
 /// Watches machine-learning models in production: describes datasets, and finds where new data breaks what a baseline
 /// promised.
@@ -27,6 +30,33 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     /// Carry out a job as the container image that AWS runs does, from its environment.
     Analyze(AnalyzeArguments),
+    /// Run the service: what SageMaker scripts talk to in place of AWS.
+    Serve(ServeArguments),
+    /// Print the variables a shell needs for scripts to talk to the service.
+    Env(EnvArguments),
+    /// List, make, disable and delete access keys of the running service.
+    Keys(KeysArguments),
+    /// Show the service's effective configuration, and where each value came from.
+    Config(ConfigArguments),
+    /// Show what the service has and does.
+    Status(commands::status::StatusArguments),
+    /// Show the log of a job.
+    Logs(commands::logs::LogsArguments),
+    /// List executions of monitoring schedules.
+    Executions(commands::executions::ExecutionsArguments),
+    /// Run a monitoring schedule now.
+    Run(commands::run::RunArguments),
+    /// Run the ticks of a range that did not run.
+    Backfill(commands::backfill::BackfillArguments),
+    /// Let no schedule start anything until `resume`.
+    Pause(commands::pause::PauseArguments),
+    /// End a pause.
+    Resume(commands::resume::ResumeArguments),
+    /// Say why a schedule did not run.
+    Why(commands::why::WhyArguments),
+    /// Start a job's program and stay its parent; the service does this.
+    #[command(hide = true)]
+    Sandbox(commands::sandbox::SandboxArguments),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -149,6 +179,94 @@ pub(crate) struct AnalyzeArguments {
 pub(crate) enum Analyzer {
     /// The image sagemaker-model-monitor-analyzer, for data quality.
     DataQuality,
+}
+
+/// Which settings a command of the service takes.
+#[derive(Args)]
+pub(crate) struct ServeArguments {
+    /// Address and port of the one listener.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Folder of everything that is kept.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ConfigArguments {
+    #[command(flatten)]
+    pub(crate) settings: ServeArguments,
+    /// Table or JSON.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: OutputFormat,
+}
+
+#[derive(Args)]
+pub(crate) struct EnvArguments {
+    /// The folder of the service; the platform's data folder unless given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Let scripts talk to AWS's own addresses, through the service as their proxy.
+    #[arg(long)]
+    pub(crate) proxy: bool,
+    /// For which reader.
+    #[arg(long, value_enum, default_value = "shell")]
+    pub(crate) format: EnvironmentFormat,
+    /// Write an AWS profile of this name instead, and print what selects it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+/// How variables are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvironmentFormat {
+    /// `export NAME='value'`.
+    Shell,
+    /// One object.
+    Json,
+    /// `NAME="value"`.
+    Dotenv,
+    /// `$env:NAME = 'value'`.
+    Powershell,
+}
+
+#[derive(Args)]
+pub(crate) struct KeysArguments {
+    /// The folder of the service; the platform's data folder unless given.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) action: KeysAction,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysAction {
+    /// List the access keys.
+    List,
+    /// Make one; its secret is shown this once.
+    Create {
+        /// What it is for.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        description: String,
+    },
+    /// Refuse what is signed with a key from now on.
+    Disable {
+        /// The key's identifier.
+        access_key_id: String,
+    },
+    /// Take a disabled key again.
+    Enable {
+        /// The key's identifier.
+        access_key_id: String,
+    },
+    /// Forget a key for good.
+    Delete {
+        /// The key's identifier.
+        access_key_id: String,
+    },
 }
 
 /// How results are shown.

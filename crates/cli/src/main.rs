@@ -5,7 +5,9 @@
 
 mod arguments;
 mod commands;
+mod connection;
 mod dataset;
+mod operators;
 mod output;
 mod signals;
 mod terminal;
@@ -36,6 +38,19 @@ fn main() -> ExitCode {
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),
+        Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Env(arguments) => commands::env::run(&arguments),
+        Command::Keys(arguments) => commands::keys::run(&arguments),
+        Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Logs(arguments) => commands::logs::run(&arguments),
+        Command::Executions(arguments) => commands::executions::run(&arguments),
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Backfill(arguments) => commands::backfill::run(&arguments),
+        Command::Pause(arguments) => commands::pause::run(&arguments),
+        Command::Resume(arguments) => commands::resume::run(&arguments),
+        Command::Why(arguments) => commands::why::run(&arguments),
+        Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
     };
     match result {

@@ -1,12 +1,25 @@
 //! The commands, one file each.
 
 pub(crate) mod analyze;
+pub(crate) mod backfill;
 pub(crate) mod baseline;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod dry_run;
+pub(crate) mod env;
+pub(crate) mod executions;
 pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod logs;
+pub(crate) mod pause;
 pub(crate) mod report;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod sandbox;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod why;
 
 use std::path::Path;
 

@@ -13,6 +13,7 @@ mod constraints;
 mod explanation;
 mod figures;
 mod histogram;
+mod service;
 mod statistics;
 mod table;
 mod text;
@@ -20,6 +21,7 @@ mod violations;
 
 pub use check::{CheckView, check};
 pub use constraints::constraints;
+pub use service::{backfill, execution, executions, log_line, pause, run_started, status, why};
 pub use statistics::statistics;
 pub use violations::violations;
 

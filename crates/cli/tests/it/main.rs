@@ -13,6 +13,7 @@ mod job_failures;
 mod metrics;
 mod output;
 mod program;
+mod runner;
 mod scripts;
 mod signals;
 mod terminals;

@@ -1,0 +1,81 @@
+//! `watchkeeper keys`: the access keys of the running service.
+
+use anyhow::Context as _;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::arguments::{KeysAction, KeysArguments};
+use crate::connection::Connection;
+use crate::{Ending, output};
+
+/// Where the service answers about its access keys.
+const PATH: &str = "/_watchkeeper/keys";
+
+pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<Ending> {
+    let connection = Connection::open(arguments.data_dir.as_deref())?;
+    let ask = |method, path: &str, body: Vec<u8>| ask(&connection, method, path, body);
+    let text = match &arguments.action {
+        KeysAction::List => table(&ask(Method::GET, PATH, Vec::new())?),
+        KeysAction::Create { description } => {
+            let body = serde_json::to_vec(&json!({ "Description": description }))?;
+            let key = ask(Method::POST, PATH, body)?;
+            format!(
+                "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\n",
+                text(&key, "AccessKeyId"),
+                text(&key, "SecretAccessKey")
+            )
+        }
+        KeysAction::Disable { access_key_id } => {
+            ask(Method::POST, &path_of(access_key_id, "/disable"), Vec::new())?;
+            format!("{access_key_id} is inactive\n")
+        }
+        KeysAction::Enable { access_key_id } => {
+            ask(Method::POST, &path_of(access_key_id, "/enable"), Vec::new())?;
+            format!("{access_key_id} is active\n")
+        }
+        KeysAction::Delete { access_key_id } => {
+            ask(Method::DELETE, &path_of(access_key_id, ""), Vec::new())?;
+            format!("{access_key_id} is deleted\n")
+        }
+    };
+    output::print(&text)?;
+    Ok(Ending::Fine)
+}
+
+fn path_of(access_key_id: &str, action: &str) -> String {
+    format!("{PATH}/{}{action}", watchkeeper_aws::signing::encode(access_key_id.as_bytes()))
+}
+
+fn ask(connection: &Connection, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
+    let headers = [("content-type", "application/json")];
+    let answer = connection.wait(connection.client.request(method, path, &headers, body, "sagemaker"))?;
+    let status = answer.status();
+    if answer.body().is_empty() && status.is_success() {
+        return Ok(Value::Null);
+    }
+    let document: Value =
+        serde_json::from_slice(answer.body()).with_context(|| format!("the service answered {status} and no JSON"))?;
+    if status.is_success() {
+        return Ok(document);
+    }
+    let message = document["message"].as_str().or_else(|| document["Message"].as_str());
+    anyhow::bail!("{}", message.map_or_else(|| format!("the service answered {status}"), str::to_owned))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+fn table(document: &Value) -> String {
+    let columns = ["AccessKeyId", "Status", "Origin", "CreateDate", "Description"];
+    let keys = document["AccessKeys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut rows = vec![columns.map(str::to_owned)];
+    rows.extend(keys.iter().map(|key| columns.map(|column| text(key, column).to_owned())));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |row: &[String; 5]| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}

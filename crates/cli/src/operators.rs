@@ -1,0 +1,118 @@
+//! The operators' interface of the service, as the commands call it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use watchkeeper_aws::Time;
+use watchkeeper_aws::signing::encode_path;
+use watchkeeper_aws::types::{S3Uri, TimeOffset};
+use watchkeeper_service::api::operators::Failure;
+
+use crate::arguments::OutputFormat;
+use crate::connection::Connection;
+
+/// Which service, and how its answer is shown.
+#[derive(Args)]
+pub(crate) struct ServiceArguments {
+    /// The folder of the service; the platform's data folder unless given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Tables or JSON.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: OutputFormat,
+}
+
+impl ServiceArguments {
+    /// The service's interface.
+    pub(crate) fn open(&self) -> anyhow::Result<Operators> {
+        Ok(Operators { connection: Connection::open(self.data_dir.as_deref())? })
+    }
+
+    /// Prints an answer as JSON, or as what `text` makes of it.
+    pub(crate) fn print<T: Serialize>(&self, answer: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+        let shown = match self.format {
+            OutputFormat::Json => serde_json::to_string_pretty(answer)? + "\n",
+            OutputFormat::Text => text(answer),
+        };
+        crate::output::print(&shown)
+    }
+}
+
+/// The operators' interface of a service.
+pub(crate) struct Operators {
+    connection: Connection,
+}
+
+impl Operators {
+    /// Asks for something. `path` is what follows `/_watchkeeper/`, part by part.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, Option<&str>)]) -> anyhow::Result<T> {
+        self.call(Method::GET, path, query, Vec::new())
+    }
+
+    /// Asks for something to be done.
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> anyhow::Result<T> {
+        self.call(Method::POST, path, &[], serde_json::to_vec(body)?)
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, Option<&str>)],
+        body: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        let mut target = "/_watchkeeper".to_owned();
+        for part in path {
+            target += &format!("/{}", encoded(part));
+        }
+        let given = query.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
+        let given: Vec<String> = given.collect();
+        if !given.is_empty() {
+            target += &format!("?{}", given.join("&"));
+        }
+        let headers = [("content-type", "application/json")];
+        let call = self.connection.client.request(method, &target, &headers, body, "sagemaker");
+        let response = self.connection.wait(call)?;
+        if !response.status().is_success() {
+            match serde_json::from_slice::<Failure>(response.body()) {
+                Ok(failure) => bail!("{}", failure.error),
+                Err(_) => bail!("the service answered {}", response.status()),
+            }
+        }
+        serde_json::from_slice(response.body()).context("the answer of the service cannot be read")
+    }
+
+    /// An object of the service's store; None where there is none.
+    pub(crate) fn object(&self, address: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let address: S3Uri = address.parse()?;
+        let target = encode_path(&format!("/{}/{}", address.bucket, address.key));
+        let response =
+            self.connection.wait(self.connection.client.request(Method::GET, &target, &[], Vec::new(), "s3"))?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(response.into_body().to_vec())),
+            status => bail!("the service answered {status} for {address}"),
+        }
+    }
+}
+
+/// One part of a path or a query.
+fn encoded(text: &str) -> String {
+    encode_path(text).replace('/', "%2F")
+}
+
+/// A moment of the command line: ISO 8601, or so long ago as a duration says (`-PT1H`).
+pub(crate) fn moment(text: &str) -> Result<String, String> {
+    if let Ok(offset) = text.parse::<TimeOffset>() {
+        let back = SignedDuration::from_secs(offset.duration().as_secs().saturating_abs());
+        let moment = Timestamp::now().checked_sub(back).map_err(|error| error.to_string())?;
+        return Ok(Time(moment).to_string());
+    }
+    let moment = Time::parse(text).ok_or("write it as 2026-01-31T23:00:00Z, or as a time ago such as -PT1H")?;
+    Ok(moment.to_string())
+}
