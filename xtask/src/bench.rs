@@ -1,4 +1,4 @@
-//! The comparison with other programs: prepares what `bench/run.py` needs and starts it.
+//! The benches: the comparison with other programs (`bench/run.py`) and the service from outside (`bench/service.py`).
 
 use anyhow::{Result, ensure};
 
@@ -8,6 +8,23 @@ use crate::workspace::Workspace;
 
 /// True when the bench ran and every claim held.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "service" => service(workspace, rest),
+        _ => against_duckdb(workspace, arguments),
+    }
+}
+
+fn service(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    let python = python::environment(workspace, "service-boto3", "tests/python/service/boto3.lock")?;
+    let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
+    let mut bench = workspace.command(python);
+    bench.arg("-u").arg("bench/service.py").env("PYTHONDONTWRITEBYTECODE", "1");
+    bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper")).args(arguments);
+    Ok(run_visibly(&mut bench)?.succeeded)
+}
+
+fn against_duckdb(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     let python = python::environment(workspace, "bench", "bench/requirements.lock")?;
     let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
     ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");

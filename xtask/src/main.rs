@@ -11,10 +11,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
 
 mod bench;
+mod codegen;
 mod process;
 mod python;
 mod referee_suite;
 mod rust_checks;
+mod service_suite;
 mod step;
 mod tally;
 mod test_command;
@@ -31,9 +33,12 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
   test [--only STEP]... [--deny]   run every check and test; STEP is one of
-                                   format, clippy, deny, fuzz, tests, doc-tests, referees, browser
+                                   format, clippy, deny, fuzz, tests, doc-tests, referees, browser, service
                                    --deny: install cargo-deny below target/ where it is missing (some minutes)
   bench [ARGUMENTS]...             compare with DuckDB on generated data; arguments go to bench/run.py
+  bench service [ARGUMENTS]...     measure the service from outside; arguments go to bench/service.py
+  codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
+                                   --botocore: make those models first, from the folder of botocore (with data/ in it)
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +48,9 @@ fn main() -> ExitCode {
             .and_then(|options| Ok(test_command::run(&Workspace::locate()?, &options))),
         Some((chore, options)) if chore == "bench" => {
             Workspace::locate().and_then(|workspace| bench::run(&workspace, options))
+        }
+        Some((chore, options)) if chore == "codegen" => {
+            Workspace::locate().and_then(|workspace| codegen::run(&workspace, options))
         }
         _ => {
             eprint!("{USAGE}");

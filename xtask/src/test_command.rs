@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::step::{Context, Missing};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{referee_suite, rust_checks};
+use crate::{referee_suite, rust_checks, service_suite};
 
 /// A step by its name on the command line.
 struct Step {
@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc-tests", title: "examples in the documentation", run: rust_checks::doc_tests },
     Step { name: "referees", title: "command line against independent referees", run: referee_suite::referees },
     Step { name: "browser", title: "report in a browser", run: referee_suite::browser },
+    Step { name: "service", title: "service through its users' client libraries", run: service_suite::service },
 ];
 
 /// The command's options.
@@ -129,7 +130,7 @@ mod tests {
         let message = parse(&["--only", "formt"]).map_err(|error| error.to_string());
         assert_eq!(
             message,
-            Err("unknown step `formt`: the steps are format, clippy, deny, fuzz, tests, doc-tests, referees, browser"
+            Err("unknown step `formt`: the steps are format, clippy, deny, fuzz, tests, doc-tests, referees, browser, service"
                 .to_owned())
         );
     }

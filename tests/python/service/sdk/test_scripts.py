@@ -1,0 +1,121 @@
+"""Scripts as users of the SageMaker Python SDK write them, unmodified, against the service by both of its ways in."""
+
+import datetime
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import churn
+from service import Service, clean_environment
+
+SCRIPTS = Path(__file__).parent / "scripts"
+MAJOR = importlib.metadata.version("sagemaker").split(".")[0]
+VERSIONED = SCRIPTS / f"version_{MAJOR}"
+ROLE = "arn:aws:iam::123456789012:role/monitoring"
+
+
+@pytest.fixture
+def run_name() -> str:
+    """What keeps the names of one run apart from those of the next."""
+    return uuid.uuid4().hex[:8]
+
+
+@pytest.fixture
+def captured(tmp_path: Path) -> datetime.datetime:
+    """Puts the churn traffic into the script's folder, captured half an hour ago."""
+    time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=30)
+    folder = tmp_path / f"capture/{time:%Y/%m/%d/%H}"
+    folder.mkdir(parents=True)
+    (folder / "00-00-000-first.jsonl").write_text(churn.capture(churn.RUN["rows"], time))
+    return time
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """The files that lie beside a script."""
+    shutil.copy(churn.BASELINE, tmp_path / "baseline.csv")
+    for name in ("preprocess.py", "postprocess.py"):
+        shutil.copy(SCRIPTS / name, tmp_path)
+    return tmp_path
+
+
+def role_of(route: str) -> dict[str, str]:
+    """By proxy a script asks `get_execution_role`, which calls a fixed address; otherwise it names its role."""
+    return {} if route == "proxy" else {"EXECUTION_ROLE": ROLE}
+
+
+@pytest.fixture(scope="session")
+def command_line_baseline(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command line writes for the same data; its documents are held to AWS's by the Rust tests."""
+    folder = tmp_path_factory.mktemp("command-line")
+    subprocess.run(
+        [service.program, "baseline", churn.BASELINE, "-o", folder],
+        env=clean_environment(),
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+def test_churn_tutorial(
+    run_script: Callable[..., str],
+    service: Service,
+    files: Path,
+    captured: datetime.datetime,
+    command_line_baseline: Path,
+    route: str,
+    run_name: str,
+) -> None:
+    printed = run_script(VERSIONED / "churn.py", RUN=run_name, **role_of(route))
+    for name in ("statistics.json", "constraints.json"):
+        ours = (files / "baseline" / name).read_bytes()
+        assert ours == (command_line_baseline / name).read_bytes(), name
+    texts = [(files / "baseline" / f"{kind}.json").read_text() for kind in ("statistics", "constraints")]
+    churn.assert_churn_baseline(*texts)
+    churn.assert_violations(json.loads((files / "violations/constraint_violations.json").read_text()))
+    # The log of a job names it, and holds what the user's script printed.
+    arn = printed.partition("baseline job ")[2].split()[0]
+    assert churn.job_arns(printed).count(arn) >= 2, "the log does not hold the ARN of the job"
+    assert "postprocess_handler saw" in printed
+    assert f"preprocess_handler saw {churn.SCORE}" in printed
+    assert "data-quality-monitoring-" in printed
+
+
+def test_own_container(
+    run_script: Callable[..., str], files: Path, captured: datetime.datetime, route: str, run_name: str
+) -> None:
+    run_script(VERSIONED / "own_container.py", RUN=run_name, **role_of(route))
+
+
+def test_data_quality_schedules(run_script: Callable[..., str], files: Path, run_name: str) -> None:
+    (files / "transform").mkdir()
+    shutil.copy(churn.ROOT / "examples/churn/current.csv", files / "transform/today.csv")
+    hour = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=30)
+    run_script(SCRIPTS / "data_quality_schedules.py", RUN=run_name, HOUR=f"{hour:%Y/%m/%d/%H}")
+
+
+def test_monitoring_files(
+    run_script: Callable[..., str], tmp_path: Path, command_line_baseline: Path, run_name: str
+) -> None:
+    for name in ("statistics.json", "constraints.json"):
+        shutil.copy(command_line_baseline / name, tmp_path)
+    run_script(SCRIPTS / "monitoring_files.py", RUN=run_name)
+
+
+def test_refusals(run_script: Callable[..., str], run_name: str) -> None:
+    run_script(SCRIPTS / "refusals.py", RUN=run_name)
+
+
+def test_other_monitors(run_script: Callable[..., str], run_name: str) -> None:
+    run_script(SCRIPTS / "other_monitors.py", RUN=run_name)
+
+
+@pytest.mark.skipif(MAJOR != "3", reason="the second SDK has no such classes")
+def test_resource_classes(run_script: Callable[..., str], run_name: str) -> None:
+    run_script(VERSIONED / "resource_classes.py", RUN=run_name)

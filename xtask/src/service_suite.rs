@@ -1,0 +1,51 @@
+//! The step that tests the service from outside, in the languages and with the libraries of its users.
+//!
+//! Every set of client libraries has an environment and a pytest process of its own: no two versions of the SageMaker SDK
+//! can be installed side by side. Within a set the tests wait more than they compute (the SDK sleeps ten seconds between two
+//! looks at a log), so several workers, each with a service of its own, run at once.
+
+use anyhow::{Result, ensure};
+
+use crate::process::run_visibly;
+use crate::python;
+use crate::step::Context;
+use crate::tally::Tally;
+
+/// A set of client libraries, and the tests that need it.
+struct Suite {
+    /// The lock file's name, and the environment's.
+    libraries: &'static str,
+    folder: &'static str,
+    workers: &'static str,
+}
+
+const SUITES: &[Suite] = &[
+    Suite { libraries: "boto3", folder: "wire", workers: "2" },
+    Suite { libraries: "s3fs", folder: "dataframes", workers: "0" },
+    Suite { libraries: "sagemaker-2", folder: "sdk", workers: "4" },
+    Suite { libraries: "sagemaker-3", folder: "sdk", workers: "4" },
+];
+
+/// The service through boto3, the AWS command line, s3fs with pandas, and both versions of the SageMaker SDK.
+pub fn service(context: &Context<'_>) -> Result<Tally> {
+    let workspace = context.workspace;
+    let mut environments = Vec::new();
+    for suite in SUITES {
+        let lock_file = format!("tests/python/service/{}.lock", suite.libraries);
+        environments.push(python::environment(workspace, &format!("service-{}", suite.libraries), &lock_file)?);
+    }
+    let built = run_visibly(&mut workspace.cargo(&["build", "--package", "watchkeeper-cli", "--locked"]))?;
+    ensure!(built.succeeded, "the command line does not build");
+
+    let mut tally = Tally::default();
+    for (suite, python) in SUITES.iter().zip(environments) {
+        println!("\n--- {} with {}", suite.folder, suite.libraries);
+        let mut pytest = workspace.command(python);
+        pytest.args(["-m", "pytest", "--numprocesses", suite.workers]);
+        pytest.arg(format!("tests/python/service/{}", suite.folder));
+        pytest.env("PYTHONDONTWRITEBYTECODE", "1");
+        pytest.env("WATCHKEEPER_BINARY", workspace.target.join("debug/watchkeeper"));
+        tally += Tally::of_runner(&run_visibly(&mut pytest)?);
+    }
+    Ok(tally)
+}
