@@ -83,7 +83,7 @@ impl Store {
         let logs = Database::open(&directory, "logs.db", &LOGS_MIGRATIONS, SqliteSynchronous::Normal).await?;
         let objects = EmbeddedObjects::open(&directory.file("objects"), metadata.clone(), Arc::clone(&keys)).await?;
         Ok(Self {
-            metadata: Arc::new(SqliteMetadata::new(metadata.clone())),
+            metadata: Arc::new(SqliteMetadata::open(metadata.clone()).await?),
             objects: Arc::new(objects),
             logs: Arc::new(SqliteLogs::new(logs.clone())),
             keys,

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use watchkeeper_store::metadata::{Change, Columns, Document, Kind};
 use watchkeeper_store::objects::{ObjectAttributes, Precondition, body};
 use watchkeeper_store::{Error, Store};
 
@@ -114,4 +115,19 @@ async fn what_a_crash_left_is_removed_at_the_next_start() {
     store.objects.delete("b", &["k".into()]).await.unwrap();
     store.objects.abort_upload("b", "u", &upload).await.unwrap();
     assert!(body_files(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn what_a_process_that_is_gone_had_claimed_is_free() {
+    let (folder, store) = new_store().await;
+    let columns = Columns { due: Some(1), ..Columns::default() };
+    let job = Document { kind: Kind::ProcessingJob, key: "job".into(), version: 0, columns, body: "{}".into() };
+    store.metadata.commit(vec![Change::Insert(job)]).await.unwrap();
+    let claim = async |store: &Store, owner| {
+        store.metadata.claim(Kind::ProcessingJob, &[], owner, i64::MAX, 1, 10).await.unwrap().len()
+    };
+    assert_eq!((claim(&store, "one").await, claim(&store, "two").await), (1, 0));
+    store.close().await;
+    let again = Store::open(folder.path()).await.unwrap();
+    assert_eq!(claim(&again, "two").await, 1);
 }

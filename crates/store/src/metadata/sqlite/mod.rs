@@ -19,8 +19,20 @@ pub(crate) struct SqliteMetadata {
 }
 
 impl SqliteMetadata {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+    /// Over a database that only this process has open: claims that are left in it are of processes that are gone.
+    pub(crate) async fn open(database: Database) -> Result<Self, Error> {
+        database
+            .write(move |connection| {
+                Box::pin(async move {
+                    for kind in Kind::ALL {
+                        let sql = statement(include_str!("../sql/release_claims.sql"), kind);
+                        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Ok(Self { database })
     }
 }
 
