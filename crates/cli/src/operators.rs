@@ -1,6 +1,7 @@
 //! The operators' interface of the service, as the commands call it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -68,12 +69,14 @@ impl Operators {
     ) -> anyhow::Result<T> {
         let mut target = "/_watchkeeper".to_owned();
         for part in path {
-            target += &format!("/{}", encoded(part));
+            target.push('/');
+            target.push_str(&encoded(part));
         }
         let given = query.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
         let given: Vec<String> = given.collect();
         if !given.is_empty() {
-            target += &format!("?{}", given.join("&"));
+            target.push('?');
+            target.push_str(&given.join("&"));
         }
         let headers = [("content-type", "application/json")];
         let call = self.connection.client.request(method, &target, &headers, body, "sagemaker");
@@ -85,6 +88,11 @@ impl Operators {
             }
         }
         serde_json::from_slice(response.body()).context("the answer of the service cannot be read")
+    }
+
+    /// Lets some time pass before the next question.
+    pub(crate) fn pause(&self, time: Duration) {
+        self.connection.wait(async { tokio::time::sleep(time).await });
     }
 
     /// An object of the service's store; None where there is none.

@@ -16,14 +16,17 @@ pub(crate) fn run(arguments: &ConfigArguments) -> anyhow::Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// One line a setting, as it could stand in the file, with its origin behind it.
+/// One line a setting, with its origin behind it.
 fn table(settings: &[Setting]) -> String {
-    let lines: Vec<(String, String)> = settings
-        .iter()
-        .map(|setting| (format!("{} = {}", setting.key, setting.value), setting.origin.to_string()))
-        .collect();
+    let text = |setting: &Setting| match &setting.value {
+        Value::Null => format!("{} is not set", setting.key),
+        value => format!("{} = {value}", setting.key),
+    };
+    let lines: Vec<(String, String)> =
+        settings.iter().map(|setting| (text(setting), setting.origin.to_string())).collect();
     let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
-    lines.iter().map(|(line, origin)| format!("{line:<width$}  # {origin}\n")).collect()
+    let lines: Vec<String> = lines.iter().map(|(line, origin)| format!("{line:<width$}  # {origin}\n")).collect();
+    lines.concat()
 }
 
 fn document(settings: &[Setting]) -> String {

@@ -24,17 +24,14 @@ pub(crate) fn run(arguments: &EnvArguments) -> anyhow::Result<Ending> {
     let service = directory.service()?;
     let credentials = directory.credentials()?;
     let mut variables = if arguments.proxy { of_proxy(&directory, &service)? } else { of_endpoint(&service) };
-    match &arguments.profile {
-        Some(name) => {
-            let endpoint = (!arguments.proxy).then_some(service.endpoint_url.as_str());
-            write_profile(name, &service, &credentials, endpoint)?;
-            variables.retain(|(name, _)| !matches!(*name, "AWS_ENDPOINT_URL"));
-            variables.insert(0, ("AWS_PROFILE", name.clone()));
-        }
-        None => {
-            variables.insert(0, ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()));
-            variables.insert(0, ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()));
-        }
+    if let Some(name) = &arguments.profile {
+        let endpoint = (!arguments.proxy).then_some(service.endpoint_url.as_str());
+        write_profile(name, &service, &credentials, endpoint)?;
+        variables.retain(|(name, _)| *name != "AWS_ENDPOINT_URL");
+        variables.insert(0, ("AWS_PROFILE", name.clone()));
+    } else {
+        variables.insert(0, ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()));
+        variables.insert(0, ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()));
     }
     variables.extend([
         ("AWS_REGION", service.region.clone()),
@@ -42,8 +39,27 @@ pub(crate) fn run(arguments: &EnvArguments) -> anyhow::Result<Ending> {
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("SAGEMAKER_SUPPRESS_V2_WARNING", "1".to_owned()),
     ]);
-    output::print(&written(&variables, arguments.format))?;
+    let stale = stale(&variables);
+    output::print(&format!("{}{}", unset(&stale, arguments.format), written(&variables, arguments.format)))?;
     Ok(Ending::Fine)
+}
+
+/// What an earlier call, or AWS's own commands, may have left in a shell, and would now lead elsewhere.
+fn stale(variables: &Variables) -> Vec<&'static str> {
+    let other = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"];
+    other.into_iter().filter(|name| variables.iter().all(|(set, _)| set != name)).collect()
+}
+
+/// The lines that take variables away, where a format has such.
+fn unset(names: &[&str], format: EnvironmentFormat) -> String {
+    match format {
+        EnvironmentFormat::Shell => format!("unset {}\n", names.join(" ")),
+        EnvironmentFormat::Powershell => {
+            let lines = names.iter().map(|name| format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue\n"));
+            lines.collect::<Vec<_>>().concat()
+        }
+        EnvironmentFormat::Json | EnvironmentFormat::Dotenv => String::new(),
+    }
 }
 
 /// Route 1: an endpoint URL.

@@ -13,8 +13,8 @@ pub(crate) struct ExecutionsArguments {
     /// The schedule; all unless given.
     #[arg(value_name = "SCHEDULE")]
     schedule: Option<String>,
-    /// Only those with this status: Pending, InProgress, Completed, CompletedWithViolations, Failed, Stopping, Stopped,
-    /// or skipped, missed, paused.
+    /// Only those with this status: `Pending`, `InProgress`, `Completed`, `CompletedWithViolations`, `Failed`,
+    /// `Stopping`, `Stopped`, or `skipped`, `missed`, `paused`.
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
     /// Ticks at this moment or later: 2026-01-31T23:00:00Z, or a time ago such as -P1D.

@@ -17,12 +17,12 @@ pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<Ending> {
     let text = match &arguments.action {
         KeysAction::List => table(&ask(Method::GET, PATH, Vec::new())?),
         KeysAction::Create { description } => {
-            let body = serde_json::to_vec(&json!({ "Description": description }))?;
+            let body = serde_json::to_vec(&json!({ "description": description }))?;
             let key = ask(Method::POST, PATH, body)?;
             format!(
                 "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\n",
-                text(&key, "AccessKeyId"),
-                text(&key, "SecretAccessKey")
+                text(&key, "access_key_id"),
+                text(&key, "secret_access_key")
             )
         }
         KeysAction::Disable { access_key_id } => {
@@ -58,7 +58,8 @@ fn ask(connection: &Connection, method: Method, path: &str, body: Vec<u8>) -> an
     if status.is_success() {
         return Ok(document);
     }
-    let message = document["message"].as_str().or_else(|| document["Message"].as_str());
+    // A refused signature is answered as AWS does it.
+    let message = document["error"].as_str().or_else(|| document["Message"].as_str());
     anyhow::bail!("{}", message.map_or_else(|| format!("the service answered {status}"), str::to_owned))
 }
 
@@ -67,8 +68,8 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 fn table(document: &Value) -> String {
-    let columns = ["AccessKeyId", "Status", "Origin", "CreateDate", "Description"];
-    let keys = document["AccessKeys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let columns = ["access_key_id", "status", "origin", "created", "description"];
+    let keys = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut rows = vec![columns.map(str::to_owned)];
     rows.extend(keys.iter().map(|key| columns.map(|column| text(key, column).to_owned())));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &LogsArguments) -> anyhow::Result<Ending> {
             return Ok(Ending::Fine);
         }
         if page.lines.is_empty() {
-            std::thread::sleep(PAUSE);
+            operators.pause(PAUSE);
         }
         after = Some(page.next);
     }

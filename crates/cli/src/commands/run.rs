@@ -15,7 +15,7 @@ use crate::terminal;
 /// How often the execution is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a service may be away while it is waited for: it is restarted, and the execution goes on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Arguments of the command.
 #[derive(Args)]
@@ -90,7 +90,7 @@ fn wait(operators: &Operators, id: &str) -> anyhow::Result<ExecutionDetail> {
                 }
             }
         }
-        std::thread::sleep(PAUSE);
+        operators.pause(PAUSE);
     }
 }
 
@@ -100,9 +100,11 @@ fn shown(printed: &Printed, violations: Option<&str>) -> String {
     let mut text = terminal::execution(&printed.detail, &style);
     if let Some(violations) = violations {
         text.push('\n');
-        match ConstraintViolations::parse(violations) {
-            Ok(document) => text += &terminal::violations(&document, &style),
-            Err(_) => text += &format!("{violations}\n"),
+        if let Ok(document) = ConstraintViolations::parse(violations) {
+            text.push_str(&terminal::violations(&document, &style));
+        } else {
+            text.push_str(violations);
+            text.push('\n');
         }
     }
     text

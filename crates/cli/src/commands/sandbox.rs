@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &SandboxArguments) -> anyhow::Result<Ending> {
     };
     match entered {
         Ok(entered) if arguments.processes && arguments.inside.is_none() => {
-            processes::start_inside(arguments, &entered)?
+            processes::start_inside(arguments, &entered)?;
         }
         entered if arguments.probe => probe(arguments, entered)?,
         entered => supervise(entered)?,

@@ -12,8 +12,8 @@ fn shells_complete_the_commands() {
     let folder = Folder::new();
     let bash = folder.run(&["completions", "bash"]).ended(0);
     folder.write("completion.bash", &bash.stdout);
-    let script = "source completion.bash; COMP_WORDS=(watchkeeper ba); COMP_CWORD=1; \
-                  _watchkeeper watchkeeper ba watchkeeper; echo \"${COMPREPLY[@]}\"";
+    let script = "source completion.bash; COMP_WORDS=(watchkeeper bas); COMP_CWORD=1; \
+                  _watchkeeper watchkeeper bas watchkeeper; echo \"${COMPREPLY[@]}\"";
     let output = command("bash").args(["-c", script]).current_dir(folder.path("")).output().unwrap();
     assert_eq!(Ran::of(output).ended(0).stdout, "baseline\n");
     let zsh = folder.run(&["completions", "zsh"]).ended(0);

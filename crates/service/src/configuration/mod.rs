@@ -75,7 +75,7 @@ pub struct ServerSettings {
 }
 
 /// The scheduler's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SchedulerSettings {
     /// Whether expressions beyond AWS's are taken: minutes other than 0 and `rate(…)`.
@@ -85,7 +85,7 @@ pub struct SchedulerSettings {
 }
 
 /// The runner's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunnerSettings {
     /// Jobs that run at the same time; 0 means as many as the machine has cores.
@@ -177,18 +177,6 @@ impl Default for Configuration {
 impl Default for ServerSettings {
     fn default() -> Self {
         Self { max_connections: 1024, header_seconds: 60, idle_seconds: 60, shutdown_seconds: 25 }
-    }
-}
-
-impl Default for SchedulerSettings {
-    fn default() -> Self {
-        Self { extended_expressions: false, jitter_seconds: 0 }
-    }
-}
-
-impl Default for RunnerSettings {
-    fn default() -> Self {
-        Self { parallel_jobs: 0, keep_job_folders: false, program: Vec::new() }
     }
 }
 

@@ -135,7 +135,7 @@ impl Alert {
             created: modified,
             status,
         };
-        Some((Self { status, modified, ..self.clone() }, change))
+        Some((Self { modified, status, ..self.clone() }, change))
     }
 }
 

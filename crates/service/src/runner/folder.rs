@@ -40,7 +40,7 @@ pub(super) async fn remove(folder: &Path) {
     match removed {
         Ok(Ok(())) | Err(_) => {}
         Ok(Err(error)) => {
-            tracing::warn!(folder = %folder.display(), %error, "the folder of a job could not be removed")
+            tracing::warn!(folder = %folder.display(), %error, "the folder of a job could not be removed");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt at one job, from its claim to its end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::stage::{self, Staged};
 use super::upload::Uploads;
 use super::watch::{Order, Watch};
 use super::{Failure, Runner, environment, instance};
+use crate::api::cloudwatch::CloudWatch;
 use crate::context::Context;
 use crate::control::processing_job::{JobEvent, ProcessingJob, Usage};
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
@@ -191,9 +193,8 @@ impl Attempt {
     /// Makes it known that the program starts now; some order where it must not.
     async fn start(&mut self) -> Result<Option<Order>, Failure> {
         for _ in 0..MOST_TRIES {
-            let (job, version) = match self.watch.load().await? {
-                Some(Versioned { resource, version }) => (resource, version),
-                None => return Ok(Some(Order::Gone)),
+            let Some(Versioned { resource: job, version }) = self.watch.load().await? else {
+                return Ok(Some(Order::Gone));
             };
             if job.status == ProcessingJobStatus::Stopping {
                 return Ok(Some(Order::Stop));
@@ -359,7 +360,7 @@ impl Attempt {
     async fn end(&mut self, event: JobEvent, metrics: Vec<Datum>) {
         for number in 0..MOST_TRIES {
             match self.try_end(&event, &metrics).await {
-                Ok(()) => return,
+                Ok(()) => return self.evaluate_alarms(&metrics).await,
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => {
                     tracing::warn!(job = self.job.name(), %error, "the end of a job could not be stored");
@@ -370,6 +371,18 @@ impl Attempt {
         }
         // The claim runs out, and the job is run again.
         tracing::error!(job = self.job.name(), "the end of a job was not stored");
+    }
+
+    /// Alarms follow the data; one that could not be evaluated now is when somebody asks for it.
+    async fn evaluate_alarms(&self, metrics: &[Datum]) {
+        let alarms = CloudWatch(Arc::clone(&self.runner.context));
+        let series: BTreeSet<(&str, &str)> =
+            metrics.iter().map(|datum| (datum.namespace.as_str(), datum.metric.as_str())).collect();
+        for (namespace, metric) in series {
+            if let Err(error) = alarms.evaluate_alarms(namespace, metric, self.runner.context.now()).await {
+                tracing::warn!(namespace, metric, %error, "the alarms of a metric could not be evaluated");
+            }
+        }
     }
 
     async fn try_end(&self, event: &JobEvent, metrics: &[Datum]) -> Result<(), Error> {

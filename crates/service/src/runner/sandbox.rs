@@ -9,6 +9,7 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StandardStream;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -18,6 +19,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use super::launch::{Ended, HostContract, Launcher, Running, Signal};
+
+/// How long the stub may think about what it can do.
+const LONGEST_PROBE: Duration = Duration::from_secs(10);
 
 /// What the stub can do on this machine: its answer to `watchkeeper sandbox --probe`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,11 +58,21 @@ impl Sandbox {
     /// Tries all there is, then all but the namespace of processes.
     async fn probe(&self) -> Abilities {
         for arguments in [["--probe", "--processes"].as_slice(), &["--probe"]] {
-            let output = self.command().args(arguments).stdin(Stdio::null()).output().await;
-            if let Some(abilities) = output.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok()) {
+            let probe = self.command().args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
+            let Ok(Ok(output)) = tokio::time::timeout(LONGEST_PROBE, probe).await else { continue };
+            if let Ok(abilities) = serde_json::from_slice(&output.stdout) {
                 return abilities;
             }
+            tracing::debug!(
+                program = self.program.join(" "),
+                said = %String::from_utf8_lossy(&output.stderr).trim(),
+                "this machine does not permit jobs all of `sandbox {}`",
+                arguments.join(" ")
+            );
         }
+        tracing::warn!(
+            "jobs have no namespaces on this machine: their folders are not at /opt/ml, and inputs are copied"
+        );
         Abilities::default()
     }
 }

@@ -57,7 +57,8 @@ pub async fn job_ended(context: &Context, job: &Versioned<ProcessingJob>, metric
     Ok(())
 }
 
-/// Adds what follows from a job's end to its execution. An execution that has ended, or that another job carries out, stays
+/// Adds what follows from a job's end to its execution: it ends as its job did. (An execution of two jobs, a merge and an
+/// analysis, goes on to its second one here.) An execution that has ended, or that another job carries out, stays
 /// as it is.
 async fn with_execution(
     context: &Context,

@@ -15,6 +15,8 @@ use crate::control::execution_plan::{CaptureHour, Manifest, hour_path, hours};
 const PAGE: usize = 1000;
 /// The most pages that are read of one hour: what is beyond is there, but not counted.
 const MOST_PAGES_OF_AN_HOUR: usize = 10;
+/// The most pages that are read of a window.
+const MOST_PAGES: usize = 2000;
 /// The most variants of an endpoint that are looked at.
 const MOST_VARIANTS: usize = 100;
 /// The most listings that a search for the newest object before a window makes.
@@ -52,10 +54,7 @@ pub(crate) async fn captures(
         }
     }
     let names = if variants.is_empty() { vec!["*".to_owned()] } else { variants.clone() };
-    looked.places = described(names.iter().flat_map(|variant| {
-        let folder = folder.subfolder(variant);
-        hours(window).map(move |hour| format!("{folder}{}", hour_path(hour)))
-    }));
+    looked.places = described(&names.iter().map(|variant| folder.subfolder(variant)).collect::<Vec<_>>(), window);
     if places.is_empty() {
         let folders = variants.iter().map(|variant| folder.subfolder(variant)).collect::<Vec<_>>();
         (looked.nearest_before, looked.nearest_after) = nearest(objects, &folders, window).await?;
@@ -73,24 +72,17 @@ pub(crate) async fn manifests(
     let folder = Folder::below(destination, side);
     let mut looked = Looked::new("capture of batch transform jobs");
     let mut places = Vec::new();
-    for hour in hours(window) {
-        let mut after = None;
-        let prefix = format!("{}{}/", folder.prefix, hour_path(hour));
-        loop {
-            let page = folder.list(objects, &prefix, None, after, PAGE).await?;
-            for object in page.objects.iter().filter(|object| is_data(object)) {
-                looked.objects += 1;
-                looked.bytes += object.size;
+    folder
+        .scan(objects, window, |hour, object| {
+            looked.objects += 1;
+            looked.bytes += object.size;
+            if places.len() < MOST_MANIFESTS {
                 let uri = S3Uri { bucket: folder.bucket.clone(), key: object.key.clone() };
                 places.push(Manifest { hour, uri });
             }
-            after = page.next;
-            if after.is_none() || places.len() >= MOST_MANIFESTS {
-                break;
-            }
-        }
-    }
-    looked.places = described(hours(window).map(|hour| format!("{folder}{}", hour_path(hour))));
+        })
+        .await?;
+    looked.places = described(std::slice::from_ref(&folder), window);
     if places.is_empty() {
         (looked.nearest_before, looked.nearest_after) = nearest(objects, &[folder], window).await?;
     }
@@ -122,17 +114,18 @@ impl Looked {
     }
 }
 
-/// The first places, and how many there are beyond.
-fn described(places: impl Iterator<Item = String>) -> Vec<String> {
-    let mut places: Vec<String> = places.collect();
-    let more = places.len().saturating_sub(MOST_PLACES);
-    if more > 0 {
-        let last = places.pop().unwrap_or_default();
-        places.truncate(MOST_PLACES - 1);
-        places.push(format!("… {more} more …"));
-        places.push(last);
+/// The folders of the window's hours: the first, how many there are between, and the last.
+fn described(folders: &[Folder], window: Window) -> Vec<String> {
+    let place = |folder: &Folder, hour: Timestamp| format!("{folder}{}", hour_path(hour));
+    let all = folders.len() * hours(window).count();
+    let places = folders.iter().flat_map(|folder| hours(window).map(move |hour| place(folder, hour)));
+    if all <= MOST_PLACES {
+        return places.collect();
     }
-    places
+    let mut described: Vec<String> = places.take(MOST_PLACES - 2).collect();
+    described.push(format!("… {} more …", all - (MOST_PLACES - 1)));
+    described.extend(folders.last().zip(hours(window).last()).map(|(folder, hour)| place(folder, hour)));
+    described
 }
 
 /// Addresses of the newest object before the window and of the oldest after it, of several partitioned folders.
@@ -141,7 +134,9 @@ async fn nearest(
     folders: &[Folder],
     window: Window,
 ) -> Result<(Option<String>, Option<String>), Error> {
-    let (mut before, mut after): (Option<(String, String)>, Option<(String, String)>) = (None, None);
+    // Path below the folder, which sorts by time, and address.
+    type Nearest = Option<(String, String)>;
+    let (mut before, mut after): (Nearest, Nearest) = (None, None);
     for folder in folders {
         let relative = |key: &String| (key[folder.prefix.len()..].to_owned(), format!("s3://{}/{key}", folder.bucket));
         let newest = folder.newest_before(objects, window).await?;
@@ -175,8 +170,9 @@ impl std::fmt::Display for Folder {
 }
 
 impl Folder {
+    /// A destination that ends in a slash has its data behind two, as on the real service.
     fn below(address: &S3Uri, name: &str) -> Self {
-        Self { bucket: address.bucket.clone(), prefix: format!("{}/", address.join(name).key) }
+        Self { bucket: address.bucket.clone(), prefix: format!("{}/", address.join(&format!("/{name}")).key) }
     }
 
     fn subfolder(&self, name: &str) -> Self {
@@ -212,41 +208,57 @@ impl Folder {
     }
 
     async fn hours_with_data(&self, objects: &dyn Objects, window: Window) -> Result<Vec<HourWithData>, Error> {
-        let (first, end) = hour_bounds(window);
         let mut found: Vec<HourWithData> = Vec::new();
+        self.scan(objects, window, |hour, object| {
+            if found.last().is_none_or(|last| last.hour != hour) {
+                found.push(HourWithData { hour, objects: 0, bytes: 0 });
+            }
+            if let Some(last) = found.last_mut() {
+                last.objects += 1;
+                last.bytes += object.size;
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Hands out the data in the window's hours in the order of its keys, of hours with very much data the first part.
+    async fn scan(
+        &self,
+        objects: &dyn Objects,
+        window: Window,
+        mut found: impl FnMut(Timestamp, &ObjectInfo),
+    ) -> Result<(), Error> {
+        let (first, end) = hour_bounds(window);
         let mut after = format!("{}{}", self.prefix, hour_path(first));
-        let mut pages_of_hour = 0;
-        loop {
+        let mut latest = None;
+        let mut pages_of_latest = 0;
+        for _ in 0..MOST_PAGES {
             let page = self.list(objects, &self.prefix, None, Some(after), PAGE).await?;
             for object in &page.objects {
                 let Some(hour) = self.hour_of(&object.key) else { continue };
                 if hour >= end {
-                    return Ok(found);
+                    return Ok(());
                 }
-                if !is_data(object) {
-                    continue;
-                }
-                match found.last_mut().filter(|last| last.hour == hour) {
-                    Some(last) => {
-                        last.objects += 1;
-                        last.bytes += object.size;
+                if is_data(object) {
+                    if latest.replace(hour) != Some(hour) {
+                        pages_of_latest = 0;
                     }
-                    None => {
-                        pages_of_hour = 0;
-                        found.push(HourWithData { hour, objects: 1, bytes: object.size });
-                    }
+                    found(hour, object);
                 }
             }
-            let Some(next) = page.next else { return Ok(found) };
-            pages_of_hour += 1;
-            after = match found.last() {
-                // A zero is the character after the slash: what follows is the next hour.
-                Some(last) if pages_of_hour >= MOST_PAGES_OF_AN_HOUR => {
-                    format!("{}{}0", self.prefix, hour_path(last.hour))
+            let Some(next) = page.next else { return Ok(()) };
+            pages_of_latest += 1;
+            after = match latest {
+                // A zero is the character after the slash: what follows is the next hour. Never back, where the keys that
+                // filled the pages are of no hour.
+                Some(hour) if pages_of_latest >= MOST_PAGES_OF_AN_HOUR => {
+                    format!("{}{}0", self.prefix, hour_path(hour)).max(next)
                 }
                 _ => next,
             };
         }
+        Ok(())
     }
 
     async fn oldest_after(&self, objects: &dyn Objects, window: Window) -> Result<Option<String>, Error> {

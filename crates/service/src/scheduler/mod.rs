@@ -59,8 +59,10 @@ pub async fn run(context: Arc<Context>) {
 }
 
 fn until_next_second(now: Timestamp) -> Duration {
+    const SECOND: u64 = 1_000_000_000;
     let nanoseconds = u64::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    Duration::from_secs(1) - Duration::from_nanos(nanoseconds.min(999_000_000))
+    // Not less than a millisecond, so that a clock that stands still keeps nobody busy.
+    Duration::from_nanos((SECOND - nanoseconds % SECOND).max(SECOND / 1000))
 }
 
 /// One of the schedulers that work on a store.
@@ -106,13 +108,13 @@ impl Scheduler {
         let is_paused = pause.is_some_and(|pause| pause.resource.is_paused);
         let work = schedules.into_iter().map(|schedule| {
             let context = Arc::clone(&self.context);
-            async move {
+            Box::pin(async move {
                 let result = ticks::take_up(&context, &schedule, is_paused, now).await;
                 result.unwrap_or_else(|error| {
                     tracing::error!(schedule = schedule.resource.name, %error, "a schedule could not be taken up");
                     false
                 })
-            }
+            })
         });
         Ok(side_by_side(work).await)
     }
@@ -122,7 +124,7 @@ impl Scheduler {
         let executions: Vec<Versioned<Execution>> = self.claim(&[ExecutionStatus::Pending.as_str()], now).await?;
         let work = executions.into_iter().map(|execution| {
             let context = Arc::clone(&self.context);
-            async move {
+            Box::pin(async move {
                 let key = execution.resource.key.clone();
                 let result = start::start(&context, execution).await;
                 result
@@ -130,7 +132,7 @@ impl Scheduler {
                         tracing::error!(execution = key, %error, "an execution could not be started");
                     })
                     .is_ok()
-            }
+            })
         });
         Ok(side_by_side(work).await)
     }
@@ -144,8 +146,13 @@ impl Scheduler {
         self.context.resources.claim(statuses, &self.context.owner, now.as_millisecond(), until, BATCH).await
     }
 
-    /// Looks through all schedules for those that wait for a moment the clock has been put back before.
+    /// Looks through all schedules and waiting executions for those that wait for a moment the clock has been put back
+    /// before.
     async fn follow_clock(&self, now: Timestamp) -> Result<(), Error> {
+        let query = Query { status: Some(ExecutionStatus::Pending.to_string()), ..Query::default() };
+        for execution in self.context.resources.list::<Execution>(&query).await? {
+            ticks::follow_clock_of_execution(&self.context, &execution, now).await?;
+        }
         let mut after = None;
         loop {
             let query = Query {

@@ -52,9 +52,9 @@ pub async fn run_now(
     for _ in 0..ATTEMPTS {
         let schedule = without_ended_execution(context, load(context, name).await?).await?;
         refuse_deleted(&schedule.resource)?;
-        if let Some(running) = &schedule.resource.running {
+        if schedule.resource.running.is_some() {
             return Err(Refusal::NotNow(format!(
-                "the execution {running} of monitoring schedule {name} is running; try again when it has ended"
+                "an execution of monitoring schedule {name} is running; try again when it has ended"
             )));
         }
         let now = context.now();

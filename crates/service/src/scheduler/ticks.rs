@@ -263,11 +263,17 @@ fn report(schedule: &MonitoringSchedule, due: &DueTicks, outcome: Outcome, is_st
         1,
     );
     match outcome {
-        Outcome::Started if is_started => tracing::info!(schedule = name, %tick, "tick started"),
-        Outcome::Started => tracing::info!(schedule = name, %tick, "tick was taken up before"),
-        Outcome::Skipped => tracing::warn!(schedule = name, %tick, "tick skipped: the execution before it runs still"),
+        Outcome::Started if is_started => {
+            tracing::info!(schedule = name, %tick, "tick started");
+        }
+        Outcome::Started => {
+            tracing::info!(schedule = name, %tick, "tick was taken up before");
+        }
+        Outcome::Skipped => {
+            tracing::warn!(schedule = name, %tick, "tick skipped: the execution before it runs still");
+        }
         Outcome::Paused | Outcome::Missed => {
-            tracing::warn!(schedule = name, %tick, "tick passed over: all schedules are paused")
+            tracing::warn!(schedule = name, %tick, "tick passed over: all schedules are paused");
         }
     }
     if let Some(first) = due.summarised.map(|(first, _)| first).or(due.missed.first().copied()) {
@@ -351,6 +357,26 @@ pub(super) async fn follow_clock(
         return Ok(());
     }
     match context.resources.commit(Transaction::new().update(&after, schedule.version)).await {
+        Err(Error::Conflict { .. }) => Ok(()),
+        result => result,
+    }
+}
+
+/// The same for an execution that waits for its start.
+///
+/// # Errors
+/// The store failed.
+pub(super) async fn follow_clock_of_execution(
+    context: &Context,
+    execution: &Versioned<Execution>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let longest = SignedDuration::from_secs(i64::from(context.configuration.scheduler.jitter_seconds) + 1);
+    if execution.resource.earliest_start.0.duration_since(now) <= longest {
+        return Ok(());
+    }
+    let after = Execution { earliest_start: milliseconds(now), ..execution.resource.clone() };
+    match context.resources.commit(Transaction::new().update(&after, execution.version)).await {
         Err(Error::Conflict { .. }) => Ok(()),
         result => result,
     }

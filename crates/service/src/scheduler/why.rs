@@ -67,15 +67,8 @@ pub async fn why(context: &Context, name: &str) -> Result<Why, Refusal> {
 async fn findings(context: &Context, why: &Why) -> Result<Option<Findings>, Refusal> {
     let schedule = &why.schedule;
     let row = why.rows.first();
-    let tick = match row {
-        Some(row) => Some(row.scheduled.0),
-        None => {
-            let expression = expression(schedule).ok();
-            expression
-                .and_then(|expression| at_or_before(&expression, context.now()))
-                .or(schedule.next_tick.map(|tick| tick.0))
-        }
-    };
+    let passed = || at_or_before(&expression(schedule).ok()?, context.now());
+    let tick = row.map(|row| row.scheduled.0).or_else(passed).or(schedule.next_tick.map(|tick| tick.0));
     let Some(tick) = tick else { return Ok(None) };
     let window = row.and_then(|row| row.window);
     let trigger = row.map_or(Trigger::Tick, |row| row.trigger);
@@ -103,8 +96,9 @@ fn sentences(why: &Why) -> Vec<String> {
         None => sentences.push(first_tick_sentence(schedule)),
         Some(row) => sentences.extend(row_sentences(row)),
     }
-    if let Some(running) = &schedule.running {
-        sentences.push(format!("the execution {running} is running, and ticks that come meanwhile are skipped"));
+    if schedule.running.is_some() {
+        let ticks = if schedule.operator.is_running { "wait for its end" } else { "are skipped" };
+        sentences.push(format!("an execution is running, and ticks that come meanwhile {ticks}"));
     }
     if let Some(findings) = &why.now
         && !why.rows.first().is_some_and(has_run)
@@ -194,15 +188,14 @@ fn row_sentences(row: &Execution) -> Vec<String> {
 }
 
 fn nothing_found(looked: &Looked) -> String {
-    let mut sentence = format!("no {} was found in {}", looked.what, looked.places.join(", "));
+    let sentence = format!("no {} was found in {}", looked.what, looked.places.join(", "));
     match (&looked.nearest_before, &looked.nearest_after) {
-        (None, None) => {}
+        (None, None) => sentence,
         (before, after) => {
             let said = |nearest: &Option<String>| nearest.clone().unwrap_or_else(|| "nothing".to_owned());
-            sentence += &format!("; before the window there is {}, after it {}", said(before), said(after));
+            format!("{sentence}; before the window there is {}, after it {}", said(before), said(after))
         }
     }
-    sentence
 }
 
 fn findings_sentences(findings: &Findings) -> Vec<String> {

@@ -16,11 +16,12 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::NoServerSessionStorage;
 
-use super::data_directory::{self, DataDirectory};
+use super::data_directory::{self, DataDirectory, write_file};
 
 /// Names with a certificate that are remembered; beyond them one is forgotten for each that is new.
-const REMEMBERED: usize = 4096;
+const REMEMBERED: usize = 512;
 /// Days that a certificate of a name is good for: clients refuse more than 398.
 const DAYS_OF_A_NAME: i64 = 397;
 /// Days that the authority is good for.
@@ -79,12 +80,12 @@ impl Certificates {
             // One without the other is of no use.
             _ => {
                 let (pem, key_pem) = new_authority(now)?;
-                directory.write(&key, key_pem.as_bytes(), 0o600)?;
-                directory.write(&certificate, pem.as_bytes(), 0o644)?;
+                write_file(&key, key_pem.as_bytes(), 0o600)?;
+                write_file(&certificate, pem.as_bytes(), 0o644)?;
                 (pem, key_pem)
             }
         };
-        directory.write(&directory.certificate_bundle(), &bundle(&pem), 0o644)?;
+        write_file(&directory.certificate_bundle(), &bundle(&pem), 0o644)?;
         let damaged = |source| Error::Damaged { path: directory.path().to_owned(), source };
         // Issuing takes the name and the key; the rest of the certificate is in its file.
         let issuer = Issuer::new(authority_parameters(), KeyPair::from_pem(&key_pem).map_err(damaged)?);
@@ -117,6 +118,9 @@ impl Certificates {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
+        // Connections of scripts are few and long: sessions to go on with would cost memory for each name.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let config = Arc::new(config);
         if names.len() >= REMEMBERED

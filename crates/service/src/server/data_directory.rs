@@ -124,7 +124,7 @@ impl DataDirectory {
     }
 
     pub(super) fn write_service(&self, address: &ServiceAddress) -> Result<(), Error> {
-        self.write(&self.path.join(SERVICE_FILE), &json(address), 0o600)
+        write_file(&self.path.join(SERVICE_FILE), &json(address), 0o600)
     }
 
     pub(super) fn write_credentials(&self, access_key_id: &str, secret_access_key: &str) -> Result<(), Error> {
@@ -132,22 +132,7 @@ impl DataDirectory {
             access_key_id: access_key_id.to_owned(),
             secret_access_key: secret_access_key.to_owned(),
         };
-        self.write(&self.path.join(CREDENTIALS_FILE), &json(&stored), 0o600)
-    }
-
-    /// A file that is there whole, or as it was before.
-    pub(super) fn write(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
-        let temporary = path.with_extension("new");
-        let failed = |action: &'static str| {
-            let path = temporary.clone();
-            move |source| Error::File { action, path, source }
-        };
-        // What a killed process left.
-        let _ = std::fs::remove_file(&temporary);
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(mode).open(&temporary).map_err(failed("create"))?;
-        file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write"))?;
-        std::fs::rename(&temporary, path).map_err(failed("rename"))
+        write_file(&self.path.join(CREDENTIALS_FILE), &json(&stored), 0o600)
     }
 
     fn read<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<T, Error> {
@@ -161,6 +146,21 @@ impl DataDirectory {
         };
         serde_json::from_str(&text).map_err(|source| Error::Damaged { path, source })
     }
+}
+
+/// Writes a file that is there whole, or as it was before.
+pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
+    let temporary = path.with_extension("new");
+    let failed = |action: &'static str| {
+        let path = temporary.clone();
+        move |source| Error::File { action, path, source }
+    };
+    // What a killed process left.
+    let _ = std::fs::remove_file(&temporary);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(mode).open(&temporary).map_err(failed("create"))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write"))?;
+    std::fs::rename(&temporary, path).map_err(failed("rename"))
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -33,14 +33,14 @@ pub(super) fn router(context: Arc<Context>, keys: Arc<AccessKeys>) -> Router {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default)]
 struct NewKey {
     description: String,
 }
 
 async fn list(State(keys): State<Keys>) -> Result<axum::Json<Value>, Refusal> {
     let keys: Vec<Value> = keys.keys.list().await?.iter().map(shape).collect();
-    Ok(axum::Json(json!({ "AccessKeys": keys })))
+    Ok(axum::Json(json!({ "keys": keys })))
 }
 
 async fn create(State(keys): State<Keys>, body: axum::body::Bytes) -> Result<axum::Json<Value>, Refusal> {
@@ -54,7 +54,7 @@ async fn create(State(keys): State<Keys>, body: axum::body::Bytes) -> Result<axu
     }
     let (key, secret) = keys.keys.create(&new.description, keys.context.now()).await?;
     let mut shape = shape(&key);
-    shape["SecretAccessKey"] = Value::from(secret);
+    shape["secret_access_key"] = Value::from(secret);
     Ok(axum::Json(shape))
 }
 
@@ -73,24 +73,23 @@ async fn forget(State(keys): State<Keys>, Path(id): Path<String>) -> Result<Stat
 
 fn shape(key: &AccessKey) -> Value {
     json!({
-        "AccessKeyId": key.access_key_id,
-        "Status": key.status,
-        "Origin": key.origin,
-        "Description": key.description,
-        "CreateDate": key.created.0.to_string(),
+        "access_key_id": key.access_key_id,
+        "status": key.status,
+        "origin": key.origin,
+        "description": key.description,
+        "created": key.created.0.to_string(),
     })
 }
 
 /// An answer that is an error.
 struct Refusal {
     status: StatusCode,
-    code: &'static str,
     message: String,
 }
 
 impl Refusal {
     fn invalid(message: String) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: "ValidationException", message }
+        Self { status: StatusCode::BAD_REQUEST, message }
     }
 }
 
@@ -98,14 +97,12 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Missing(_) => Self { status: StatusCode::NOT_FOUND, code: "ResourceNotFound", message },
-            Error::Last(_) | Error::Own(_) | Error::TooMany(_) => {
-                Self { status: StatusCode::CONFLICT, code: "ConflictException", message }
-            }
+            Error::Missing(_) => Self { status: StatusCode::NOT_FOUND, message },
+            Error::Last(_) | Error::Own(_) | Error::TooMany(_) => Self { status: StatusCode::CONFLICT, message },
             error => {
                 tracing::error!(error = &error as &dyn std::error::Error, "an access key could not be changed");
                 let message = "the request could not be processed because of an internal failure".to_owned();
-                Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "InternalFailure", message }
+                Self { status: StatusCode::INTERNAL_SERVER_ERROR, message }
             }
         }
     }
@@ -113,6 +110,6 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, axum::Json(json!({ "__type": self.code, "message": self.message }))).into_response()
+        (self.status, axum::Json(json!({ "error": self.message }))).into_response()
     }
 }

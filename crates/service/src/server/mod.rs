@@ -207,7 +207,7 @@ where
             part.spawn(run(Arc::clone(&context)));
             match part.join_next().await {
                 Some(Err(error)) if error.is_panic() => {
-                    tracing::error!(%error, "the {name} failed and is started again")
+                    tracing::error!(%error, "the {name} failed and is started again");
                 }
                 _ if *stopping.borrow() => return,
                 _ => tracing::error!("the {name} ended by itself and is started again"),

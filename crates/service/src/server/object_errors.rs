@@ -48,12 +48,12 @@ async fn explained(answer: Answer, request_id: &str) -> Answer {
     if !document.contains("<Message>")
         && let Some(message) = code_of(inside).and_then(s3::message_of)
     {
-        document.push_str(&format!("<Message>{}</Message>", message.replace('<', "&lt;")));
+        document.extend(["<Message>", &message.replace('<', "&lt;"), "</Message>"]);
     }
     if !document.contains("<RequestId>") {
-        document.push_str(&format!("<RequestId>{request_id}</RequestId>"));
+        document.extend(["<RequestId>", request_id, "</RequestId>"]);
     }
-    document.push_str(&format!("<HostId>{HOST_ID}</HostId></Error>"));
+    document.extend(["<HostId>", HOST_ID, "</HostId></Error>"]);
     parts.headers.remove(header::CONTENT_LENGTH);
     Answer::from_parts(parts, whole(document))
 }

@@ -16,8 +16,9 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use s3s::service::S3Service;
 use uuid::Uuid;
+use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
 use watchkeeper_aws::protocol::{self, Protocol, Route, Service};
-use watchkeeper_aws::signing::Codes;
+use watchkeeper_aws::signing::{Codes, Scope};
 use watchkeeper_aws::{Call, Error};
 
 use super::authentication::{self, S3Keys, S3Tokens};
@@ -34,6 +35,8 @@ use crate::telemetry::prometheus;
 const RESERVED: &str = "/_watchkeeper";
 /// The most bytes of a body that is read whole.
 const MAX_BODY_BYTES: usize = 10 << 20;
+/// The most bytes of a body whose sender names no key of ours.
+const MAX_STRANGER_BYTES: usize = 64 << 10;
 /// The most bytes of an invocation.
 const MAX_INVOCATION_BYTES: usize = 6 << 20;
 
@@ -135,6 +138,8 @@ impl Router {
             return self.object(Request::from_parts(parts, body), request_id).await;
         }
         let limit = match &route {
+            // Whoever has no key of ours fills no memory.
+            _ if !self.knows(scope.as_ref()) => MAX_STRANGER_BYTES,
             Ok(Route { service: Service::Runtime, .. }) => MAX_INVOCATION_BYTES,
             _ => MAX_BODY_BYTES,
         };
@@ -167,6 +172,11 @@ impl Router {
         }
     }
 
+    /// Whether a request claims to be signed with a key of ours.
+    fn knows(&self, scope: Option<&Scope>) -> bool {
+        scope.is_some_and(|scope| self.keys.signing_secret(&scope.access_key_id).is_some())
+    }
+
     /// Checks who asks, and asks the implementation.
     async fn called(
         &self,
@@ -187,7 +197,6 @@ impl Router {
         let input = protocol::decode(route, view)?;
         let services = &self.services;
         let operation = route.operation.as_str();
-        use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
         match route.service {
             Service::SageMaker => sagemaker::dispatch(&services.sagemaker, &call, operation, input).await,
             Service::Logs => logs::dispatch(&services.logs, &call, operation, input).await,
@@ -214,10 +223,15 @@ impl Router {
 
     async fn objects(&self, request: Request<s3s::Body>, request_id: &str) -> Answered {
         let is_head = request.method() == Method::HEAD;
-        let answer = match self.objects.call(request).await {
+        let called = if is_form_upload(&request) {
+            s3::refused_form().map_err(|error| format!("{error:?}"))
+        } else {
+            self.objects.call(request).await.map_err(|error| format!("{error:?}"))
+        };
+        let answer = match called {
             Ok(answer) => answer.map(|body| body.map_err(BodyError::new).boxed_unsync()),
             Err(error) => {
-                tracing::error!(request_id, ?error, "S3 gave no answer");
+                tracing::error!(request_id, error, "S3 gave no answer");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "")
             }
         };
@@ -234,13 +248,15 @@ impl Router {
         let (parts, body) = request.into_parts();
         let form = Route { service: Service::Runtime, operation: String::new(), protocol: Protocol::RestJson };
         let refused = |error: &Error| known(protocol::encode_error(&form, request_id, error).map(whole));
-        let body = match TimedBody::new(body, &parts.headers, self.idle).read(MAX_BODY_BYTES).await {
+        let scope = authentication::scope(&parts);
+        let limit = if self.knows(scope.as_ref()) { MAX_BODY_BYTES } else { MAX_STRANGER_BYTES };
+        let body = match TimedBody::new(body, &parts.headers, self.idle).read(limit).await {
             Ok(body) => body,
-            Err(unread) => return refused(&unread_error(&unread, MAX_BODY_BYTES)),
+            Err(unread) => return refused(&unread_error(&unread, limit)),
         };
         let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
         // Operators sign for whichever service their tool takes them to be at.
-        let signing_name = authentication::scope(&parts).map_or_else(|| "sagemaker".to_owned(), |scope| scope.service);
+        let signing_name = scope.map_or_else(|| "sagemaker".to_owned(), |scope| scope.service);
         if let Err(error) = authentication::verify(&self.keys, &view, &signing_name, Codes::Rest, self.context.now()) {
             return refused(&error);
         }
@@ -252,6 +268,11 @@ impl Router {
         }
         known(answer)
     }
+}
+
+fn is_form_upload<B>(request: &Request<B>) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    request.method() == Method::POST && content_type.trim_ascii_start().to_ascii_lowercase().starts_with(b"multipart/")
 }
 
 /// What the refusal of a request without a route is written as: clients of services that are none of ours mostly speak

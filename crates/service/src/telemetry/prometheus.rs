@@ -22,7 +22,7 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 /// Sets up the recorder of this process; again does nothing.
 pub fn install() {
     RECORDER.get_or_init(|| {
-        let installed = PrometheusBuilder::new().set_buckets(&SECONDS).and_then(|builder| builder.install_recorder());
+        let installed = PrometheusBuilder::new().set_buckets(&SECONDS).and_then(PrometheusBuilder::install_recorder);
         installed.inspect_err(|error| tracing::warn!(%error, "requests are not counted")).ok()
     });
 }

@@ -58,6 +58,8 @@ fn try_to_enter(network: bool, processes: bool) -> Result<Entered, Errno> {
     Ok(Entered { user })
 }
 
+// That the namespaces were entered is what the value says.
+#[allow(clippy::unused_self)]
 impl Entered {
     /// Those that the parent has entered, by the text of its [`Self::user`].
     pub(super) fn by_parent(user: &str) -> anyhow::Result<Self> {

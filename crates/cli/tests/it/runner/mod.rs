@@ -3,8 +3,10 @@
 #[path = "../../../../service/tests/it/runner/bench.rs"]
 pub(crate) mod bench;
 mod sandbox;
+mod service;
 #[path = "../../../../service/tests/it/runner/suite.rs"]
 pub(crate) mod suite;
+mod without_namespaces;
 
 use watchkeeper_service::runner::sandbox::Sandbox;
 

@@ -82,6 +82,7 @@ pub(super) fn precondition(
 
 /// The conditions of a read.
 #[derive(Default)]
+#[expect(clippy::struct_field_names, reason = "the headers are called so")]
 pub(super) struct Conditions {
     pub(super) if_match: Option<ETagCondition>,
     pub(super) if_none_match: Option<ETagCondition>,

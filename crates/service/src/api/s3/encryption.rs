@@ -47,8 +47,12 @@ impl S3Api {
         };
         let encryption = Encryption { algorithm: Some(algorithm.as_str().to_owned()), key: None };
         match (algorithm.as_str(), key) {
-            (dto::ServerSideEncryption::AES256, None) => Ok(encryption),
-            (dto::ServerSideEncryption::AWS_KMS | dto::ServerSideEncryption::AWS_KMS_DSSE, None) => Ok(encryption),
+            (
+                dto::ServerSideEncryption::AES256
+                | dto::ServerSideEncryption::AWS_KMS
+                | dto::ServerSideEncryption::AWS_KMS_DSSE,
+                None,
+            ) => Ok(encryption),
             (dto::ServerSideEncryption::AWS_KMS | dto::ServerSideEncryption::AWS_KMS_DSSE, Some(key)) => {
                 let key = Some(self.key_arn(key).await?);
                 Ok(Encryption { key, ..encryption })

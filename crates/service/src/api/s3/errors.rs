@@ -101,7 +101,7 @@ pub(super) fn of_store(failure: StoreError) -> S3Error {
         StoreError::KeyLength { .. } => error(S3ErrorCode::KeyTooLongError),
         StoreError::MetadataTooLarge { .. } => error(S3ErrorCode::MetadataTooLarge),
         StoreError::KeyUnavailable { key, status } => unavailable_key(&key, status.as_deref()),
-        StoreError::Body(source) => of_body(source),
+        StoreError::Body(source) => of_body(&source),
         failure => {
             tracing::error!(error = &failure as &dyn std::error::Error, "the object store failed");
             error(S3ErrorCode::InternalError)
@@ -123,7 +123,7 @@ pub(super) fn unavailable_key(key: &str, status: Option<&str>) -> S3Error {
 }
 
 /// A body that broke off or was not what its sender said.
-fn of_body(source: std::io::Error) -> S3Error {
+fn of_body(source: &std::io::Error) -> S3Error {
     if let Some(mismatch) = source.get_ref().and_then(|inner| inner.downcast_ref::<Mismatch>()) {
         return mismatch.to_error();
     }

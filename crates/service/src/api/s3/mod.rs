@@ -3,6 +3,7 @@
 //! Keys are bytes to us: decoded once, never normalised. What is not implemented answers 501 `NotImplemented`. Buckets are
 //! never versioned: a versioning status is stored and returned, as scripts want it, and no more.
 
+mod access;
 mod attributes;
 mod buckets;
 mod checksums;
@@ -15,21 +16,28 @@ mod objects;
 
 use std::sync::Arc;
 
-use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::S3Auth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, dto};
+use s3s::{HttpResponse, S3, S3ErrorCode, S3Request, S3Response, S3Result, dto};
 
 use crate::Context;
 
+pub(crate) use access::Tokens;
 pub(crate) use errors::message_of;
 pub(crate) use hosts::{bucket_of_host, is_aws_host};
 
+use access::SignedByOwner;
 use hosts::Hosts;
 
 /// The most bytes of an XML body: a thousand long keys to delete.
 const MAX_XML_BYTES: usize = 4 << 20;
+
+/// The answer to an upload by a form. It is refused before the protocol crate sees it, which reads the whole body into
+/// memory before it asks who sends it.
+pub(crate) fn refused_form() -> S3Result<HttpResponse> {
+    errors::error_saying(S3ErrorCode::NotImplemented, "Uploads by forms are not implemented").to_http_response()
+}
 
 /// The operations.
 pub(crate) struct S3Api {
@@ -38,7 +46,7 @@ pub(crate) struct S3Api {
 
 /// The service of the operations, with secrets to check signatures by, and tokens of temporary keys.
 pub(crate) fn service(context: Arc<Context>, secrets: impl S3Auth, tokens: impl Tokens) -> S3Service {
-    let access = OwnerOnly { owner: context.configuration.account.clone(), tokens };
+    let access = SignedByOwner { owner: context.configuration.account.clone(), tokens };
     let mut builder = S3ServiceBuilder::new(S3Api { context });
     let mut config = S3Config::default();
     config.xml_max_body_size = MAX_XML_BYTES;
@@ -47,48 +55,6 @@ pub(crate) fn service(context: Arc<Context>, secrets: impl S3Auth, tokens: impl 
     builder.set_access(access);
     builder.set_host(Hosts);
     builder.build()
-}
-
-/// Knows which session tokens go with which keys.
-pub(crate) trait Tokens: Send + Sync + 'static {
-    /// Whether what this key has signed may pass with this token, or without one.
-    fn accepts(&self, access_key_id: &str, token: Option<&[u8]>) -> bool;
-}
-
-/// Who has signed may do everything, save what he expects somebody else to own.
-struct OwnerOnly<T> {
-    owner: String,
-    tokens: T,
-}
-
-#[async_trait::async_trait]
-impl<T: Tokens> S3Access for OwnerOnly<T> {
-    async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(credentials) = request.credentials() else {
-            return Err(errors::error(S3ErrorCode::AccessDenied));
-        };
-        let in_header = request.headers().get("x-amz-security-token").map(http::HeaderValue::as_bytes);
-        let in_query = token_of(request.uri().query().unwrap_or_default());
-        if !self.tokens.accepts(&credentials.access_key, in_header.or(in_query.as_deref())) {
-            let message = "The provided token has expired or does not belong to the access key.";
-            return Err(errors::error_saying(S3ErrorCode::InvalidToken, message));
-        }
-        let owners = ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"];
-        let foreign = |name| request.headers().get(name).is_some_and(|owner| owner.as_bytes() != self.owner.as_bytes());
-        if owners.into_iter().any(foreign) {
-            return Err(errors::error(S3ErrorCode::AccessDenied));
-        }
-        Ok(())
-    }
-}
-
-/// The session token of a presigned address, of either signature.
-fn token_of(query: &str) -> Option<Vec<u8>> {
-    let token = query.split('&').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        (name.eq_ignore_ascii_case("x-amz-security-token")).then_some(value)
-    })?;
-    Some(percent_encoding::percent_decode_str(token).collect())
 }
 
 /// Hands each operation to the method of its name.

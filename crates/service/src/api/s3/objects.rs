@@ -109,7 +109,7 @@ impl S3Api {
             content_disposition: info.attributes.content_disposition,
             content_encoding: info.attributes.content_encoding,
             content_language: info.attributes.content_language,
-            content_type: content_type(info.attributes.content_type),
+            content_type: Some(content_type(info.attributes.content_type)),
             expires: info.attributes.expires.as_deref().and_then(attributes::parse_http_date),
             metadata: user_metadata(info.attributes.metadata),
             ..dto::GetObjectOutput::default()
@@ -157,7 +157,7 @@ impl S3Api {
             content_disposition: info.attributes.content_disposition,
             content_encoding: info.attributes.content_encoding,
             content_language: info.attributes.content_language,
-            content_type: content_type(info.attributes.content_type),
+            content_type: Some(content_type(info.attributes.content_type)),
             expires: info.attributes.expires.as_deref().and_then(attributes::parse_http_date),
             metadata: user_metadata(info.attributes.metadata),
             ..dto::HeadObjectOutput::default()
@@ -392,8 +392,8 @@ fn blob(body: Body) -> StreamingBlob {
     StreamingBlob::from(s3s::Body::http_body_unsync(frames))
 }
 
-fn content_type(kept: Option<String>) -> Option<String> {
-    Some(kept.unwrap_or_else(|| attributes::DEFAULT_CONTENT_TYPE.to_owned()))
+fn content_type(kept: Option<String>) -> String {
+    kept.unwrap_or_else(|| attributes::DEFAULT_CONTENT_TYPE.to_owned())
 }
 
 fn user_metadata(metadata: BTreeMap<String, String>) -> Option<dto::Metadata> {

@@ -7,7 +7,7 @@ use watchkeeper_aws::generated::sagemaker::{
     ProcessingInput, ProcessingS3CompressionType, ProcessingS3DataDistributionType, ProcessingS3DataType,
     ProcessingS3Input, ProcessingS3InputMode,
 };
-use watchkeeper_aws::types::{S3Uri, S3UriError};
+use watchkeeper_aws::types::S3Uri;
 
 use super::definition::Source;
 use super::{Planned, hour_path};
@@ -54,7 +54,7 @@ pub struct Manifest {
 }
 
 /// All inputs. The baseline's come first and are called `baseline` and `constraints`, as scripts expect.
-pub(super) fn inputs(planned: &Planned<'_>) -> Result<Vec<ProcessingInput>, S3UriError> {
+pub(super) fn inputs(planned: &Planned<'_>) -> Vec<ProcessingInput> {
     let definition = planned.definition;
     let file = |name: &str, uri: Option<&String>, folder: &str| uri.map(|uri| prefix(name, uri, folder.to_owned()));
     let files = [
@@ -67,21 +67,21 @@ pub(super) fn inputs(planned: &Planned<'_>) -> Result<Vec<ProcessingInput>, S3Ur
     let mut inputs: Vec<ProcessingInput> = files.into_iter().flatten().collect();
     let room = MOST_INPUTS - inputs.len();
     let at = if inputs.first().is_some_and(|input| input.input_name == "baseline") { 2 } else { 1 };
-    let data = data_inputs(planned, room)?;
+    let data = data_inputs(planned, room);
     let at = at.min(inputs.len());
     inputs.splice(at..at, data);
-    Ok(inputs)
+    inputs
 }
 
-fn data_inputs(planned: &Planned<'_>, room: usize) -> Result<Vec<ProcessingInput>, S3UriError> {
+fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingInput> {
     let input = &planned.definition.input;
     let places = match planned.data {
         Data::Captures { destination, hours } => {
-            let Source::Endpoint { name } = &input.source else { return Ok(Vec::new()) };
+            let Source::Endpoint { name } = &input.source else { return Vec::new() };
             capture_folders(hours, room)
                 .into_iter()
                 .map(|folder| {
-                    let uri = destination.join(name).join(&folder).to_string();
+                    let uri = destination.join(&format!("/{name}")).join(&folder).to_string();
                     let path = format!("{name}/{}", folder.trim_end_matches('/'));
                     (uri, path.trim_end_matches('/').to_owned(), ProcessingS3DataType::S3Prefix)
                 })
@@ -100,7 +100,7 @@ fn data_inputs(planned: &Planned<'_>, room: usize) -> Result<Vec<ProcessingInput
         }
         made
     };
-    Ok(places.into_iter().enumerate().map(input_of).collect())
+    places.into_iter().enumerate().map(input_of).collect()
 }
 
 /// Folders below the endpoint's that hold the hours: one an hour, or where there is no room for that the longest common

@@ -56,7 +56,7 @@ pub fn analysis_job(planned: &Planned<'_>) -> Result<CreateProcessingJobRequest,
     let cluster = &definition.resources.cluster_config;
     Ok(CreateProcessingJobRequest {
         processing_job_name: job_name(definition.monitoring_type, planned.tick, planned.unique),
-        processing_inputs: Some(inputs::inputs(planned)?),
+        processing_inputs: Some(inputs::inputs(planned)),
         processing_output_config: Some(ProcessingOutputConfig {
             outputs: vec![output(planned)?],
             kms_key_id: definition.output.kms_key_id.clone(),

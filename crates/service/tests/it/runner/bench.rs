@@ -1,5 +1,6 @@
 //! A runner on a store of its own, and what its tests say about jobs.
 
+use std::borrow::Borrow;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -249,11 +250,11 @@ impl Job {
     }
 
     /// With an input at `/opt/ml/processing/<name>`, and other members of its `S3Input`.
-    pub(crate) fn input(mut self, name: &str, uri: &str, members: Value) -> Self {
+    pub(crate) fn input(mut self, name: &str, uri: &str, members: impl Borrow<Value>) -> Self {
         let mut source = json!({
             "S3Uri": uri, "LocalPath": format!("/opt/ml/processing/{name}"), "S3DataType": "S3Prefix", "S3InputMode": "File",
         });
-        source.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        source.as_object_mut().unwrap().extend(members.borrow().as_object().unwrap().clone());
         let input = json!({"InputName": name, "S3Input": source});
         self.0
             .as_object_mut()

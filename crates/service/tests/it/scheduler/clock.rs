@@ -67,3 +67,18 @@ async fn every_tick_of_a_week_has_one_row_whatever_clocks_and_processes_do() {
     let expected: Vec<i64> = (first..=last).map(|hour| hour * 3600).collect();
     assert_eq!(ticks.into_keys().collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test]
+async fn an_execution_that_waits_for_its_start_follows_the_clock() {
+    let world = World::at("2026-01-01T00:10:00Z").await;
+    world.hourly().await;
+    world.capture("2026/01/01/00").await;
+    let mut configuration = watchkeeper_service::configuration::Configuration::default();
+    configuration.scheduler.jitter_seconds = 600;
+    world.set_text("2026-01-01T01:00:00Z");
+    Scheduler::new(world.configured(configuration)).round().await.unwrap();
+    assert_eq!(world.jobs().await.len(), 0);
+    world.set_text("2025-06-01T00:00:00Z");
+    world.round().await;
+    assert_eq!(world.jobs().await.len(), 1);
+}

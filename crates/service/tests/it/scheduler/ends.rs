@@ -66,9 +66,9 @@ async fn the_alert_counts_over_its_period() {
         world.end_job(message).await;
         states.push(world.alert("nightly-check").await.status);
     }
-    use MonitoringAlertStatus::{InAlert, Ok};
-    assert_eq!(states, [Ok, Ok, InAlert, Ok, Ok]);
-    assert_eq!(changes(&world).await, [InAlert, Ok]);
+    let (raised, fine) = (MonitoringAlertStatus::InAlert, MonitoringAlertStatus::Ok);
+    assert_eq!(states, [fine, fine, raised, fine, fine]);
+    assert_eq!(changes(&world).await, [raised, fine]);
 }
 
 #[tokio::test]

@@ -75,3 +75,22 @@ async fn an_endpoint_that_was_never_called_is_looked_for_under_any_variant() {
     assert_eq!(looked.places, ["s3://b/captured/churn/*/2026/01/01/00"]);
     assert_eq!((looked.nearest_before, looked.nearest_after), (None, None));
 }
+
+#[tokio::test]
+async fn windows_of_many_years_are_looked_through_at_once() {
+    let world = World::at("2026-01-01T00:10:00Z").await;
+    let mut config = embedded("cron(0 * ? * * *)");
+    let input = &mut config["MonitoringJobDefinition"]["MonitoringInputs"][0]["EndpointInput"];
+    input["StartTimeOffset"] = "-P36500D".into();
+    input["EndTimeOffset"] = "-PT1H".into();
+    world.schedule("nightly-check", config).await;
+    world.settle().await;
+    world.capture("1999/12/31/23").await;
+    world.capture("2025/12/31/23").await;
+    let looked = looked(&world, "2026-01-01T01:00:00Z").await;
+    assert_eq!(looked.objects, 2);
+    assert_eq!(looked.places.len(), 24);
+    let more = 36_500 * 24 - 1 - 23;
+    assert_eq!(looked.places[22], format!("… {more} more …"));
+    assert_eq!(looked.places[23], "s3://b/captured/churn/AllTraffic/2025/12/31/23");
+}

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use watchkeeper_aws::generated::sagemaker::ExecutionStatus;
 use watchkeeper_service::api::operators::router;
 use watchkeeper_service::control::execution::{Outcome, Trigger};
+use watchkeeper_service::control::schedule::OperatorWork;
 
 use super::world::{World, embedded};
 
@@ -150,20 +151,19 @@ async fn a_backfill_runs_what_did_not_run_one_after_the_other() {
     let rows = world.rows("nightly-check").await;
     let found: Vec<(String, Trigger, ExecutionStatus)> =
         rows.iter().map(|row| (row.scheduled.to_string(), row.trigger, row.status)).collect();
-    use ExecutionStatus::{Completed, CompletedWithViolations, Failed};
     assert_eq!(
         found,
         [
-            ("2025-12-31T23:00:00Z".to_owned(), Trigger::Backfill, Failed),
-            ("2026-01-01T00:00:00Z".to_owned(), Trigger::Backfill, Failed),
-            ("2026-01-01T01:00:00Z".to_owned(), Trigger::Backfill, CompletedWithViolations),
-            ("2026-01-01T02:00:00Z".to_owned(), Trigger::Backfill, CompletedWithViolations),
-            ("2026-01-01T03:00:00Z".to_owned(), Trigger::Backfill, CompletedWithViolations),
-            ("2026-01-01T04:00:00Z".to_owned(), Trigger::Tick, Completed),
+            ("2025-12-31T23:00:00Z".to_owned(), Trigger::Backfill, ExecutionStatus::Failed),
+            ("2026-01-01T00:00:00Z".to_owned(), Trigger::Backfill, ExecutionStatus::Failed),
+            ("2026-01-01T01:00:00Z".to_owned(), Trigger::Backfill, ExecutionStatus::CompletedWithViolations),
+            ("2026-01-01T02:00:00Z".to_owned(), Trigger::Backfill, ExecutionStatus::CompletedWithViolations),
+            ("2026-01-01T03:00:00Z".to_owned(), Trigger::Backfill, ExecutionStatus::CompletedWithViolations),
+            ("2026-01-01T04:00:00Z".to_owned(), Trigger::Tick, ExecutionStatus::Completed),
         ]
     );
     let schedule = world.describe("nightly-check").await;
-    assert_eq!(schedule.operator, Default::default());
+    assert_eq!(schedule.operator, OperatorWork::default());
     assert_eq!(schedule.last_execution.unwrap().scheduled_time.to_string(), "2026-01-01T04:00:00Z");
     let alert = world.alert("nightly-check").await;
     assert_eq!(alert.status.as_str(), "OK", "what is older than the last execution raises no alert");

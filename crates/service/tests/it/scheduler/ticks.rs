@@ -179,3 +179,27 @@ async fn a_deleted_schedule_goes_with_its_alert_and_its_executions_stay() {
     world.round().await;
     assert_eq!(world.rows("nightly-check").await.len(), 2);
 }
+
+#[tokio::test]
+async fn jitter_delays_the_start_and_not_the_tick() {
+    let world = World::at("2026-01-01T00:10:00Z").await;
+    world.hourly().await;
+    world.capture("2026/01/01/00").await;
+    let mut configuration = watchkeeper_service::configuration::Configuration::default();
+    configuration.scheduler.jitter_seconds = 600;
+    let context = world.configured(configuration);
+    let round = || async { watchkeeper_service::scheduler::Scheduler::new(context.clone()).round().await.unwrap() };
+    world.set_text("2026-01-01T01:00:00Z");
+    round().await;
+    let row = world.rows("nightly-check").await.remove(0);
+    assert_eq!((row.status, row.scheduled.0), (ExecutionStatus::Pending, moment("2026-01-01T01:00:00Z")));
+    let start = row.earliest_start.0;
+    assert!(moment("2026-01-01T01:00:00.001Z") < start && start <= moment("2026-01-01T01:10:00Z"), "{start}");
+    world.set(start - jiff::SignedDuration::from_millis(1));
+    round().await;
+    assert_eq!(world.jobs().await.len(), 0);
+    world.set(start);
+    round().await;
+    assert_eq!(world.jobs().await.len(), 1);
+    assert_eq!(world.rows("nightly-check").await[0].window.unwrap().end.0, moment("2026-01-01T01:00:00Z"));
+}

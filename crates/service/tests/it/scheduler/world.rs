@@ -61,7 +61,7 @@ impl World {
         let store = Store::open(folder.path()).await.unwrap();
         let clock = Arc::new(SetClock(Mutex::new(moment(now))));
         let (stop, stopping) = watch::channel(false);
-        let context = context(&store, &clock, &stopping);
+        let context = context(&store, &clock, &stopping, Configuration::default());
         context.objects.create_bucket("b", REGION, moment(now)).await.unwrap();
         let world = Self { context, store, clock, _folder: folder, _stop: stop };
         world.endpoint("churn", Some("s3://b/captured")).await;
@@ -70,7 +70,12 @@ impl World {
 
     /// Another process on the same store.
     pub(crate) fn another(&self) -> Arc<Context> {
-        context(&self.store, &self.clock, &self.context.stopping)
+        self.configured(Configuration::default())
+    }
+
+    /// Another process with other settings.
+    pub(crate) fn configured(&self, configuration: Configuration) -> Arc<Context> {
+        context(&self.store, &self.clock, &self.context.stopping, configuration)
     }
 
     pub(crate) fn set(&self, now: Timestamp) {
@@ -124,7 +129,7 @@ impl World {
     /// So many schedules `s0`, `s1`, … in one transaction.
     pub(crate) async fn schedules(&self, number: usize, config: &Value) {
         let transaction = (0..number).fold(Transaction::new(), |transaction, index| {
-            let schedule = self.new_schedule(&format!("s{index}"), config.clone(), None);
+            let schedule = self.new_schedule(&format!("s{index}"), config, None);
             transaction.insert(&schedule).insert(&Alert::of_schedule(&schedule))
         });
         self.context.resources.commit(transaction).await.unwrap();
@@ -137,12 +142,12 @@ impl World {
 
     /// A schedule whose definition has a name.
     pub(crate) async fn schedule_of(&self, name: &str, config: Value, definition: Option<&JobDefinition>) {
-        let schedule = self.new_schedule(name, config, definition);
+        let schedule = self.new_schedule(name, &config, definition);
         let transaction = Transaction::new().insert(&schedule).insert(&Alert::of_schedule(&schedule));
         self.context.resources.commit(transaction).await.unwrap();
     }
 
-    fn new_schedule(&self, name: &str, config: Value, definition: Option<&JobDefinition>) -> MonitoringSchedule {
+    fn new_schedule(&self, name: &str, config: &Value, definition: Option<&JobDefinition>) -> MonitoringSchedule {
         let request = json!({"MonitoringScheduleName": name, "MonitoringScheduleConfig": config});
         let request: CreateMonitoringScheduleRequest = serde_json::from_value(request).unwrap();
         let extensions = watchkeeper_aws::types::Extensions { minutes: true };
@@ -214,9 +219,14 @@ impl World {
     }
 }
 
-fn context(store: &Store, clock: &Arc<SetClock>, stopping: &watch::Receiver<bool>) -> Arc<Context> {
+fn context(
+    store: &Store,
+    clock: &Arc<SetClock>,
+    stopping: &watch::Receiver<bool>,
+    configuration: Configuration,
+) -> Arc<Context> {
     Arc::new(Context {
-        configuration: Configuration::default(),
+        configuration,
         resources: Resources::new(Arc::clone(&store.metadata)),
         objects: Arc::clone(&store.objects),
         logs: Arc::clone(&store.logs),

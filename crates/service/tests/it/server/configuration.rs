@@ -7,6 +7,15 @@ use serde_json::json;
 use watchkeeper_service::Configuration;
 use watchkeeper_service::configuration::{Error, Loaded, LogFormat, Origin, Role, Sources};
 
+/// Variables.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+/// Flags.
+type Flags<'a> = &'a [(&'static str, &'a str)];
+/// A file's text, variables, flags, and what the message has to name.
+type Wrong<'a> = (Option<&'a str>, Variables<'a>, Flags<'a>, &'a [&'a str]);
+/// A file's text, variables, flags, the port that comes of them, and the origin where it is not the file.
+type Right<'a> = (Option<&'a str>, Variables<'a>, Flags<'a>, u16, Option<Origin>);
+
 /// Loads from a file's text, variables and flags.
 fn load(
     file: Option<&str>,
@@ -34,7 +43,7 @@ fn flag_before_variable_before_file_before_default() {
     let file = "listen = '127.0.0.1:1'\n";
     let variable = ("WATCHKEEPER_LISTEN", "127.0.0.1:2");
     let flag = ("listen", "127.0.0.1:3");
-    let cases: [(Option<&str>, &[_], &[_], u16, Option<Origin>); 4] = [
+    let cases: [Right<'_>; 4] = [
         (None, &[], &[], 8470, Some(Origin::Default)),
         (Some(file), &[], &[], 1, None),
         (Some(file), &[variable], &[], 2, Some(Origin::Variable("WATCHKEEPER_LISTEN".to_owned()))),
@@ -90,7 +99,7 @@ fn tables_of_a_file_are_merged_with_the_defaults() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
-    let cases: [(Option<&str>, &[(&str, &str)], &[(&'static str, &str)], &[&str]); 14] = [
+    let cases: [Wrong<'_>; 14] = [
         (Some("lisen = '1'\n"), &[], &[], &["watchkeeper.toml", "lisen", "line 1"]),
         (Some("[runner]\nparalel = 1\n"), &[], &[], &["paralel"]),
         (Some("[[images]]\nmatch = 'a'\nenv = {}\n"), &[], &[], &["env"]),

@@ -37,7 +37,7 @@ async fn headers_without_end_are_refused() {
     let server = Server::start().await;
     let long = server.raw(format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(300_000))).await;
     assert_eq!(long.status, 431);
-    let many: String = (0..500).map(|number| format!("X-{number}: a\r\n")).collect();
+    let many = "X-Many: a\r\n".repeat(500);
     assert_eq!(server.raw(format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n")).await.status, 431);
 }
 

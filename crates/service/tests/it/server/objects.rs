@@ -167,7 +167,8 @@ async fn a_body_that_is_not_the_signed_one_is_not_stored() {
         payload: Payload::Bytes(b"right"),
     };
     let added = watchkeeper_aws::signing::sign(&request, &signer);
-    let added: String = added.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let added: Vec<String> = added.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let added = added.concat();
     let answer = server
         .raw(format!("PUT /data-bucket/k HTTP/1.1\r\nHost: {host}\r\n{added}Content-Length: 5\r\n\r\nwrong"))
         .await;
@@ -199,4 +200,47 @@ async fn temporary_keys_need_their_token() {
         let answer = server.client_with(credentials).request(Method::GET, "/", &[], "", "s3").await.unwrap();
         assert_eq!(answer.status(), status, "{}", String::from_utf8_lossy(answer.body()));
     }
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_under_the_signature_is_refused() {
+    let server = Server::start().await;
+    server.s3(Method::PUT, "/data-bucket", &[], "").await;
+    server.s3(Method::PUT, "/data-bucket/source", &[], "content").await;
+    let credentials = server.credentials();
+    let host = server.address().to_string();
+    let signer = Signer { credentials: &credentials, region: "eu-west-1", service: "s3", now: Timestamp::now() };
+    let request = Canonical {
+        method: "PUT",
+        path: "/data-bucket/k",
+        query: "",
+        headers: vec![("host", host.as_bytes())],
+        payload: Payload::Bytes(b""),
+    };
+    let added = watchkeeper_aws::signing::sign(&request, &signer);
+    let added: Vec<String> = added.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    // Whoever sees the request go by could make a copy of it.
+    let slipped_in = "x-amz-copy-source: /data-bucket/source\r\n";
+    let head = format!(
+        "PUT /data-bucket/k HTTP/1.1\r\nHost: {host}\r\n{}{slipped_in}Content-Length: 0\r\n\r\n",
+        added.concat()
+    );
+    let answer = server.raw(head).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(answer.body.contains("which were not signed"), "{answer:?}");
+    assert_eq!(server.s3(Method::HEAD, "/data-bucket/k", &[], "").await.status(), 404);
+}
+
+#[tokio::test]
+async fn the_old_signature_is_taken_in_addresses_alone_and_forms_not_at_all() {
+    let server = Server::start().await;
+    let id = server.credentials().access_key_id;
+    let head = format!(
+        "GET /watchkeeper-system HTTP/1.1\r\nHost: x\r\nDate: Thu, 26 Nov 2026 00:00:00 GMT\r\nAuthorization: AWS {id}:c2ln\r\n\r\n"
+    );
+    assert_eq!(server.raw(head).await.status, 403);
+    let form = "POST /watchkeeper-system HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999999999\r\n\r\n--b\r\n";
+    let answer = server.raw(form).await;
+    assert_eq!(answer.status, 501);
+    assert!(answer.body.contains("<Code>NotImplemented</Code>"), "{answer:?}");
 }

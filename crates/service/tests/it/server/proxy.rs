@@ -63,7 +63,7 @@ async fn the_authority_outlives_the_service_and_its_key_is_private() {
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
     }
     // Issued by the stored authority, which clients were told to trust before.
-    let server = super::Server { service, directory };
+    let server = Server { service, directory };
     tls(&server, "sts.us-east-1.amazonaws.com").await;
 }
 

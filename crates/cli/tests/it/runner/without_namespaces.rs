@@ -1,0 +1,59 @@
+//! Jobs in the sandbox of a machine that permits no namespaces.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed};
+use watchkeeper_service::runner::launch::Launcher as _;
+use watchkeeper_service::runner::sandbox::Sandbox;
+
+use super::bench::{Bench, Job};
+
+/// The program in a user namespace whose root may make no others; where not even that is permitted, there are none anyway.
+fn launcher() -> Sandbox {
+    let program = env!("CARGO_BIN_EXE_watchkeeper");
+    let script = "unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_mnt_namespaces; exec \"$0\" \"$@\"' \"$0\" \"$@\"";
+    let permitted = std::process::Command::new("unshare").args(["--user", "--map-root-user", "true"]).output();
+    if permitted.is_ok_and(|output| output.status.success()) {
+        Sandbox::new(["sh", "-c", &format!("exec {script}"), program].map(str::to_owned).to_vec())
+    } else {
+        Sandbox::new(vec![program.to_owned()])
+    }
+}
+
+crate::launcher_suite!(
+    launcher(),
+    a_program_that_ends_well,
+    a_program_that_fails,
+    a_program_that_is_not_there,
+    a_program_that_is_stopped,
+    a_program_that_ignores_being_stopped,
+    a_program_whose_time_is_over,
+    a_program_that_leaves_others_behind,
+    a_talkative_program,
+    inputs_and_outputs,
+    an_output_that_is_uploaded_while_the_program_runs,
+    several_instances,
+    what_a_program_is_told,
+    metrics_of_a_program,
+    a_service_that_stops_and_starts_again,
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_had_is_said() {
+    assert!(!launcher().protects_inputs().await);
+    let bench = Bench::running(Arc::new(launcher())).await;
+    let job = bench.run(&Job::shell("plain", "echo $WATCHKEEPER_JOB_ROOT")).await;
+    let log = bench.log("plain", 1).await;
+    assert_eq!(job.status, Completed, "{log:?}");
+    assert!(log[1].starts_with("note: the job's folder is not at /opt/ml (namespaces are not permitted"), "{log:?}");
+    assert!(log[1].contains(&format!("below {}, which is in the variable WATCHKEEPER_JOB_ROOT", log[2])), "{log:?}");
+    let job = Job::shell("isolated", "exit 0").with("/NetworkConfig", json!({"EnableNetworkIsolation": true}));
+    let job = bench.run(&job).await;
+    assert_eq!(job.status, Failed);
+    let reason = job.failure_reason.unwrap();
+    assert!(
+        reason.starts_with("EnableNetworkIsolation needs a network namespace, and namespaces are not permitted"),
+        "{reason}"
+    );
+}
