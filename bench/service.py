@@ -240,15 +240,15 @@ def listing(service: Service) -> None:
         s3.put_object(Bucket=bucket, Key="part-000/0000000", Body=b"{}")
     service.stop()
     # Through S3 a million objects take longer than the bench is worth; rows are copies of one that S3 made.
-    database = sqlite3.connect(next((service.folder / "data").rglob("metadata.sqlite*")))
-    columns = [row[1] for row in database.execute("PRAGMA table_info(objects)")]
+    database = sqlite3.connect(service.folder / "data/metadata.db")
+    columns = [row[1] for row in database.execute("PRAGMA table_info(objects)") if row[1] not in ("id", "key")]
+    copied = ", ".join(columns)
     for bucket, count in (("bench-thousand", 1000), ("bench-million", MILLION)):
-        values = ", ".join("printf('part-%03d/%07d', n % 1000, n)" if column == "key" else column for column in columns)
         database.execute(
-            f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count - 1}) "
-            f"INSERT INTO objects ({', '.join(columns)}) SELECT {values} FROM number, "
-            f"(SELECT * FROM objects WHERE bucket = ? AND key = 'part-000/0000000')",
-            (bucket,),
+            "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1 - 1) "
+            f"INSERT INTO objects (key, {copied}) SELECT CAST(printf('part-%03d/%07d', n % 1000, n) AS BLOB), {copied} "
+            "FROM number, (SELECT * FROM objects WHERE bucket = (SELECT id FROM buckets WHERE name = ?2))",
+            (count, bucket),
         )
     database.commit()
     database.close()

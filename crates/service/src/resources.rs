@@ -154,6 +154,11 @@ impl Resources {
         Ok(readable.collect())
     }
 
+    /// The earliest moment a document of this kind is due at, claimed or not.
+    pub async fn next_due<T: Resource>(&self) -> Result<Option<i64>, Error> {
+        Ok(self.store.next_due(T::KIND).await?)
+    }
+
     /// Makes a transaction true.
     pub async fn commit(&self, transaction: Transaction) -> Result<(), Error> {
         if transaction.changes.is_empty() {

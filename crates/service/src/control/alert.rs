@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use watchkeeper_aws::generated::sagemaker::{
-    ExecutionStatus, ModelDashboardIndicatorAction, MonitoringAlertActions, MonitoringAlertHistorySummary, MonitoringAlertStatus,
-    MonitoringAlertSummary,
+    ExecutionStatus, ModelDashboardIndicatorAction, MonitoringAlertActions, MonitoringAlertHistorySummary,
+    MonitoringAlertStatus, MonitoringAlertSummary,
 };
 use watchkeeper_aws::{Error, Time};
 use watchkeeper_store::metadata::{Columns, Kind};
@@ -119,8 +119,9 @@ impl Alert {
     /// had violations count. It may be raised before there are as many as the period.
     pub fn evaluated(&self, newest_first: &[ExecutionStatus], now: Timestamp) -> Option<(Self, AlertChange)> {
         let period = usize::try_from(self.evaluation_period).unwrap_or(1).max(1);
-        let is_bad =
-            |status: &&ExecutionStatus| matches!(status, ExecutionStatus::Failed | ExecutionStatus::CompletedWithViolations);
+        let is_bad = |status: &&ExecutionStatus| {
+            matches!(status, ExecutionStatus::Failed | ExecutionStatus::CompletedWithViolations)
+        };
         let bad = newest_first.iter().take(period).filter(is_bad).count();
         let needed = usize::try_from(self.datapoints_to_alert).unwrap_or(1).max(1);
         let status = if bad >= needed { MonitoringAlertStatus::InAlert } else { MonitoringAlertStatus::Ok };

@@ -7,8 +7,8 @@
 //!
 //! Promises: every tick has exactly one row with its outcome, whatever clocks and processes do; at most one execution of a
 //! schedule runs at a time; nothing is started twice. Decided against: timers a schedule, which would have to follow every
-//! change of a schedule and of the clock. The store is asked every second at the full second, and whenever the bell rings;
-//! that costs one indexed query.
+//! change of a schedule and of the clock. Between rounds the loop sleeps until what is due next, or the bell; every second it
+//! looks at the clock, which may have been put forward or back, and once a minute at the store.
 
 mod due;
 pub mod finish;
@@ -38,6 +38,8 @@ const BATCH: usize = 256;
 const CONCURRENT: usize = 32;
 /// How long a claim holds; the work on one takes milliseconds.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
+/// How long the store is left alone when nothing is due.
+const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(60);
 /// Schedules that are read at once when all are looked through.
 const PAGE: usize = 500;
 
@@ -46,23 +48,40 @@ pub async fn run(context: Arc<Context>) {
     let mut stopping = context.stopping.clone();
     let mut scheduler = Scheduler::new(Arc::clone(&context));
     loop {
-        match scheduler.round().await {
-            Ok(()) => {}
-            Err(error) => tracing::error!(%error, "the scheduler failed, and tries again"),
-        }
+        let next = match scheduler.round().await {
+            Ok(()) => scheduler.next_due().await,
+            Err(error) => Err(error),
+        };
+        let next = next.unwrap_or_else(|error| {
+            tracing::error!(%error, "the scheduler failed, and tries again");
+            context.now()
+        });
         tokio::select! {
             () = context.scheduler_bell.notified() => {}
-            () = tokio::time::sleep(until_next_second(context.now())) => {}
+            () = moment(&context, next) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
     }
 }
 
+/// Waits until the clock says `next`, or has been put back; a second at least when that moment is over already.
+async fn moment(context: &Context, next: Timestamp) {
+    let mut now = context.now();
+    loop {
+        let second = until_next_second(now);
+        let rest = Duration::try_from(next.duration_since(now)).ok().filter(|rest| !rest.is_zero());
+        tokio::time::sleep(rest.map_or(second, |rest| rest.min(second))).await;
+        let later = context.now();
+        if later >= next || later < now {
+            return;
+        }
+        now = later;
+    }
+}
+
 fn until_next_second(now: Timestamp) -> Duration {
-    const SECOND: u64 = 1_000_000_000;
     let nanoseconds = u64::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    // Not less than a millisecond, so that a clock that stands still keeps nobody busy.
-    Duration::from_nanos((SECOND - nanoseconds % SECOND).max(SECOND / 1000))
+    Duration::from_secs(1) - Duration::from_nanos(nanoseconds.min(999_000_000))
 }
 
 /// One of the schedulers that work on a store.
@@ -96,6 +115,15 @@ impl Scheduler {
                 return Ok(());
             }
         }
+    }
+
+    /// When the next round is worth making: what is due next, or in a minute, as other processes may work on the store.
+    async fn next_due(&self) -> Result<Timestamp, Error> {
+        let resources = &self.context.resources;
+        let due = [resources.next_due::<MonitoringSchedule>().await?, resources.next_due::<Execution>().await?];
+        let latest = self.context.now().saturating_add(LONGEST_SLEEP).unwrap_or(Timestamp::MAX);
+        let due = due.into_iter().flatten().filter_map(|due| Timestamp::from_millisecond(due).ok());
+        Ok(due.min().map_or(latest, |due| due.min(latest)))
     }
 
     /// Takes up a batch of schedules; whether it changed any.

@@ -159,6 +159,10 @@ impl MetadataStore for LatestMetrics {
         self.store.claim(kind, statuses, owner, until, now, limit).await
     }
 
+    async fn next_due(&self, kind: Kind) -> Result<Option<i64>, Error> {
+        self.store.next_due(kind).await
+    }
+
     async fn list_metrics(&self, filter: &MetricFilter) -> Result<Vec<MetricSeries>, Error> {
         self.store.list_metrics(filter).await
     }

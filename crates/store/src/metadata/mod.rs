@@ -51,6 +51,9 @@ pub trait MetadataStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Document>, Error>;
 
+    /// The earliest moment a document of this kind is due at, claimed or not: when it is worth claiming again.
+    async fn next_due(&self, kind: Kind) -> Result<Option<i64>, Error>;
+
     /// The series that there are data of, in the order in which they were first seen.
     async fn list_metrics(&self, filter: &MetricFilter) -> Result<Vec<MetricSeries>, Error>;
 

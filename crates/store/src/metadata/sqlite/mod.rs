@@ -89,6 +89,11 @@ impl MetadataStore for SqliteMetadata {
         self.database.write(move |connection| Box::pin(changes::claim(connection, claim))).await
     }
 
+    async fn next_due(&self, kind: Kind) -> Result<Option<i64>, Error> {
+        let sql = statement(include_str!("../sql/next_due.sql"), kind);
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database.readers()).await?)
+    }
+
     async fn list_metrics(&self, filter: &MetricFilter) -> Result<Vec<MetricSeries>, Error> {
         metrics::list(&self.database, filter).await
     }

@@ -233,6 +233,8 @@ async fn claims(store: &Store) {
         let claimed = store.claim(kind, &["Scheduled", "Pending"], owner, until, now, limit).await.unwrap();
         claimed.into_iter().map(|document| document.key).collect::<Vec<_>>()
     };
+    assert_eq!(store.next_due(kind).await.unwrap(), Some(1));
+    assert_eq!(store.next_due(Kind::Repository).await.unwrap(), None);
     assert_eq!(claim("one", 200, 100, 2).await, ["oldest", "a"]);
     let claimed = store.get(kind, "oldest").await.unwrap().unwrap();
     assert_eq!((claimed.version, claimed.columns.claimed_until), (2, 200));

@@ -1,0 +1,3 @@
+SELECT min(due)
+FROM {table}
+WHERE due IS NOT NULL
