@@ -48,7 +48,8 @@ pub struct Context {
     pub stopping: watch::Receiver<bool>,
     /// Where this service answers, once it listens: what jobs are given as `AWS_ENDPOINT_URL`.
     pub endpoint_url: OnceLock<String>,
-    /// What jobs sign their requests with: access key id and secret.
+    /// The service's own key, access key id and secret: temporary credentials are made by its secret, and those of jobs
+    /// come from it.
     pub job_credentials: OnceLock<(String, String)>,
     /// Name of this process among those that claim documents; new at every start.
     pub owner: String,

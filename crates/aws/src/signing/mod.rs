@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 pub use canonical::{Canonical, Payload, encode, encode_path};
 pub use scope::{Scope, scope_of};
-pub use session::SessionIssuer;
+pub use session::{Parent, Session, SessionIssuer};
 pub use sign::{Signer, presign, sign};
 pub use verify::{Audience, Codes, Verified, verify};
 

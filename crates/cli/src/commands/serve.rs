@@ -11,6 +11,8 @@ use crate::{Ending, environment, output};
 
 /// How long a thread for blocking work is kept when there is none: idle memory is what counts here.
 const BLOCKING_THREAD_IDLE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long blocking work, such as a read of a file system that hangs, may still take when the service has ended.
+const BLOCKING_WORK_END: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Ending> {
     let mut configuration = load(arguments)?.configuration;
@@ -24,7 +26,10 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Ending> {
         .thread_keep_alive(BLOCKING_THREAD_IDLE)
         .build()
         .context("the asynchronous runtime does not start")?;
-    runtime.block_on(serve(configuration))
+    let ended = runtime.block_on(serve(configuration));
+    // Dropped, it would wait for blocking work without end.
+    runtime.shutdown_timeout(BLOCKING_WORK_END);
+    ended
 }
 
 /// The effective configuration of a command line.

@@ -1,16 +1,17 @@
 //! STS: who is calling, and temporary credentials.
 //!
 //! Everybody with a key of ours is the same assumed role, so that scripts find an execution role in their identity.
+//! Temporary credentials hold only while the access key they come from is active, and cannot prolong themselves.
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use watchkeeper_aws::generated::sts::{
     AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials, GetCallerIdentityRequest,
     GetCallerIdentityResponse, GetSessionTokenRequest, GetSessionTokenResponse, Sts as StsApi,
 };
-use watchkeeper_aws::signing::SessionIssuer;
+use watchkeeper_aws::signing::{self, Parent, SessionIssuer};
 use watchkeeper_aws::types::Arn;
 use watchkeeper_aws::{Call, Error, Time};
 
@@ -34,19 +35,32 @@ pub fn session_issuer(context: &Context) -> Option<SessionIssuer> {
     context.job_credentials.get().map(|(_, secret)| SessionIssuer::new(secret))
 }
 
+/// Temporary credentials of a parent.
+pub(crate) fn issue(issuer: &SessionIssuer, parent: Parent, expires: Timestamp) -> signing::Credentials {
+    let mut unique = [0; 5];
+    unique.copy_from_slice(&Uuid::new_v4().as_bytes()[..5]);
+    issuer.issue(parent, expires, unique)
+}
+
 impl Sts {
-    fn issue(&self, call: &Call, seconds: i32) -> Result<Credentials, Error> {
-        let issuer = session_issuer(&self.0).ok_or_else(Error::internal)?;
-        let expires = call.now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(call.now);
-        let mut unique = [0; 5];
-        unique.copy_from_slice(&Uuid::new_v4().as_bytes()[..5]);
-        let issued = issuer.issue(expires, unique);
-        Ok(Credentials {
-            access_key_id: issued.access_key_id,
-            secret_access_key: issued.secret_access_key,
-            session_token: issued.session_token.unwrap_or_default(),
-            expiration: Time(expires),
-        })
+    fn issuer(&self) -> Result<SessionIssuer, Error> {
+        session_issuer(&self.0).ok_or_else(Error::internal)
+    }
+}
+
+/// Credentials for a caller: of its key, or of the session's parent and until the session's end at most.
+fn issue_to(issuer: &SessionIssuer, call: &Call, seconds: i32) -> Credentials {
+    let expires = call.now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(call.now);
+    let (parent, expires) = match issuer.issued(&call.access_key_id) {
+        Some(session) => (session.parent, expires.min(session.expires)),
+        None => (issuer.parent(&call.access_key_id), expires),
+    };
+    let issued = issue(issuer, parent, expires);
+    Credentials {
+        access_key_id: issued.access_key_id,
+        secret_access_key: issued.secret_access_key,
+        session_token: issued.session_token.unwrap_or_default(),
+        expiration: Time(expires),
     }
 }
 
@@ -71,7 +85,7 @@ impl StsApi for Sts {
         let name = role.resource.rsplit('/').next().unwrap_or_default();
         let session = input.role_session_name;
         Ok(AssumeRoleResponse {
-            credentials: Some(self.issue(call, input.duration_seconds.unwrap_or(ROLE_SECONDS))?),
+            credentials: Some(issue_to(&self.issuer()?, call, input.duration_seconds.unwrap_or(ROLE_SECONDS))),
             assumed_role_user: Some(AssumedRoleUser {
                 assumed_role_id: format!("{}:{session}", role_id(name)),
                 arn: format!("arn:aws:sts::{}:assumed-role/{name}/{session}", role.account),
@@ -86,7 +100,12 @@ impl StsApi for Sts {
         call: &Call,
         input: GetSessionTokenRequest,
     ) -> Result<GetSessionTokenResponse, Error> {
-        let credentials = self.issue(call, input.duration_seconds.unwrap_or(TOKEN_SECONDS))?;
+        let issuer = self.issuer()?;
+        if issuer.issued(&call.access_key_id).is_some() {
+            let message = "Cannot call GetSessionToken with session credentials";
+            return Err(Error::new("AccessDenied", message).with_status(403));
+        }
+        let credentials = issue_to(&issuer, call, input.duration_seconds.unwrap_or(TOKEN_SECONDS));
         Ok(GetSessionTokenResponse { credentials: Some(credentials), ..GetSessionTokenResponse::default() })
     }
 }

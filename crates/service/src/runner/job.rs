@@ -206,6 +206,7 @@ impl Attempt {
             let transaction = Transaction::new().update_claimed(&started, version, owner, until);
             match context.resources.commit(transaction).await {
                 Ok(()) => {
+                    tracing::info!(job = started.name(), attempt = started.attempts, "job started");
                     self.job = started;
                     return Ok(None);
                 }
@@ -394,7 +395,11 @@ impl Attempt {
                 return Ok(());
             }
         };
-        job_ended(&self.runner.context, &Versioned { resource: ended, version }, metrics.to_vec()).await
+        let (status, reason) = (ended.status, ended.failure_reason.clone());
+        job_ended(&self.runner.context, &Versioned { resource: ended, version }, metrics.to_vec()).await?;
+        let seconds = self.began.elapsed().as_secs_f64();
+        tracing::info!(job = self.job.name(), %status, reason, seconds, "job ended");
+        Ok(())
     }
 
     /// Gives the job back. An attempt that the service itself broke off does not count.

@@ -1,10 +1,13 @@
 //! Who asks: signatures of every service, over the same access keys.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Result};
+use watchkeeper_aws::Error;
 use watchkeeper_aws::protocol::{Protocol, Request};
 use watchkeeper_aws::signing::{self, Audience, Canonical, Codes, Payload, Scope, Verified};
 
@@ -43,14 +46,27 @@ pub(super) fn scope(parts: &http::request::Parts) -> Option<Scope> {
     signing::scope_of(&headers(&parts.headers), parts.uri.query().unwrap_or_default())
 }
 
-/// Checks the signature of a request that is not S3's.
+/// The session token that a request brings, in a header or in its address.
+pub(super) fn session_token(parts: &http::request::Parts) -> Option<Cow<'_, [u8]>> {
+    if let Some(token) = parts.headers.get("x-amz-security-token") {
+        return Some(Cow::Borrowed(token.as_bytes()));
+    }
+    let mut pairs = parts.uri.query()?.split('&');
+    let token = pairs.find_map(|pair| pair.strip_prefix("X-Amz-Security-Token="))?;
+    Some(percent_decode_str(token).into())
+}
+
+/// The calls about access keys, which would let whoever holds a temporary key have one that stays.
+const KEYS_PATH: &str = "/_watchkeeper/keys";
+
+/// Checks the signature of a request that is not S3's, and keeps temporary keys from the calls about access keys.
 pub(super) fn verify(
     keys: &AccessKeys,
     request: &Request<'_>,
     signing_name: &str,
     codes: Codes,
     now: Timestamp,
-) -> Result<Verified, watchkeeper_aws::Error> {
+) -> Result<Verified, Error> {
     let canonical = Canonical {
         method: request.method.as_str(),
         path: request.uri.path(),
@@ -59,7 +75,12 @@ pub(super) fn verify(
         payload: Payload::Bytes(request.body),
     };
     let audience = Audience { service: signing_name, codes };
-    signing::verify(&canonical, |id| keys.signing_secret(id), now, audience)
+    let verified = signing::verify(&canonical, |id| keys.signing_secret(id), now, audience)?;
+    if request.uri.path().starts_with(KEYS_PATH) && keys.is_temporary(&verified.scope.access_key_id) {
+        let message = "temporary credentials cannot list or change access keys: sign with an access key";
+        return Err(Error::new("AccessDeniedException", message).with_status(403));
+    }
+    Ok(verified)
 }
 
 /// How a protocol calls the errors of signatures.

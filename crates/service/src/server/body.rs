@@ -2,6 +2,7 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// Any error of a body. A type of its own: boxed errors in the types of futures are beyond the compiler's inference.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +39,45 @@ pub(super) fn whole(bytes: impl Into<Bytes>) -> AnswerBody {
 const DISCARDED: usize = 32 << 20;
 const DISCARDING: Duration = Duration::from_secs(10);
 
+/// The most bytes of all bodies that are held whole at the same time. People without a key, at 64 KiB for each of the
+/// connections, do not fill it.
+const BUFFERED: usize = 256 << 20;
+/// How long a body waits for others to be done with.
+const BUFFER_PATIENCE: Duration = Duration::from_secs(5);
+/// How many times as long as it may stand still a body may take to come whole.
+const WHOLE_PATIENCE: u32 = 5;
+
+/// The bytes that bodies may still take up while they are held whole.
+pub(super) struct BodyBudget(Arc<Semaphore>);
+
+impl BodyBudget {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(BUFFERED)))
+    }
+
+    /// A share of so many bytes, as soon as others have given them back.
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unread> {
+        let bytes = u32::try_from(bytes).map_err(|_| Unread::TooLarge)?;
+        let permit = timeout(BUFFER_PATIENCE, Arc::clone(&self.0).acquire_many_owned(bytes)).await;
+        permit.ok().and_then(Result::ok).ok_or(Unread::NoRoom)
+    }
+}
+
+/// A body that is there whole.
+pub(super) struct WholeBody {
+    pub(super) bytes: Bytes,
+    /// Its share of the budget, to be kept until the request is answered. None where nothing was sent.
+    pub(super) share: Option<OwnedSemaphorePermit>,
+}
+
 /// Why a body is not there.
 #[derive(Debug)]
 pub(super) enum Unread {
     /// It holds more than the limit.
     TooLarge,
-    /// It broke off or stood still.
+    /// Others take up all the memory there is for bodies.
+    NoRoom,
+    /// It broke off, stood still or took too long.
     Broken(BodyError),
 }
 
@@ -66,19 +101,32 @@ impl TimedBody {
         Self { incoming: Some(incoming), is_waited_for, idle, deadline: None }
     }
 
-    /// All of it, up to `limit` bytes.
-    pub(super) async fn read(mut self, limit: usize) -> Result<Bytes, Unread> {
+    /// All of it, up to `limit` bytes, which are taken from the budget as they come: a length that was only announced
+    /// takes nothing from others.
+    pub(super) async fn read(mut self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
+        let patience = self.idle.saturating_mul(WHOLE_PATIENCE);
+        timeout(patience, self.read_slowly(limit, budget)).await.unwrap_or_else(|_| {
+            let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request took too long");
+            Err(Unread::Broken(BodyError::new(error)))
+        })
+    }
+
+    async fn read_slowly(&mut self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
         let mut all = BytesMut::new();
-        let mut length = 0;
+        let mut share: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = self.frame().await {
             let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
-            length += data.len();
-            if length > limit {
+            if data.len() > limit - all.len() {
                 return Err(Unread::TooLarge);
+            }
+            let more = budget.take(data.len()).await?;
+            match &mut share {
+                Some(share) => share.merge(more),
+                None => share = Some(more),
             }
             all.extend_from_slice(&data);
         }
-        Ok(all.freeze())
+        Ok(WholeBody { bytes: all.freeze(), share })
     }
 }
 
@@ -121,7 +169,7 @@ impl Drop for TimedBody {
         if !self.is_waited_for
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(tokio::time::timeout(DISCARDING, discard(incoming)));
+            runtime.spawn(timeout(DISCARDING, discard(incoming)));
         }
     }
 }

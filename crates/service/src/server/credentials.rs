@@ -2,7 +2,7 @@
 //!
 //! The keys in use are kept opened in memory. The data directory's file names one of them, so that the commands of this
 //! machine can sign; when that one is disabled or deleted, another active key takes its place there, and the last active
-//! key cannot go.
+//! key cannot go. Temporary keys hold only while the key they come from is active.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use watchkeeper_aws::Time;
-use watchkeeper_aws::signing::{Secret, SessionIssuer};
+use watchkeeper_aws::signing::{Parent, Secret, Session, SessionIssuer};
 use watchkeeper_store::keys::Keys;
 use watchkeeper_store::metadata::{Columns, Kind, Query};
 
@@ -118,13 +118,20 @@ pub enum Error {
 /// The most keys that operators may make.
 const MAX_KEYS: usize = 1000;
 
+/// What is kept opened of an active key.
+struct ActiveKey {
+    secret: String,
+    /// How the temporary keys that come from it name it.
+    as_parent: Parent,
+}
+
 /// The access keys of the service.
 pub struct AccessKeys {
     resources: Resources,
     keys: Arc<Keys>,
     directory: DataDirectory,
-    /// Secrets of the active keys.
-    secrets: RwLock<HashMap<String, String>>,
+    /// The active keys by their ids.
+    active: RwLock<HashMap<String, ActiveKey>>,
     /// Key id and secret of the service itself.
     own: (String, String),
     /// Knows the temporary keys that STS has issued.
@@ -147,7 +154,7 @@ impl AccessKeys {
             resources,
             keys,
             directory,
-            secrets: RwLock::default(),
+            active: RwLock::default(),
             sessions: SessionIssuer::new(&own.1),
             own,
             changes: tokio::sync::Mutex::default(),
@@ -160,50 +167,61 @@ impl AccessKeys {
             let key = sealed(&this.keys, (&id, &secret), KeyOrigin::FirstStart, "first start", now)?;
             this.resources.commit(Transaction::new().insert(&key)).await?;
         }
-        let mut secrets = HashMap::new();
         for key in this.stored().await? {
             if key.resource.status == KeyStatus::Active {
                 let secret =
                     this.keys.open_sealed(&key.resource.sealed_secret, &context(&key.resource.access_key_id))?;
-                secrets.insert(key.resource.access_key_id, secret);
+                this.remember(&key.resource.access_key_id, Some(secret));
             }
         }
-        *this.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
         this.write_file(configuration.access_key_id.as_deref()).await?;
         Ok(this)
     }
 
-    /// Key id and secret that jobs are given.
+    /// Key id and secret of the service itself: the parent of the jobs' keys.
     pub(super) fn own(&self) -> (String, String) {
         self.own.clone()
     }
 
-    /// The secret of an active key, or of a temporary one.
+    /// The secret of an active key, or of a temporary one that comes from an active key.
     pub(super) fn secret(&self, access_key_id: &str) -> Option<String> {
         match self.sessions.issued(access_key_id) {
-            Some((credentials, _)) => Some(credentials.secret_access_key),
+            Some(session) => self.has_active_parent(&session).then_some(session.credentials.secret_access_key),
             None => self.stored_secret(access_key_id),
         }
     }
 
-    /// Whether what is signed by a temporary key may pass: the token belongs to the key, and the key has not run out.
-    /// Other keys need no token, and one that comes along means nothing.
-    pub(super) fn accepts_token(&self, access_key_id: &str, token: Option<&[u8]>, now: Timestamp) -> bool {
+    /// The same as signatures are checked by.
+    pub(super) fn signing_secret(&self, access_key_id: &str) -> Option<Secret> {
         match self.sessions.issued(access_key_id) {
-            Some((credentials, expires)) => {
-                expires > now && credentials.session_token.as_deref().map(str::as_bytes) == token
-            }
-            None => true,
+            Some(session) => self.has_active_parent(&session).then(|| session.secret()),
+            None => self.stored_secret(access_key_id).map(Secret::new),
         }
     }
 
-    fn stored_secret(&self, access_key_id: &str) -> Option<String> {
-        self.secrets.read().unwrap_or_else(PoisonError::into_inner).get(access_key_id).cloned()
+    /// Whether what is signed by a temporary key may pass: the token belongs to the key, the key has not run out, and
+    /// the one it comes from is active. Other keys need no token, and one that comes along means nothing.
+    pub(super) fn accepts_token(&self, access_key_id: &str, token: Option<&[u8]>, now: Timestamp) -> bool {
+        self.sessions.issued(access_key_id).is_none_or(|session| {
+            session.expires > now
+                && session.credentials.session_token.as_deref().map(str::as_bytes) == token
+                && self.has_active_parent(&session)
+        })
     }
 
-    /// The same as signatures are checked by.
-    pub(super) fn signing_secret(&self, access_key_id: &str) -> Option<Secret> {
-        self.sessions.secret_of(access_key_id).or_else(|| self.stored_secret(access_key_id).map(Secret::new))
+    /// Whether this is the id of a temporary key.
+    pub(super) fn is_temporary(&self, access_key_id: &str) -> bool {
+        self.sessions.issued(access_key_id).is_some()
+    }
+
+    fn has_active_parent(&self, session: &Session) -> bool {
+        let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
+        active.values().any(|key| key.as_parent == session.parent)
+    }
+
+    fn stored_secret(&self, access_key_id: &str) -> Option<String> {
+        let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
+        active.get(access_key_id).map(|key| key.secret.clone())
     }
 
     /// All keys, the oldest first.
@@ -299,18 +317,21 @@ impl AccessKeys {
     }
 
     fn remember(&self, access_key_id: &str, secret: Option<String>) {
-        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
         match secret {
-            Some(secret) => secrets.insert(access_key_id.to_owned(), secret),
-            None => secrets.remove(access_key_id),
+            Some(secret) => {
+                let as_parent = self.sessions.parent(access_key_id);
+                active.insert(access_key_id.to_owned(), ActiveKey { secret, as_parent })
+            }
+            None => active.remove(access_key_id),
         };
     }
 
     /// Refuses to take away the last active key.
     fn keep_another(&self, access_key_id: &str) -> Result<(), Error> {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut others = secrets.keys().filter(|other| *other != access_key_id && **other != self.own.0);
-        if others.next().is_none() && secrets.contains_key(access_key_id) {
+        let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
+        let mut others = active.keys().filter(|other| *other != access_key_id && **other != self.own.0);
+        if others.next().is_none() && active.contains_key(access_key_id) {
             return Err(Error::Last(access_key_id.to_owned()));
         }
         Ok(())
@@ -339,7 +360,7 @@ impl AccessKeys {
     }
 }
 
-/// The key that jobs are given; made at the first start.
+/// The key of the service itself; made at the first start.
 async fn own_key(resources: &Resources, keys: &Keys, now: Timestamp) -> Result<(String, String), Error> {
     let stored: Vec<Versioned<AccessKey>> = resources.list(&Query::default()).await?;
     if let Some(key) = stored.into_iter().map(|key| key.resource).find(|key| key.origin == KeyOrigin::Service) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Either, select};
-use http::Method;
+use http::{Method, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -88,7 +88,7 @@ impl Front {
             // Answers are small and waited for.
             let _ = stream.set_nodelay(true);
             let patience = Duration::from_secs(self.context.configuration.server.idle_seconds);
-            tokio::spawn(self.serve(TimedStream::new(stream, patience), None, permit));
+            self.spawn(self.serve(TimedStream::new(stream, patience), None, permit));
         }
         drop(listener);
         let all = self.context.configuration.server.max_connections;
@@ -99,6 +99,14 @@ impl Front {
     /// Waits until no more is accepted.
     pub(super) fn closing(&self) -> BoxFuture<'static, ()> {
         until(self.closing.clone())
+    }
+
+    /// Runs what belongs to a connection, until everything ends: nothing of it outlives the service.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = until(self.context.stopping.clone());
+        tokio::spawn(async move {
+            select(pin!(task), stopping).await;
+        });
     }
 
     /// Serves one connection. `host` is the name that a proxied client has asked for.
@@ -146,6 +154,10 @@ impl Front {
 
     async fn answer(self: &Arc<Self>, mut request: Request<Incoming>, host: Option<&str>, permit: Permit) -> Answer {
         if request.method() == Method::CONNECT {
+            // Each would be served within the last, as deep as the client likes.
+            if host.is_some() {
+                return proxy::refusal(StatusCode::FORBIDDEN, "CONNECT within a proxied connection is not answered");
+            }
             return proxy::connect(self, request, permit);
         }
         // A request to a plain proxy names its host; what is ours is answered as if it had come directly.

@@ -43,6 +43,10 @@ use routing::Router;
 
 /// How long a part that failed is left alone before it is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// How long connections that are cut off may take to let go.
+const CUTTING_OFF: Duration = Duration::from_secs(2);
+/// How long the databases may take to close.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +58,15 @@ pub enum Error {
         address: SocketAddr,
         /// The operating system's words.
         source: std::io::Error,
+    },
+    /// Strangers could reach through the proxy whatever this machine can.
+    #[error(
+        "`proxy.pass_through` lets whoever reaches {address} connect to whatever this machine can reach: listen on a \
+         loopback address such as 127.0.0.1, or leave `proxy.pass_through` off and add the other hosts to NO_PROXY"
+    )]
+    OpenProxy {
+        /// The address, which others than this machine reach.
+        address: SocketAddr,
     },
     /// The state cannot be opened.
     #[error(transparent)]
@@ -91,9 +104,12 @@ impl Service {
 
     /// The same with another source of moments.
     pub async fn start_at(configuration: Configuration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let listen = configuration.listen;
+        if configuration.proxy.pass_through && !listen.ip().to_canonical().is_loopback() {
+            return Err(Error::OpenProxy { address: listen });
+        }
         prometheus::install();
         let store = Store::open(&configuration.data_dir).await?;
-        let listen = configuration.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: listen, source })?;
         let (stopping, stops) = watch::channel(false);
@@ -131,6 +147,14 @@ impl Service {
         let _ = context.endpoint_url.set(clients.endpoint_url);
         let listener = tokio::spawn(front.run(listener));
         let workers = start_workers(&context);
+        let configuration = &context.configuration;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            %address,
+            data_dir = %configuration.data_dir.display(),
+            roles = ?configuration.roles,
+            "started"
+        );
         Ok(Self { address, context, store: Some(store), closing, stopping, listener, workers })
     }
 
@@ -152,9 +176,13 @@ impl Service {
         self.closing.send_replace(true);
         if tokio::time::timeout(grace, &mut self.listener).await.is_err() {
             tracing::warn!("requests did not finish in time and are cut off");
+        }
+        // Connections end with it, and the listener with the last of them.
+        self.stopping.send_replace(true);
+        if !self.listener.is_finished() && tokio::time::timeout(CUTTING_OFF, &mut self.listener).await.is_err() {
+            tracing::warn!("a request does not let itself be cut off");
             self.listener.abort();
         }
-        self.stopping.send_replace(true);
         self.context.scheduler_bell.notify_waiters();
         self.context.runner_bell.notify_waiters();
         for mut worker in std::mem::take(&mut self.workers) {
@@ -163,8 +191,10 @@ impl Service {
                 worker.abort();
             }
         }
-        if let Some(store) = self.store.take() {
-            store.close().await;
+        if let Some(store) = self.store.take()
+            && tokio::time::timeout(CLOSING, store.close()).await.is_err()
+        {
+            tracing::warn!("the state did not close in time: the next start takes up what was left");
         }
     }
 }

@@ -1,26 +1,34 @@
 //! Proxy mode: CONNECT for AWS's names ends here, with a certificate of ours; other names are refused, or passed through
 //! when so configured.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{Either, select, try_join};
 use http::{Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::body::{Answer, TimedBody, whole};
 use super::listener::{Front, Permit};
+use super::timed_stream::TimedStream;
 use crate::api::s3::is_aws_host;
 
 /// How long a client may take to begin TLS, or another host to answer.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How many times as long as a body may stand still another host may take to answer, and a tunnel may be silent.
+const PASSED_PATIENCE: u32 = 5;
+/// Bytes that a tunnel takes at once, in each direction.
+const TUNNEL_BYTES: usize = 16 << 10;
 
 /// Answers CONNECT. The connection keeps its permit when it goes on as another.
 pub(super) fn connect(front: &Arc<Front>, request: Request<Incoming>, permit: Permit) -> Answer {
@@ -35,7 +43,7 @@ pub(super) fn connect(front: &Arc<Front>, request: Request<Incoming>, permit: Pe
         return match front.certificates.tls(&host, front.context.now()) {
             Ok(config) => {
                 let front = Arc::clone(front);
-                upgrade(request, move |upgraded| serve_tls(front, host, config, upgraded, permit))
+                upgrade(&Arc::clone(&front), request, move |upgraded| serve_tls(front, host, config, upgraded, permit))
             }
             Err(error) => {
                 tracing::warn!(host, error = &error as &dyn std::error::Error, "no certificate could be made");
@@ -47,9 +55,10 @@ pub(super) fn connect(front: &Arc<Front>, request: Request<Incoming>, permit: Pe
         return refused_host(&host);
     }
     let closing = front.closing();
-    upgrade(request, move |upgraded| async move {
+    let patience = Duration::from_secs(front.context.configuration.server.idle_seconds).saturating_mul(PASSED_PATIENCE);
+    upgrade(front, request, move |upgraded| async move {
         let _permit = permit;
-        match select(Box::pin(tunnel(&host, port, upgraded)), closing).await {
+        match select(Box::pin(tunnel(&host, port, upgraded, patience)), closing).await {
             Either::Left((ended, _)) => ended,
             Either::Right(_) => Ok(()),
         }
@@ -64,21 +73,23 @@ pub(super) async fn pass(front: &Front, request: Request<Incoming>, idle: Durati
     if !front.context.configuration.proxy.pass_through {
         return refused_host(target.host());
     }
-    match forward(request, target.host(), target.port_u16().unwrap_or(80), idle).await {
+    match forward(front, request, target.host(), target.port_u16().unwrap_or(80), idle).await {
         Ok(answer) => answer,
         Err(error) => refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {target}: {error}")),
     }
 }
 
 async fn forward(
+    front: &Front,
     request: Request<Incoming>,
     host: &str,
     port: u16,
     idle: Duration,
 ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
     let stream = timeout(HANDSHAKE, TcpStream::connect((host, port))).await??;
+    let stream = TimedStream::new(stream, idle);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
+    front.spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a passed connection broke");
         }
@@ -89,19 +100,20 @@ async fn forward(
         parts.headers.remove(name);
     }
     let body = TimedBody::new(body, &parts.headers, idle);
-    let answer = sender.send_request(Request::from_parts(parts, body)).await?;
+    let answer =
+        timeout(idle.saturating_mul(PASSED_PATIENCE), sender.send_request(Request::from_parts(parts, body))).await??;
     let (parts, body) = answer.into_parts();
     Ok(Answer::from_parts(parts, TimedBody::new(body, &http::HeaderMap::new(), idle).boxed_unsync()))
 }
 
 /// Answers 200 and goes on with the bare connection.
-fn upgrade<F, R>(request: Request<Incoming>, serve: F) -> Answer
+fn upgrade<F, R>(front: &Front, request: Request<Incoming>, serve: F) -> Answer
 where
     F: FnOnce(Upgraded) -> R + Send + 'static,
     R: Future<Output = std::io::Result<()>> + Send + 'static,
 {
     debug_assert_eq!(request.method(), Method::CONNECT, "only CONNECT is answered by a bare connection");
-    tokio::spawn(async move {
+    front.spawn(async move {
         let ended = match hyper::upgrade::on(request).await {
             Ok(upgraded) => serve(upgraded).await,
             Err(error) => Err(std::io::Error::other(error)),
@@ -127,12 +139,43 @@ async fn serve_tls(
     Ok(())
 }
 
-async fn tunnel(host: &str, port: u16, upgraded: Upgraded) -> std::io::Result<()> {
+/// Carries bytes both ways, until both sides have closed or neither has sent anything for too long.
+async fn tunnel(host: &str, port: u16, upgraded: Upgraded, patience: Duration) -> std::io::Result<()> {
     let mut other = timeout(HANDSHAKE, TcpStream::connect((host, port)))
         .await
         .map_err(|_| std::io::Error::new(std::io::ErrorKind::TimedOut, format!("{host} does not answer")))??;
-    tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut other).await?;
-    Ok(())
+    let (mut client_reads, mut client_writes) = tokio::io::split(TokioIo::new(upgraded));
+    let (mut other_reads, mut other_writes) = other.split();
+    let carried = Notify::new();
+    let both = try_join(
+        carry(&mut client_reads, &mut other_writes, &carried),
+        carry(&mut other_reads, &mut client_writes, &carried),
+    );
+    let silence = async { while timeout(patience, carried.notified()).await.is_ok() {} };
+    match select(pin!(both), pin!(silence)).await {
+        Either::Left((ended, _)) => ended.map(|_| ()),
+        Either::Right(_) => {
+            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the tunnel was silent for too long"))
+        }
+    }
+}
+
+/// Carries bytes one way until they end, and says so of each piece.
+async fn carry<R, W>(from: &mut R, to: &mut W, carried: &Notify) -> std::io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut buffer = vec![0; TUNNEL_BYTES];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..read]).await?;
+        to.flush().await?;
+        carried.notify_one();
+    }
 }
 
 fn refused_host(host: &str) -> Answer {
@@ -145,7 +188,7 @@ fn refused_host(host: &str) -> Answer {
     )
 }
 
-fn refusal(status: StatusCode, message: &str) -> Answer {
+pub(super) fn refusal(status: StatusCode, message: &str) -> Answer {
     let mut answer = Answer::new(whole(format!("{message}\n")));
     *answer.status_mut() = status;
     let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");

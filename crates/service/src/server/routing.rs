@@ -18,11 +18,11 @@ use s3s::service::S3Service;
 use uuid::Uuid;
 use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
 use watchkeeper_aws::protocol::{self, Protocol, Route, Service};
-use watchkeeper_aws::signing::{Codes, Scope};
+use watchkeeper_aws::signing::Codes;
 use watchkeeper_aws::{Call, Error};
 
 use super::authentication::{self, S3Keys, S3Tokens};
-use super::body::{Answer, BodyError, TimedBody, Unread, whole};
+use super::body::{Answer, BodyBudget, BodyError, TimedBody, Unread, WholeBody, whole};
 use super::credentials::AccessKeys;
 use super::{health, keys, object_errors};
 use crate::Context;
@@ -48,6 +48,7 @@ pub(super) struct Router {
     objects: S3Service,
     operators: TowerToHyperService<axum::Router>,
     services: Services,
+    bodies: BodyBudget,
     idle: Duration,
 }
 
@@ -91,6 +92,7 @@ impl Router {
                 iam: api::iam::Iam(Arc::clone(&context)),
                 ecr: api::ecr::Ecr(Arc::clone(&context)),
             },
+            bodies: BodyBudget::new(),
             idle: Duration::from_secs(context.configuration.server.idle_seconds),
             context,
             keys,
@@ -139,11 +141,13 @@ impl Router {
         }
         let limit = match &route {
             // Whoever has no key of ours fills no memory.
-            _ if !self.knows(scope.as_ref()) => MAX_STRANGER_BYTES,
+            _ if !self.knows(&parts) => MAX_STRANGER_BYTES,
             Ok(Route { service: Service::Runtime, .. }) => MAX_INVOCATION_BYTES,
             _ => MAX_BODY_BYTES,
         };
-        let body = match TimedBody::new(body, &parts.headers, self.idle).read(limit).await {
+        // The share is held until the request is answered.
+        let body = TimedBody::new(body, &parts.headers, self.idle).read(limit, &self.bodies).await;
+        let WholeBody { bytes: body, share: _share } = match body {
             Ok(body) => body,
             Err(unread) => {
                 let form = Route::of_error(&view);
@@ -172,9 +176,14 @@ impl Router {
         }
     }
 
-    /// Whether a request claims to be signed with a key of ours.
-    fn knows(&self, scope: Option<&Scope>) -> bool {
-        scope.is_some_and(|scope| self.keys.signing_secret(&scope.access_key_id).is_some())
+    /// Whether a request claims to be signed with a key of ours. Ids of temporary keys can be made up: it is their
+    /// token that only we can have made.
+    fn knows(&self, parts: &http::request::Parts) -> bool {
+        authentication::scope(parts).is_some_and(|scope| {
+            let token = authentication::session_token(parts);
+            self.keys.signing_secret(&scope.access_key_id).is_some()
+                && self.keys.accepts_token(&scope.access_key_id, token.as_deref(), self.context.now())
+        })
     }
 
     /// Checks who asks, and asks the implementation.
@@ -249,8 +258,10 @@ impl Router {
         let form = Route { service: Service::Runtime, operation: String::new(), protocol: Protocol::RestJson };
         let refused = |error: &Error| known(protocol::encode_error(&form, request_id, error).map(whole));
         let scope = authentication::scope(&parts);
-        let limit = if self.knows(scope.as_ref()) { MAX_BODY_BYTES } else { MAX_STRANGER_BYTES };
-        let body = match TimedBody::new(body, &parts.headers, self.idle).read(limit).await {
+        let limit = if self.knows(&parts) { MAX_BODY_BYTES } else { MAX_STRANGER_BYTES };
+        // The share is held until the request is answered.
+        let body = TimedBody::new(body, &parts.headers, self.idle).read(limit, &self.bodies).await;
+        let WholeBody { bytes: body, share: _share } = match body {
             Ok(body) => body,
             Err(unread) => return refused(&unread_error(&unread, limit)),
         };
@@ -312,6 +323,9 @@ fn unread_error(unread: &Unread, limit: usize) -> Error {
         Unread::TooLarge => {
             Error::new("RequestEntityTooLargeException", format!("the body holds more than {limit} bytes"))
                 .with_status(413)
+        }
+        Unread::NoRoom => {
+            Error::throttling("too many bytes of other requests are being read: try again").with_status(503)
         }
         Unread::Broken(cause) => {
             tracing::debug!(%cause, "the body of a request broke off");

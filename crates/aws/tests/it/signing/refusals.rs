@@ -1,7 +1,7 @@
 //! Everything that must be refused, and how that is said.
 
 use proptest::prelude::*;
-use watchkeeper_aws::signing::{Audience, Codes, Credentials, Secret, SessionIssuer, scope_of, verify};
+use watchkeeper_aws::signing::{Audience, Codes, Credentials, Secret, Session, SessionIssuer, scope_of, verify};
 
 use super::{KEY, Request, SECRET, credentials, minutes_later, noon};
 
@@ -280,20 +280,31 @@ fn temporary_credentials_need_their_token_and_end() {
 fn issued_credentials_are_known_until_they_end() {
     let issuer = SessionIssuer::new("service secret");
     let audience = Audience { service: "sagemaker", codes: Codes::Json };
-    let issued = issuer.issue(minutes_later(10), [1, 2, 3, 4, 5]);
-    assert_eq!(issued.access_key_id.len(), 20);
-    assert_ne!(issued.access_key_id, issuer.issue(minutes_later(10), [1, 2, 3, 4, 6]).access_key_id);
+    let parent = issuer.parent(KEY);
+    let issued = issuer.issue(parent, minutes_later(10), [1, 2, 3, 4, 5]);
+    assert!((16..=128).contains(&issued.access_key_id.len()), "what STS's shapes allow");
+    assert_ne!(issued.access_key_id, issuer.issue(parent, minutes_later(10), [1, 2, 3, 4, 6]).access_key_id);
+    let session = issuer.issued(&issued.access_key_id).unwrap();
+    assert_eq!((session.parent, session.expires), (parent, minutes_later(10)));
+    assert_ne!(session.parent, issuer.parent("AKIAANOTHER"));
+    // Another parent, in the id alone, is another key.
+    let orphan = issuer.issue(issuer.parent("AKIAANOTHER"), minutes_later(10), [1, 2, 3, 4, 5]);
+    assert_ne!(orphan.secret_access_key, issued.secret_access_key);
+    assert_ne!(orphan.session_token, issued.session_token);
     let request = Request::unsigned().signed("sagemaker", &issued);
     let verify_at = |issuer: &SessionIssuer, minutes| {
-        verify(&request.canonical(), |key| issuer.secret_of(key), minutes_later(minutes), audience)
+        verify(&request.canonical(), |key| issuer.issued(key).map(Session::secret), minutes_later(minutes), audience)
             .map_err(|error| error.code)
     };
     assert!(verify_at(&issuer, 9).is_ok());
     assert_eq!(verify_at(&issuer, 10).unwrap_err(), "ExpiredTokenException");
     assert_eq!(verify_at(&SessionIssuer::new("another"), 0).unwrap_err(), "InvalidSignatureException");
-    for other in ["AKIAWATCHKEEPER00001", "ASIA", "ASIAaaaaaaaaaaaaaaaa", "ASIA1111111111111111", "ASIAéééééééé"]
+    let long = "ASIA".to_owned() + &"A".repeat(33);
+    let foreign = "ASIA".to_owned() + &"1".repeat(32);
+    let split = "ASIA".to_owned() + "AAAAAAAAAAAAAAAé" + &"A".repeat(15);
+    for other in ["AKIAWATCHKEEPER00001", "ASIA", "ASIAAAAAAAAAAAAAAAAA", "ASIAéééééééé", &long, &foreign, &split]
     {
-        assert!(issuer.secret_of(other).is_none(), "{other}");
+        assert!(issuer.issued(other).is_none(), "{other}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! The protocol crate checks signatures, but not what they leave out: as AWS does, every `x-amz-` header has to be under
 //! the signature, temporary keys bring their token, and the old signature is taken in addresses alone, where it has an end.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3ErrorCode, S3Result};
 
@@ -26,29 +27,27 @@ impl<T: Tokens> S3Access for SignedByOwner<T> {
         let Some(credentials) = request.credentials() else {
             return Err(error(S3ErrorCode::AccessDenied));
         };
-        let query = request.uri().query().unwrap_or_default();
+        let query = parameters(request.uri().query().unwrap_or_default());
         let headers = request.headers();
-        let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
-        if authorization.is_some_and(|text| text.starts_with("AWS ")) {
-            let message =
-                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
-            return Err(error_saying(S3ErrorCode::InvalidRequest, message));
-        }
-        let in_query = parameter(query, "X-Amz-SignedHeaders");
-        let signed = authorization.and_then(signed_headers).map(str::to_owned).or(in_query);
-        if let Some(signed) = signed {
-            let is_signed = |name: &str| signed.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
-            let left_out = |name: &str| {
-                // What it says is checked against the body.
-                name.starts_with("x-amz-") && name != "x-amz-content-sha256" && !is_signed(name)
-            };
-            if !is_signed("host") || headers.keys().any(|name| left_out(name.as_str())) {
-                let message = "There were headers present in the request which were not signed";
-                return Err(error_saying(S3ErrorCode::AccessDenied, message));
-            }
+        let signed = signed_headers(headers, &query)?;
+        let is_signed = |name: &str| signed.as_ref().is_none_or(|signed| signed.contains(&name));
+        let left_out = |(name, value): (&HeaderName, &HeaderValue)| {
+            // Values that are no text are left out of what is signed, whatever names them.
+            let is_text = std::str::from_utf8(value.as_bytes()).is_ok();
+            let name = name.as_str();
+            // What `x-amz-content-sha256` says is checked against the body.
+            name.starts_with("x-amz-") && name != "x-amz-content-sha256" && !(is_text && is_signed(name))
+        };
+        if !is_signed("host") || headers.iter().any(left_out) {
+            let message = "There were headers present in the request which were not signed";
+            return Err(error_saying(S3ErrorCode::AccessDenied, message));
         }
         let in_header = headers.get("x-amz-security-token").map(|token| token.as_bytes().to_vec());
-        let token = in_header.or_else(|| parameter(query, "X-Amz-Security-Token").map(String::into_bytes));
+        let token = in_header.or_else(|| {
+            // The two signatures write its name differently.
+            let token = query.iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Amz-Security-Token"));
+            token.map(|(_, token)| token.clone().into_bytes())
+        });
         if !self.tokens.accepts(&credentials.access_key, token.as_deref()) {
             let message = "The provided token has expired or does not belong to the access key.";
             return Err(error_saying(S3ErrorCode::InvalidToken, message));
@@ -62,16 +61,51 @@ impl<T: Tokens> S3Access for SignedByOwner<T> {
     }
 }
 
-/// The signed headers that an `Authorization` header names.
-fn signed_headers(authorization: &str) -> Option<&str> {
-    authorization.split_once("SignedHeaders=")?.1.split([',', ' ']).next()
+/// The headers that the signature of a request names: none where it is the old one in an address, which covers every
+/// `x-amz-` header without naming it.
+///
+/// There must be one signature alone: which of several was checked is for the protocol crate to know.
+fn signed_headers<'a>(headers: &'a HeaderMap, query: &'a [(String, String)]) -> S3Result<Option<Vec<&'a str>>> {
+    let has = |name: &str| query.iter().any(|(known, _)| known == name);
+    let (is_presigned, is_old) = (has("X-Amz-Signature"), has("Signature"));
+    let in_headers = headers.get_all("authorization").iter().count();
+    if in_headers + usize::from(is_presigned) + usize::from(is_old) > 1 {
+        let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+                       parameter or the Authorization header should be specified";
+        return Err(error_saying(S3ErrorCode::InvalidArgument, message));
+    }
+    if is_old {
+        return Ok(None);
+    }
+    let names = if is_presigned {
+        query.iter().find(|(name, _)| name == "X-Amz-SignedHeaders").map(|(_, names)| names.as_str())
+    } else {
+        let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if authorization.starts_with("AWS ") {
+            let message =
+                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+            return Err(error_saying(S3ErrorCode::InvalidRequest, message));
+        }
+        named_by(authorization)
+    };
+    // Not trimmed, and in the case they have: the protocol crate skips a name that is not exactly a header's.
+    let names = names.map(|names| names.split(';').collect());
+    names.map(Some).ok_or_else(|| error(S3ErrorCode::AccessDenied))
 }
 
-/// The decoded value of a parameter, its name in any case: the two signatures write them differently.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    query.split('&').find_map(|pair| {
-        let (known, value) = pair.split_once('=')?;
-        let value = percent_encoding::percent_decode_str(value);
-        known.eq_ignore_ascii_case(name).then(|| value.decode_utf8_lossy().into_owned())
-    })
+/// The names of the signed headers in an `Authorization` header. The protocol crate takes any word for the algorithm.
+fn named_by(authorization: &str) -> Option<&str> {
+    let (algorithm, fields) = authorization.split_once(|character: char| character.is_ascii_whitespace())?;
+    let mut fields = fields.split(',').filter(|_| algorithm == "AWS4-HMAC-SHA256");
+    fields.find_map(|field| field.trim_ascii_start().strip_prefix("SignedHeaders="))
+}
+
+/// The decoded names and values of a query, as the protocol crate decodes them.
+fn parameters(query: &str) -> Vec<(String, String)> {
+    let decoded = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
 }

@@ -14,7 +14,7 @@ use s3s::dto::{self, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 use watchkeeper_store::objects::{Body, PartInfo, Trailer};
 
-use super::errors::{error, error_saying};
+use super::errors::{custom, error, error_saying};
 
 /// The algorithms we compute, by the names S3 has for them. Others are let pass unchecked and are not kept.
 const ALGORITHMS: [&str; 5] = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"];
@@ -31,6 +31,12 @@ pub(super) enum Mismatch {
     /// The MD5.
     #[error("the Content-MD5 you specified did not match what we received")]
     Md5,
+    /// The number of bytes.
+    #[error("the body has not the x-amz-decoded-content-length that was specified")]
+    Length,
+    /// A header that was to come behind the body.
+    #[error("the trailing header {0} did not come")]
+    Trailer(String),
 }
 
 impl Mismatch {
@@ -43,6 +49,15 @@ impl Mismatch {
             Self::Md5 => {
                 error_saying(S3ErrorCode::BadDigest, "The Content-MD5 you specified did not match what we received.")
             }
+            Self::Length => {
+                let text =
+                    "You did not provide the number of bytes specified by the x-amz-decoded-content-length header.";
+                error_saying(S3ErrorCode::IncompleteBody, text)
+            }
+            Self::Trailer(name) => {
+                let text = format!("The request contained trailing data that was not well-formed: {name} is missing.");
+                custom("MalformedTrailerError", http::StatusCode::BAD_REQUEST, text)
+            }
         }
     }
 }
@@ -52,6 +67,7 @@ impl Mismatch {
 struct Digests {
     checksums: ChecksumHasher,
     md5: Option<Md5>,
+    length: u64,
 }
 
 /// What a request says of its body.
@@ -59,6 +75,10 @@ struct Digests {
 struct Claims {
     checksums: Checksums,
     md5: Option<String>,
+    /// Of a body in chunks, without what frames them: where the chunks just stop, the protocol crate says nothing.
+    length: Option<u64>,
+    /// The names of the headers that are to come behind the body.
+    announced: Vec<String>,
     trailing: Option<TrailingHeaders>,
 }
 
@@ -69,14 +89,18 @@ pub(super) fn checked(
     headers: &HeaderMap,
     trailing: Option<TrailingHeaders>,
 ) -> S3Result<(Body, Trailer)> {
-    let claims = Claims { checksums: claimed(headers)?, md5: claimed_md5(headers)?, trailing };
+    let claims = Claims {
+        checksums: claimed(headers)?,
+        md5: claimed_md5(headers)?,
+        length: claimed_length(headers)?,
+        announced: announced(headers),
+        trailing,
+    };
     let mut digests = Digests { md5: claims.md5.is_some().then(Md5::new), ..Digests::default() };
-    let announced = headers.get("x-amz-trailer").and_then(|names| names.to_str().ok()).unwrap_or_default();
     let wanted = headers.get("x-amz-sdk-checksum-algorithm").and_then(|name| name.to_str().ok());
     for algorithm in ALGORITHMS {
-        let named = |name: &str| name.trim().eq_ignore_ascii_case(&header_of(algorithm));
         if claims.checksums.contains_key(algorithm)
-            || announced.split(',').any(named)
+            || claims.announced.contains(&header_of(algorithm))
             || wanted.is_some_and(|wanted| wanted.eq_ignore_ascii_case(algorithm))
         {
             digests.compute(algorithm);
@@ -114,6 +138,7 @@ impl Digests {
     }
 
     fn update(&mut self, piece: &[u8]) {
+        self.length += piece.len() as u64;
         self.checksums.update(piece);
         if let Some(md5) = &mut self.md5 {
             md5.update(piece);
@@ -123,17 +148,22 @@ impl Digests {
 
 impl Claims {
     fn check(self, digests: Digests) -> Result<Checksums, Mismatch> {
+        if self.length.is_some_and(|length| length != digests.length) {
+            return Err(Mismatch::Length);
+        }
         if let (Some(claimed), Some(md5)) = (&self.md5, digests.md5)
             && *claimed != BASE64_STANDARD.encode(md5.finalize())
         {
             return Err(Mismatch::Md5);
         }
         let mut claimed = self.checksums;
-        if let Some(trailing) = self.trailing.and_then(|trailing| trailing.take()) {
-            for algorithm in ALGORITHMS {
-                if let Some(value) = trailing.get(header_of(algorithm)).and_then(|value| value.to_str().ok()) {
-                    claimed.insert(algorithm.to_owned(), value.trim().to_owned());
-                }
+        let trailing = self.trailing.and_then(|trailing| trailing.take()).unwrap_or_default();
+        if let Some(missing) = self.announced.into_iter().find(|name| !trailing.contains_key(name)) {
+            return Err(Mismatch::Trailer(missing));
+        }
+        for algorithm in ALGORITHMS {
+            if let Some(value) = trailing.get(header_of(algorithm)).and_then(|value| value.to_str().ok()) {
+                claimed.insert(algorithm.to_owned(), value.trim().to_owned());
             }
         }
         let computed = from_shape(digests.checksums.finalize());
@@ -169,6 +199,21 @@ fn claimed_md5(headers: &HeaderMap) -> S3Result<Option<String>> {
     let Some(value) = headers.get("content-md5") else { return Ok(None) };
     let value = value.to_str().ok().filter(|value| BASE64_STANDARD.decode(value).is_ok_and(|md5| md5.len() == 16));
     value.map(|value| Some(value.to_owned())).ok_or_else(|| error(S3ErrorCode::InvalidDigest))
+}
+
+fn claimed_length(headers: &HeaderMap) -> S3Result<Option<u64>> {
+    let Some(value) = headers.get("x-amz-decoded-content-length") else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|value| value.parse().ok());
+    length.map(Some).ok_or_else(|| {
+        error_saying(S3ErrorCode::InvalidRequest, "Value for x-amz-decoded-content-length header is invalid.")
+    })
+}
+
+/// The names that `x-amz-trailer` holds.
+fn announced(headers: &HeaderMap) -> Vec<String> {
+    let names = headers.get("x-amz-trailer").and_then(|names| names.to_str().ok()).unwrap_or_default();
+    let names = names.split(',').map(|name| name.trim().to_ascii_lowercase());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The checksums of a shape that has one member for each algorithm.

@@ -5,10 +5,12 @@
 
 mod inputs;
 mod layout;
+mod space;
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use futures::StreamExt as _;
@@ -19,6 +21,7 @@ use watchkeeper_store::objects::{Objects, Staging};
 use self::inputs::Object;
 use self::layout::Layout;
 pub(super) use self::layout::local_path;
+use self::space::{GivesUp, Space};
 use super::Failure;
 
 /// Files that are made at the same time.
@@ -125,62 +128,60 @@ async fn make_files(
     staging: Staging,
     volume: u64,
 ) -> Result<(), Failure> {
+    let as_they_are = files.iter().filter(|object| !object.compressed).map(|object| object.size).sum();
+    let space = Arc::new(Space::new(volume.saturating_sub(as_they_are)));
+    let _given_up_when_dropped = GivesUp(Arc::clone(&space));
     let mut waiting = files.iter().enumerate();
     let mut begun = FuturesUnordered::new();
-    let mut bytes = 0;
     loop {
         for (number, object) in waiting.by_ref().take(AT_ONCE - begun.len()) {
-            begun.push(make_file(objects, object, root, number, staging, volume));
+            begun.push(make_file(objects, object, root, number, staging, &space));
         }
         match begun.next().await {
-            Some(made) => bytes += made?,
-            None => return refuse_more_than(volume, bytes),
+            Some(made) => made?,
+            None => return Ok(()),
         }
     }
 }
 
-/// Makes one file and returns its bytes.
+/// Makes one file; what is decompressed takes its bytes from the space.
 async fn make_file(
     objects: &dyn Objects,
     object: &Object,
     root: &Path,
     number: usize,
     staging: Staging,
-    volume: u64,
-) -> Result<u64, Failure> {
+    space: &Arc<Space>,
+) -> Result<(), Failure> {
     let path = root.join(&object.path);
     let failed =
         |error: watchkeeper_store::Error| Failure(format!("object {} could not be read: {error}", object.uri()));
     if !object.compressed {
         objects.stage(&object.bucket, &object.key, &path, staging).await.map_err(failed)?;
-        return Ok(object.size);
+        return Ok(());
     }
     let compressed = root.join(format!("compressed-{number}"));
     objects.stage(&object.bucket, &object.key, &compressed, Staging::Copy).await.map_err(failed)?;
     let uri = object.uri();
+    let space = Arc::clone(space);
     blocking(move || {
-        let size = decompress(&compressed, &path, volume)
+        decompress(&compressed, &path, &space)
             .map_err(|error| Failure(format!("object {uri} could not be decompressed: {error}")))?;
-        std::fs::remove_file(&compressed).map_err(|error| Failure::of_file(&compressed, &error))?;
-        Ok(size)
+        std::fs::remove_file(&compressed).map_err(|error| Failure::of_file(&compressed, &error))
     })
     .await
 }
 
-fn decompress(from: &Path, to: &Path, limit: u64) -> std::io::Result<u64> {
+fn decompress(from: &Path, to: &Path, space: &Space) -> std::io::Result<()> {
     let mut decoder = MultiGzDecoder::new(std::io::BufReader::new(File::open(from)?));
     let mut file = File::create_new(to)?;
     let mut buffer = vec![0; 256 << 10];
-    let mut size = 0;
     loop {
         let length = decoder.read(&mut buffer)?;
         if length == 0 {
-            return Ok(size);
+            return Ok(());
         }
-        size += length as u64;
-        if size > limit {
-            return Err(std::io::Error::other("it is larger than the volume; ask for a larger VolumeSizeInGB"));
-        }
+        space.take(length as u64)?;
         file.write_all(&buffer[..length])?;
     }
 }
@@ -193,4 +194,61 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(_) => Err(Failure("the service stopped".to_owned())),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    /// A compressed file of this many zeros.
+    fn compressed(folder: &Path, bytes: u64) -> PathBuf {
+        let path = folder.join("compressed");
+        let mut encoder = GzEncoder::new(File::create(&path).unwrap(), Compression::default());
+        std::io::copy(&mut std::io::repeat(0).take(bytes), &mut encoder).unwrap();
+        encoder.finish().unwrap();
+        path
+    }
+
+    #[test]
+    fn what_is_decompressed_shares_one_volume() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = compressed(folder.path(), MIB);
+        let space = Space::new(2 * MIB + MIB / 2);
+        let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
+        let made = std::thread::scope(|scope| {
+            let making = paths.each_ref().map(|path| scope.spawn(|| decompress(&from, path, &space)));
+            making.map(|thread| thread.join().unwrap())
+        });
+        let refusals: Vec<String> = made.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+        assert!(!refusals.is_empty());
+        assert!(refusals.iter().all(|refusal| refusal.contains("ask for a larger VolumeSizeInGB")), "{refusals:?}");
+        let written: u64 = paths.iter().map(|path| path.metadata().unwrap().len()).sum();
+        assert!(written <= 2 * MIB + MIB / 2, "{written}");
+    }
+
+    #[test]
+    fn what_fills_the_volume_to_its_last_byte_is_decompressed() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = compressed(folder.path(), MIB);
+        let to = folder.path().join("to");
+        decompress(&from, &to, &Space::new(MIB)).unwrap();
+        assert_eq!(to.metadata().unwrap().len(), MIB);
+    }
+
+    #[test]
+    fn decompression_ends_when_the_staging_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = compressed(folder.path(), MIB);
+        let to = folder.path().join("to");
+        let space = Arc::new(Space::new(MIB));
+        drop(GivesUp(Arc::clone(&space)));
+        assert_eq!(decompress(&from, &to, &space).unwrap_err().to_string(), "the staging was given up");
+        assert_eq!(to.metadata().unwrap().len(), 0);
+    }
 }

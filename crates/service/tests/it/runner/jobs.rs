@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed, InProgress, Stopped};
+use watchkeeper_service::api::sts::session_issuer;
 use watchkeeper_service::control::processing_job::ProcessingJob;
 use watchkeeper_service::resources::Transaction;
 use watchkeeper_store::objects::ListObjects;
@@ -95,6 +97,45 @@ async fn compressed_inputs_are_decompressed() {
         .output("out", "s3://bucket/out", "EndOfJob");
     assert_eq!(bench.run(&job).await.status, Completed, "{:?}", bench.log("gz", 1).await);
     assert_eq!(bench.object("out/a.csv").await.unwrap(), "one\ntwo\n");
+}
+
+/// Id, secret and token that a job's program finds, an empty line for what is not there.
+async fn credentials_told(bench: &Bench, job: Job) -> Vec<String> {
+    let folder = format!("s3://bucket/{}", job.0["ProcessingJobName"].as_str().unwrap());
+    let job = job.output("out", &folder, "EndOfJob");
+    let job = bench.run(&job).await;
+    assert_eq!(job.status, Completed, "{:?}", bench.log(job.name(), 1).await);
+    let told = bench.object(&format!("{}/told", job.name())).await.unwrap();
+    told.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_have_credentials_of_their_own_that_end() {
+    let bench = bench().await;
+    let tells = |name: &str| {
+        let script = r#"printf '%s\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_SESSION_TOKEN""#;
+        Job::shell(name, &format!("{script} > $ml/processing/out/told"))
+            .with("/StoppingCondition", json!({"MaxRuntimeInSeconds": 600}))
+    };
+    let before = bench.context.now();
+    let told = credentials_told(&bench, tells("ours")).await;
+    let issuer = session_issuer(&bench.context).unwrap();
+    let session = issuer.issued(&told[0]).unwrap();
+    assert_eq!(session.parent, issuer.parent("AKIATEST"));
+    assert_eq!(
+        (&told[1], Some(&told[2])),
+        (&session.credentials.secret_access_key, session.credentials.session_token.as_ref())
+    );
+    let lifetime = SignedDuration::from_secs(600 + 3600);
+    let earliest = (before + lifetime).as_second();
+    assert!((earliest..=(bench.context.now() + lifetime).as_second()).contains(&session.expires.as_second()));
+    let again = credentials_told(&bench, tells("again")).await;
+    assert_ne!(told[0], again[0]);
+
+    let own = json!({"AWS_ACCESS_KEY_ID": "AKIAMINE", "AWS_SECRET_ACCESS_KEY": "mine"});
+    assert_eq!(credentials_told(&bench, tells("own").with("/Environment", own)).await, ["AKIAMINE", "mine", ""]);
+    let isolated = tells("isolated").with("/NetworkConfig", json!({"EnableNetworkIsolation": true}));
+    assert_eq!(credentials_told(&bench, isolated).await, ["", "", ""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use watchkeeper_aws::signing::Credentials;
 
-use super::{Server, answer};
+use super::{Server, answer, read_answer};
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_and_the_client_sees_why() {
@@ -57,6 +58,109 @@ async fn a_body_that_stands_still_is_given_up() {
     let server = Server::start_with(|configuration| configuration.server.idle_seconds = 1).await;
     let head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 10\r\n\r\n{";
     assert_eq!(server.raw(head).await.status, 408);
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_given_up_though_it_never_stands_still() {
+    let server = Server::start_with(|configuration| configuration.server.idle_seconds = 1).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9999\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut reads, mut writes) = stream.split();
+    let mut first = [0; 12];
+    let trickle = async {
+        let mut pieces = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            pieces.tick().await;
+            writes.write_all(b" ").await.unwrap();
+        }
+    };
+    tokio::select! {
+        read = reads.read_exact(&mut first) => assert_eq!(read.unwrap(), first.len()),
+        () = trickle => {}
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("it may trickle for ever"),
+    }
+    assert_eq!(&first, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
+async fn who_has_no_key_sends_little() {
+    let server = Server::start().await;
+    let session = session(&server).await;
+    let body = " ".repeat(100_000);
+    let send = async |credential: &str, token: &str, query: &str| {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={credential}/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, \
+             Signature=00"
+        );
+        let head = format!(
+            "POST /{query} HTTP/1.1\r\nHost: x\r\nX-Amz-Target: SageMaker.ListModels\r\nAuthorization: \
+             {authorization}\r\n{token}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        server.raw(head).await.status
+    };
+    let (id, token) = (session.access_key_id.as_str(), session.session_token.as_deref().unwrap());
+    let header = |token: &str| format!("X-Amz-Security-Token: {token}\r\n");
+    assert_eq!(send("ASIAABCDEFGHIJKLMNOP", "", "").await, 413);
+    assert_eq!(send(id, "", "").await, 413);
+    assert_eq!(send(id, &header("made-up"), "").await, 413);
+    assert_eq!(send(id, "", "?X-Amz-Security-Token=made-up").await, 413);
+    // Those are read, and refused for what is wrong with them.
+    assert_ne!(send(id, &header(token), "").await, 413);
+    assert_ne!(send(id, "", &format!("?X-Amz-Security-Token={token}")).await, 413);
+    assert_ne!(send(&server.credentials().access_key_id, "", "").await, 413);
+}
+
+#[tokio::test]
+async fn all_bodies_together_take_up_so_much_and_room_comes_back() {
+    const LENGTH: usize = 10 << 20;
+    let server = Server::start().await;
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: SageMaker.ListModels\r\nAuthorization: AWS4-HMAC-SHA256 \
+         Credential={}/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=00\r\nContent-Length: \
+         {LENGTH}\r\n\r\n",
+        server.credentials().access_key_id
+    );
+    let piece = vec![b' '; LENGTH - 1];
+    let mut unfinished = Vec::new();
+    // 25 of them leave 6 MiB.
+    for _ in 0..25 {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&piece).await.unwrap();
+        unfinished.push(stream);
+    }
+    let mut one_more = TcpStream::connect(server.address()).await.unwrap();
+    one_more.write_all(head.as_bytes()).await.unwrap();
+    one_more.write_all(&piece).await.unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(30), read_answer(&mut one_more)).await.unwrap();
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.body.contains("ThrottlingException"), "{refused:?}");
+
+    drop(unfinished);
+    let mut later = TcpStream::connect(server.address()).await.unwrap();
+    later.write_all(head.as_bytes()).await.unwrap();
+    later.write_all(&piece).await.unwrap();
+    later.write_all(b" ").await.unwrap();
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), read_answer(&mut later)).await.unwrap().status, 400);
+}
+
+/// Temporary credentials.
+async fn session(server: &Server) -> Credentials {
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = "Action=GetSessionToken&Version=2011-06-15";
+    let answer = server.client().request(Method::POST, "/", &form, body, "sts").await.unwrap();
+    let text = String::from_utf8_lossy(answer.body()).into_owned();
+    let part = |name: &str| {
+        let inside = text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{name} in {text}")).1;
+        inside.split_once('<').unwrap().0.to_owned()
+    };
+    Credentials {
+        access_key_id: part("AccessKeyId"),
+        secret_access_key: part("SecretAccessKey"),
+        session_token: Some(part("SessionToken")),
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod configuration;
 mod keys;
 mod limits;
 mod objects;
+mod objects_signed;
 mod proxy;
 mod refusals;
 mod shutdown;

@@ -1,12 +1,15 @@
 //! Proxy mode: AWS's names are answered with certificates of ours, others refused or passed through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use watchkeeper_service::{Configuration, Service};
 
 use super::{Server, answer};
 
@@ -115,4 +118,55 @@ async fn other_targets_pass_where_the_configuration_says_so() {
     assert_eq!(answer(&mut stream).await.status, 200);
     stream.write_all(b"GET /tunnel HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_eq!(answer(&mut stream).await.body, "GET /tunnel HTTP/1.1");
+}
+
+#[tokio::test]
+async fn tunnels_do_not_nest() {
+    let server = Server::start().await;
+    let mut stream = tls(&server, "sts.us-east-1.amazonaws.com").await;
+    let target = "s3.us-east-1.amazonaws.com:443";
+    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    // Closed behind the refusal, with or without the last word of TLS.
+    let _ = stream.read_to_end(&mut bytes).await;
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.starts_with("HTTP/1.1 403") && text.contains("CONNECT within a proxied connection"), "{text}");
+}
+
+#[tokio::test]
+async fn passed_connections_that_nobody_uses_end() {
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = other.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        loop {
+            silent.push(other.accept().await.unwrap());
+        }
+    });
+    let server = Server::start_with(|configuration| {
+        configuration.proxy.pass_through = true;
+        configuration.server.idle_seconds = 1;
+    })
+    .await;
+    let mut tunnel = TcpStream::connect(server.address()).await.unwrap();
+    tunnel.write_all(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut tunnel).await.status, 200);
+    let plain = server.raw(format!("GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n"));
+    let mut rest = Vec::new();
+    let (plain, closed) = tokio::join!(plain, timeout(Duration::from_secs(20), tunnel.read_to_end(&mut rest)));
+    assert_eq!(plain.status, 502, "{plain:?}");
+    closed.expect("the tunnel is closed").unwrap();
+}
+
+#[tokio::test]
+async fn nobody_else_reaches_through_it() {
+    let directory = tempfile::tempdir().unwrap();
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let mut configuration = Configuration { data_dir: directory.path().to_owned(), ..Configuration::default() };
+        configuration.listen = listen.parse().unwrap();
+        configuration.proxy.pass_through = true;
+        let refusal = Service::start(configuration).await.err().expect("it does not start").to_string();
+        assert!(refusal.contains("proxy.pass_through") && refusal.contains(listen), "{refusal}");
+    }
 }

@@ -46,6 +46,10 @@ async fn idle_connections_hold_nothing_up_and_slow_requests_only_so_long() {
         .await
         .unwrap();
     tokio::time::timeout(Duration::from_secs(10), server.service.shutdown()).await.expect("the service ends");
+    // Nothing goes on with it behind the service's back: it is closed, in order or by force.
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(5), slow.read_to_end(&mut rest)).await.expect("it was cut off");
+    assert_eq!(rest, b"");
 }
 
 #[tokio::test]

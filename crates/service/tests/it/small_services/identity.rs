@@ -1,7 +1,7 @@
 //! STS, IAM and ECR.
 
 use serde_json::json;
-use watchkeeper_aws::signing::{Audience, Canonical, Codes, Credentials, Payload, Signer, sign, verify};
+use watchkeeper_aws::signing::{Audience, Canonical, Codes, Credentials, Payload, Session, Signer, sign, verify};
 use watchkeeper_service::api::sts::session_issuer;
 
 use super::Services;
@@ -68,7 +68,7 @@ async fn temporary_credentials_sign_requests() {
     request.headers.extend(added.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
     let issuer = session_issuer(&services.context).unwrap();
     let audience = Audience { service: "kms", codes: Codes::Json };
-    assert!(verify(&request, |key| issuer.secret_of(key), services.now(), audience).is_ok());
+    assert!(verify(&request, |key| issuer.issued(key).map(Session::secret), services.now(), audience).is_ok());
     assert_eq!(
         services
             .refusal("sts", "AssumeRole", json!({"RoleArn": "arn:aws:s3:::bucket-is-no-role", "RoleSessionName": "n2"}))
