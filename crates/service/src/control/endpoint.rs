@@ -63,7 +63,9 @@ impl Endpoint {
 
     /// What a Creating or Updating endpoint has become by now; None while nothing changes.
     pub fn settled(&self, now: Timestamp) -> Option<Self> {
-        if !self.is_in_progress() || now.duration_since(self.modified.0) < TRANSITION {
+        // A moment that is still to come was seen by a clock that has been put back.
+        let is_too_early = (SignedDuration::ZERO..TRANSITION).contains(&now.duration_since(self.modified.0));
+        if !self.is_in_progress() || is_too_early {
             return None;
         }
         let mut settled = self.clone();

@@ -188,12 +188,18 @@ impl MonitoringSchedule {
 
     /// The schedule on its way to be Scheduled; None when it is already.
     pub fn start(&self, now: Timestamp) -> Result<Option<Self>, Error> {
+        if self.is_becoming(Target::Scheduled) {
+            return Ok(None);
+        }
         self.refuse_pending()?;
         Ok((self.status != ScheduleStatus::Scheduled).then(|| self.clone().pending(Target::Scheduled, now)))
     }
 
     /// The schedule on its way to be Stopped; None when it is already. What runs goes on.
     pub fn stop(&self, now: Timestamp) -> Result<Option<Self>, Error> {
+        if self.is_becoming(Target::Stopped) {
+            return Ok(None);
+        }
         self.refuse_pending()?;
         Ok((self.status != ScheduleStatus::Stopped).then(|| self.clone().pending(Target::Stopped, now)))
     }
@@ -207,8 +213,11 @@ impl MonitoringSchedule {
                 self.arn
             )));
         }
-        let is_going = self.transition.as_ref().is_some_and(|transition| transition.to == Target::Deleted);
-        Ok((!is_going).then(|| self.clone().pending(Target::Deleted, now)))
+        Ok((!self.is_becoming(Target::Deleted)).then(|| self.clone().pending(Target::Deleted, now)))
+    }
+
+    fn is_becoming(&self, target: Target) -> bool {
+        self.transition.as_ref().is_some_and(|transition| transition.to == target)
     }
 
     fn pending(mut self, to: Target, now: Timestamp) -> Self {

@@ -133,6 +133,8 @@ async fn with_alert(
     let Some(alert) = context.resources.get::<Alert>(&key).await? else { return Ok(transaction) };
     let period = usize::try_from(alert.resource.evaluation_period).unwrap_or(1);
     let query = Query {
+        // The prefix tells incarnations apart; the name is what the index in order of time is by.
+        schedule: Some(schedule.name.clone()),
         key_prefix: Some(Execution::key_prefix(schedule)),
         statuses: ENDED.iter().map(|status| status.as_str().to_owned()).collect(),
         sort_by: SortBy::Scheduled,

@@ -81,7 +81,7 @@ async fn moment(context: &Context, next: Timestamp) {
 
 fn until_next_second(now: Timestamp) -> Duration {
     let nanoseconds = u64::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    Duration::from_secs(1) - Duration::from_nanos(nanoseconds.min(999_000_000))
+    Duration::from_nanos(1_000_000_000 - nanoseconds.min(999_000_000))
 }
 
 /// One of the schedulers that work on a store.
@@ -105,7 +105,11 @@ impl Scheduler {
         let now = self.context.now();
         let went_back = self.latest.is_none_or(|latest| now < latest);
         if went_back {
-            self.follow_clock(now).await?;
+            match self.follow_clock(now).await {
+                // It must not keep the others from their ticks.
+                Err(error @ Error::Unreadable { .. }) => tracing::error!(%error, "a document is left alone"),
+                result => result?,
+            }
         }
         self.latest = Some(now);
         loop {
@@ -183,13 +187,7 @@ impl Scheduler {
         }
         let mut after = None;
         loop {
-            let query = Query {
-                statuses: [ScheduleStatus::Scheduled, ScheduleStatus::Pending].map(|status| status.to_string()).into(),
-                sort_by: SortBy::Key,
-                after,
-                limit: PAGE,
-                ..Query::default()
-            };
+            let query = Query { sort_by: SortBy::Key, after, limit: PAGE, ..Query::default() };
             let schedules = self.context.resources.list::<MonitoringSchedule>(&query).await?;
             for schedule in &schedules {
                 ticks::follow_clock(&self.context, schedule, now).await?;

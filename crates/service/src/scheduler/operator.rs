@@ -175,6 +175,7 @@ async fn open_ticks(
 ) -> Result<Vec<Timestamp>, Error> {
     let (Some(first), Some(last)) = (ticks.first(), ticks.last()) else { return Ok(ticks) };
     let query = Query {
+        schedule: Some(schedule.name.clone()),
         key_prefix: Some(Execution::key_prefix(schedule)),
         statuses: ExecutionStatus::ALL.iter().map(|status| status.as_str().to_owned()).collect(),
         scheduled: Range { after: Some(first.as_millisecond() - 1), before: Some(last.as_millisecond() + 1) },

@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 5;
 /// The most ticks of a backfill that are looked at in one go.
 const MOST_BACKFILL_TICKS: usize = 200;
 /// How long a backfill waits while all schedules are paused.
-const PAUSED_BACKFILL: SignedDuration = SignedDuration::from_secs(5);
+const PAUSED_BACKFILL: SignedDuration = SignedDuration::from_secs(1);
 
 /// Carries out what is due of a schedule at `now`. Whether anything was changed is returned; a change that somebody else
 /// made at the same time is left to the next look.
@@ -180,7 +180,9 @@ async fn take_up_ticks(
         summary.failure_reason = Some(format!("this row stands for all ticks from {first} to {last}"));
         rows.push(summary);
     }
-    rows.push(delayed(row(due.newest, newest), context, now));
+    let newest_row = row(due.newest, newest);
+    // Who asks for a run now waits for it.
+    rows.push(if due.next.is_none() { newest_row } else { delayed(newest_row, context, now) });
     let mut known = BTreeMap::new();
     for _ in 0..ATTEMPTS {
         let (transaction, started) = taken_up(&schedule.resource, schedule.version, due, &rows, &known, now);
@@ -353,7 +355,15 @@ pub(super) async fn follow_clock(
         tracing::warn!(schedule = after.name, waited_for = %next, tick = %earlier, "the clock was put back");
         after.next_tick = Some(Time(earlier));
     }
-    if after.transition == schedule.resource.transition && after.next_tick == schedule.resource.next_tick {
+    if let Some(backfill) = &mut after.operator.backfill
+        && backfill.due.0.duration_since(now) > PAUSED_BACKFILL
+    {
+        backfill.due = milliseconds(now);
+    }
+    let before = &schedule.resource;
+    if (&after.transition, after.next_tick, &after.operator.backfill)
+        == (&before.transition, before.next_tick, &before.operator.backfill)
+    {
         return Ok(());
     }
     match context.resources.commit(Transaction::new().update(&after, schedule.version)).await {

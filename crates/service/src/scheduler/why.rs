@@ -48,6 +48,7 @@ pub async fn why(context: &Context, name: &str) -> Result<Why, Refusal> {
     let schedule = load(context, name).await?.resource;
     let pause = context.resources.get::<Pause>(Pause::KEY).await?.map(|pause| pause.resource);
     let query = Query {
+        schedule: Some(schedule.name.clone()),
         key_prefix: Some(Execution::key_prefix(&schedule)),
         sort_by: SortBy::Scheduled,
         descending: true,

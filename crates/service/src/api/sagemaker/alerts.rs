@@ -70,6 +70,8 @@ pub(super) async fn list_history(
     }
     if let Some(name) = &request.monitoring_alert_name {
         let alert = named(context, schedule_name.as_deref(), name).await?;
+        let before_it = alert.created.0.as_millisecond() - 1;
+        created.after = Some(created.after.map_or(before_it, |after| after.max(before_it)));
         // A schedule has one alert, so the history of the alert is that of its schedule.
         schedule_name = Some(alert.schedule_name);
     }

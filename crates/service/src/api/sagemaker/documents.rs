@@ -85,6 +85,11 @@ impl<T: Resource> Claimed<T> {
         &self.resource
     }
 
+    /// The version that was read.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
     /// Whether somebody has claimed it.
     pub(super) fn is_claimed(&self) -> bool {
         !self.owner.is_empty()

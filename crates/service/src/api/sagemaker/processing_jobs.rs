@@ -15,7 +15,8 @@ use crate::control::listing::{self, Page};
 use crate::control::milliseconds;
 use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage, apply};
 use crate::control::schedule::MonitoringSchedule;
-use crate::resources::Transaction;
+use crate::resources::{Transaction, Versioned};
+use crate::scheduler::finish::job_ended;
 
 pub(super) async fn create(
     context: &Context,
@@ -53,9 +54,11 @@ pub(super) async fn stop(context: &Context, request: StopProcessingJobRequest) -
         }
         let now = context.now();
         let mut stopped = apply(job.resource(), JobEvent::StopRequested, now)?;
-        // What no runner has ever touched, and nothing follows from, need not wait for one.
-        if !job.is_claimed() && stopped.attempts == 0 && stopped.execution.is_none() {
+        // What no runner works on need not wait for one, which may be a long time.
+        if !job.is_claimed() {
             stopped = apply(&stopped, JobEvent::Stopped { time_limit: false, usage: Usage::default() }, now)?;
+            let ended = Versioned { resource: stopped, version: job.version() };
+            return Ok(job_ended(context, &ended, Vec::new()).await?);
         }
         let transaction = job.update(Transaction::new(), &stopped);
         let transaction = stop_execution(context, transaction, &stopped).await?;

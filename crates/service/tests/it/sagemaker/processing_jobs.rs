@@ -146,8 +146,8 @@ async fn a_running_job_is_stopping_and_stays_its_runner_s() {
     assert_eq!(code, "ResourceInUse");
 }
 
-#[tokio::test]
-async fn the_execution_of_a_job_is_stopping_with_it() {
+/// A schedule `Hourly` with an execution under way, whose job is `Nightly`.
+async fn with_execution() -> Api {
     let api = Api::new().await;
     let request = json!({ "MonitoringScheduleName": "Hourly", "MonitoringScheduleConfig": hourly(embedded()) });
     api.ok("CreateMonitoringSchedule", request).await;
@@ -166,16 +166,37 @@ async fn the_execution_of_a_job_is_stopping_with_it() {
         .update(&schedule.resource, schedule.version)
         .update(&job.resource, job.version);
     api.context.resources.commit(transaction).await.unwrap();
+    api
+}
 
+/// What is listed and described of the execution once its job was asked to stop.
+async fn stopped_execution(api: &Api) -> Value {
+    api.ok("StopProcessingJob", json!({ "ProcessingJobName": "Nightly" })).await;
+    let listed = api.ok("ListMonitoringExecutions", json!({ "MonitoringScheduleName": "HOURLY" })).await;
+    let described = api.ok("DescribeMonitoringSchedule", json!({ "MonitoringScheduleName": "Hourly" })).await;
+    assert_eq!(described["LastMonitoringExecutionSummary"], listed["MonitoringExecutionSummaries"][0]);
+    listed["MonitoringExecutionSummaries"][0]["MonitoringExecutionStatus"].clone()
+}
+
+#[tokio::test]
+async fn the_execution_of_a_job_is_stopping_with_it() {
+    let api = with_execution().await;
     let (code, _) = api.refused("DeleteMonitoringSchedule", json!({ "MonitoringScheduleName": "Hourly" })).await;
     assert_eq!(code, "ValidationException", "an execution is in progress");
 
-    api.ok("StopProcessingJob", json!({ "ProcessingJobName": "Nightly" })).await;
-    let listed = api.ok("ListMonitoringExecutions", json!({ "MonitoringScheduleName": "HOURLY" })).await;
-    assert_eq!(listed["MonitoringExecutionSummaries"][0]["MonitoringExecutionStatus"], "Stopping");
-    let described = api.ok("DescribeMonitoringSchedule", json!({ "MonitoringScheduleName": "Hourly" })).await;
-    assert_eq!(described["LastMonitoringExecutionSummary"], listed["MonitoringExecutionSummaries"][0]);
+    let now = api.now().as_millisecond();
+    let claimed = api.context.resources.claim::<ProcessingJob>(&[], "runner", now, now + 60_000, 10).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(stopped_execution(&api).await, "Stopping");
     assert_eq!(describe(&api, "Nightly").await["ProcessingJobStatus"], "Stopping", "the runner ends it");
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_a_runner_stops_at_once_with_its_execution() {
+    let api = with_execution().await;
+    assert_eq!(stopped_execution(&api).await, "Stopped");
+    assert_eq!(describe(&api, "Nightly").await["ProcessingJobStatus"], "Stopped");
+    api.ok("DeleteMonitoringSchedule", json!({ "MonitoringScheduleName": "Hourly" })).await;
 }
 
 fn usage() -> Usage {

@@ -269,10 +269,10 @@ async fn the_life_of_a_schedule() {
     let api = Api::new().await;
     api.ok("CreateMonitoringSchedule", request("Hourly", hourly(embedded()))).await;
     assert_eq!(api.schedule_status("Hourly").await, "Pending");
-    for operation in ["StartMonitoringSchedule", "StopMonitoringSchedule"] {
-        let (code, _) = api.refused(operation, named("Hourly")).await;
-        assert_eq!(code, "ValidationException", "{operation}");
-    }
+    let (code, _) = api.refused("StopMonitoringSchedule", named("Hourly")).await;
+    assert_eq!(code, "ValidationException");
+    // What it is on its way to be may be asked for again.
+    api.ok("StartMonitoringSchedule", named("Hourly")).await;
     let (code, _) = api.refused("UpdateMonitoringSchedule", request("Hourly", hourly(embedded()))).await;
     assert_eq!(code, "ValidationException");
 
@@ -282,8 +282,10 @@ async fn the_life_of_a_schedule() {
     api.ok("StartMonitoringSchedule", named("Hourly")).await;
     assert_eq!(api.schedule_status("Hourly").await, "Scheduled", "it is started already");
 
-    api.ok("StopMonitoringSchedule", named("Hourly")).await;
-    assert_eq!(api.schedule_status("Hourly").await, "Pending");
+    for _ in 0..2 {
+        api.ok("StopMonitoringSchedule", named("Hourly")).await;
+        assert_eq!(api.schedule_status("Hourly").await, "Pending");
+    }
     api.settle("Hourly").await;
     assert_eq!(api.schedule_status("Hourly").await, "Stopped");
     assert_eq!(next_tick(&api, "Hourly").await, None);
