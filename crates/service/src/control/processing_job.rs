@@ -49,7 +49,7 @@ pub struct ProcessingJob {
     pub monitoring_schedule_arn: Option<String>,
     /// Key of the execution it belongs to.
     pub execution: Option<String>,
-    /// How often its program was started; a job whose runner died is run again, three times at most.
+    /// How often a runner took it up; a job whose runner died is run again, three times at most.
     pub attempts: u32,
     /// What it used.
     pub usage: Option<Usage>,
@@ -217,10 +217,7 @@ pub fn apply(job: &ProcessingJob, event: JobEvent, now: Timestamp) -> Result<Pro
     let mut job = job.clone();
     job.modified = now;
     match event {
-        JobEvent::Started => {
-            job.started = Some(now);
-            job.attempts += 1;
-        }
+        JobEvent::Started => job.started = Some(now),
         JobEvent::StopRequested => job.status = Stopping,
         JobEvent::Exited { status: Some(0), message, usage, .. } => {
             end(&mut job, Completed, usage, now);

@@ -25,7 +25,7 @@ use super::watch::{Order, Watch};
 use super::{Failure, Runner, environment, instance};
 use crate::api::cloudwatch::CloudWatch;
 use crate::context::Context;
-use crate::control::processing_job::{JobEvent, ProcessingJob, Usage};
+use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage};
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
 use crate::telemetry::job_log::JobLog;
@@ -134,6 +134,9 @@ impl Attempt {
         if let Some(note) = &program.note {
             self.logs[0].say(note).await;
         }
+        if let Some(order) = self.count().await? {
+            return Ok(self.unstarted(order));
+        }
         let roots: Vec<PathBuf> = (1..=self.hosts).map(|number| self.folder.join(host_name(number))).collect();
         super::folder::remove(&self.folder).await;
         let staging = async {
@@ -190,8 +193,25 @@ impl Attempt {
             .collect()
     }
 
+    /// Counts the attempt before anything is done that could take the service along; some order where it must not begin.
+    async fn count(&mut self) -> Result<Option<Order>, Failure> {
+        self.change(|job, _| Ok(ProcessingJob { attempts: job.attempts + 1, ..job.clone() })).await
+    }
+
     /// Makes it known that the program starts now; some order where it must not.
     async fn start(&mut self) -> Result<Option<Order>, Failure> {
+        let order = self.change(|job, now| processing_job::apply(job, JobEvent::Started, now)).await?;
+        if order.is_none() {
+            tracing::info!(job = self.job.name(), attempt = self.job.attempts, "job started");
+        }
+        Ok(order)
+    }
+
+    /// Changes the job, whose claim stays.
+    async fn change(
+        &mut self,
+        changed: impl Fn(&ProcessingJob, Timestamp) -> Result<ProcessingJob, watchkeeper_aws::Error>,
+    ) -> Result<Option<Order>, Failure> {
         for _ in 0..MOST_TRIES {
             let Some(Versioned { resource: job, version }) = self.watch.load().await? else {
                 return Ok(Some(Order::Gone));
@@ -200,14 +220,12 @@ impl Attempt {
                 return Ok(Some(Order::Stop));
             }
             let context = &self.runner.context;
-            let started = crate::control::processing_job::apply(&job, JobEvent::Started, context.now())
-                .map_err(|error| Failure(error.to_string()))?;
+            let job = changed(&job, context.now()).map_err(|error| Failure(error.to_string()))?;
             let (owner, until) = (context.owner.as_str(), self.runner.claimed_until());
-            let transaction = Transaction::new().update_claimed(&started, version, owner, until);
+            let transaction = Transaction::new().update_claimed(&job, version, owner, until);
             match context.resources.commit(transaction).await {
                 Ok(()) => {
-                    tracing::info!(job = started.name(), attempt = started.attempts, "job started");
-                    self.job = started;
+                    self.job = job;
                     return Ok(None);
                 }
                 Err(Error::Conflict { .. }) => {}
@@ -388,7 +406,7 @@ impl Attempt {
 
     async fn try_end(&self, event: &JobEvent, metrics: &[Datum]) -> Result<(), Error> {
         let Some(Versioned { resource, version }) = self.watch.load_job().await? else { return Ok(()) };
-        let ended = match crate::control::processing_job::apply(&resource, event.clone(), self.runner.context.now()) {
+        let ended = match processing_job::apply(&resource, event.clone(), self.runner.context.now()) {
             Ok(ended) => ended,
             Err(error) => {
                 tracing::error!(job = self.job.name(), %error, "a job could not end");
@@ -410,9 +428,8 @@ impl Attempt {
                 let event = JobEvent::Stopped { time_limit: false, usage: self.usage() };
                 return self.end(event, Vec::new()).await;
             }
-            if job.started.take().is_some() {
-                job.attempts = job.attempts.saturating_sub(1);
-            }
+            job.started = None;
+            job.attempts = job.attempts.saturating_sub(1);
             match self.runner.context.resources.commit(Transaction::new().update(&job, version)).await {
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => {

@@ -215,7 +215,7 @@ async fn how_a_job_ends() {
     create(&api, "Nightly").await;
     let job = api.load::<ProcessingJob>("nightly").await.resource;
     let started = apply(&job, JobEvent::Started, api.now()).unwrap();
-    assert_eq!((started.started.map(|time| time.0), started.attempts), (Some(api.now()), 1));
+    assert_eq!(started.started.map(|time| time.0), Some(api.now()));
     let stopping = apply(&started, JobEvent::StopRequested, api.now()).unwrap();
 
     let violations = "CompletedWithViolations: Job completed successfully with 60 violations.";
