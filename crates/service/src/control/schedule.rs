@@ -87,6 +87,13 @@ pub struct Transition {
     pub at: Time,
 }
 
+impl Transition {
+    /// When it was asked for.
+    pub fn asked(&self) -> Timestamp {
+        self.at.0.saturating_sub(PENDING).unwrap_or(self.at.0)
+    }
+}
+
 /// What a Pending schedule becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
@@ -117,7 +124,7 @@ pub fn settle(schedule: &MonitoringSchedule, now: Timestamp) -> Settled {
     let Some(transition) = schedule.transition.as_ref().filter(|transition| transition.at.0 <= now) else {
         return Settled::Updated(settled);
     };
-    let asked = transition.at.0.saturating_sub(PENDING).unwrap_or(transition.at.0);
+    let asked = transition.asked();
     settled.transition = None;
     match transition.to {
         Target::Deleted => return Settled::Gone,
@@ -226,7 +233,7 @@ impl MonitoringSchedule {
         self.transition = Some(Transition { to, at: milliseconds(at) });
         self.modified = milliseconds(now);
         // A tick that has come, and that nobody has taken up yet, is not lost by a change at the same moment.
-        self.next_tick = self.next_tick.filter(|tick| to == Target::Scheduled && tick.0 <= now);
+        self.next_tick = self.next_tick.filter(|tick| to != Target::Deleted && tick.0 <= now);
         self
     }
 

@@ -19,7 +19,7 @@ use crate::control::alert::Alert;
 use crate::control::execution::{Execution, Outcome, Trigger, schedule_after, stop_after_last};
 use crate::control::milliseconds;
 use crate::control::processing_job::ProcessingJob;
-use crate::control::schedule::{Backfill, MonitoringSchedule, Settled, settle};
+use crate::control::schedule::{Backfill, MonitoringSchedule, Settled, Target, settle};
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
 
 /// How often a transaction is tried that meets rows that are there.
@@ -57,12 +57,19 @@ async fn transition(
     schedule: &Versioned<MonitoringSchedule>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let is_due = schedule.resource.transition.as_ref().is_some_and(|transition| transition.at.0 <= now);
-    if !is_due {
-        return Ok(false);
-    }
+    let due = schedule.resource.transition.as_ref().filter(|transition| transition.at.0 <= now);
+    let Some(due) = due else { return Ok(false) };
     let transaction = match settle(&schedule.resource, now) {
-        Settled::Updated(settled) => Transaction::new().update(&settled, schedule.version),
+        Settled::Updated(settled) => {
+            let transaction = Transaction::new().update(&settled, schedule.version);
+            match due.to {
+                Target::Stopped => {
+                    let left = ticks_before_stop(context, &schedule.resource, due.asked(), now).await?;
+                    left.iter().fold(transaction, Transaction::insert)
+                }
+                Target::Scheduled | Target::Deleted => transaction,
+            }
+        }
         Settled::Gone => {
             let transaction = Transaction::new().delete(&schedule.resource, schedule.version);
             match context.resources.get::<Alert>(&Alert::of_schedule(&schedule.resource).key()).await? {
@@ -73,6 +80,36 @@ async fn transition(
     };
     context.resources.commit(transaction).await?;
     Ok(true)
+}
+
+/// The rows of ticks that came due before a schedule was asked to stop, and that nobody had taken up: the last execution
+/// still ran, or the service was down.
+async fn ticks_before_stop(
+    context: &Context,
+    schedule: &MonitoringSchedule,
+    asked: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Execution>, Error> {
+    let (Some(next), Ok(expression)) = (schedule.next_tick, expression(schedule)) else { return Ok(Vec::new()) };
+    let Some(due) = due_ticks(&expression, next.0, asked) else { return Ok(Vec::new()) };
+    let outcome = if schedule.running.is_some() { Outcome::Skipped } else { Outcome::Missed };
+    let mut rows = passed_over(schedule, &due, now);
+    rows.push(Execution::new(schedule, due.newest, Trigger::Tick, outcome, now));
+    let known = rows_of(context, &rows).await?;
+    rows.retain(|row| !known.contains_key(&row.key));
+    Ok(rows)
+}
+
+/// The rows of the ticks before the newest.
+fn passed_over(schedule: &MonitoringSchedule, due: &DueTicks, now: Timestamp) -> Vec<Execution> {
+    let row = |tick| Execution::new(schedule, tick, Trigger::Tick, Outcome::Missed, now);
+    let mut rows: Vec<Execution> = due.missed.iter().map(|tick| row(*tick)).collect();
+    if let Some((first, last)) = due.summarised {
+        let mut summary = row(first);
+        summary.failure_reason = Some(format!("this row stands for all ticks from {first} to {last}"));
+        rows.push(summary);
+    }
+    rows
 }
 
 async fn ticks(
@@ -173,14 +210,8 @@ async fn take_up_ticks(
     } else {
         Outcome::Started
     };
-    let row = |tick, outcome| Execution::new(&schedule.resource, tick, Trigger::Tick, outcome, now);
-    let mut rows: Vec<Execution> = due.missed.iter().map(|tick| row(*tick, Outcome::Missed)).collect();
-    if let Some((first, last)) = due.summarised {
-        let mut summary = row(first, Outcome::Missed);
-        summary.failure_reason = Some(format!("this row stands for all ticks from {first} to {last}"));
-        rows.push(summary);
-    }
-    let newest_row = row(due.newest, newest);
+    let mut rows = passed_over(&schedule.resource, due, now);
+    let newest_row = Execution::new(&schedule.resource, due.newest, Trigger::Tick, newest, now);
     // Who asks for a run now waits for it.
     rows.push(if due.next.is_none() { newest_row } else { delayed(newest_row, context, now) });
     let mut known = BTreeMap::new();

@@ -76,6 +76,25 @@ async fn a_tick_is_skipped_while_one_runs() {
 }
 
 #[tokio::test]
+async fn ticks_that_a_stop_finds_waiting_have_their_rows() {
+    let world = World::at("2026-01-01T00:10:00Z").await;
+    world.hourly().await;
+    // The service is down for three ticks, and a client asks for a stop before the scheduler has looked.
+    world.set_text("2026-01-01T03:30:00Z");
+    let key = MonitoringSchedule::key_of("nightly-check");
+    let schedule = world.context.resources.get::<MonitoringSchedule>(&key).await.unwrap().unwrap();
+    let stopping = schedule.resource.stop(moment("2026-01-01T03:30:00Z")).unwrap().unwrap();
+    world.context.resources.commit(Transaction::new().update(&stopping, schedule.version)).await.unwrap();
+    world.settle().await;
+    let schedule = world.describe("nightly-check").await;
+    assert_eq!((schedule.status, schedule.next_tick), (ScheduleStatus::Stopped, None));
+    let rows: Vec<_> =
+        world.rows("nightly-check").await.iter().map(|row| (row.scheduled.0.to_string(), row.outcome)).collect();
+    let missed = ["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T03:00:00Z"];
+    assert_eq!(rows, missed.map(|tick| (tick.to_owned(), Outcome::Missed)));
+}
+
+#[tokio::test]
 async fn of_missed_ticks_the_newest_is_started() {
     let world = World::at("2026-01-01T00:10:00Z").await;
     world.hourly().await;
