@@ -215,6 +215,7 @@ def schedules(service: Service) -> None:
 
 
 def idle(service: Service) -> None:
+    # What was just created settles first: the schedules leave Pending, the log is written.
     time.sleep(3)
     cpu, _ = service.usage()
     time.sleep(15)

@@ -147,16 +147,7 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// Undoes percent codes; a percent sign that begins none stands for itself.
 pub(super) fn decode(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        let byte = code.and_then(|code| hex::decode(code).ok()).map(|byte| byte[0]);
-        decoded.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    decoded
+    percent_encoding::percent_decode_str(text).collect()
 }
 
 /// AWS's percent encoding of a name or value in a query: everything but letters, digits and `-._~`.

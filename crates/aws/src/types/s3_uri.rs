@@ -1,5 +1,6 @@
 //! Addresses of objects, in all the spellings that requests bring.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -106,16 +107,7 @@ fn is_service(label: &str) -> bool {
 
 /// The text with `%XX` as bytes; a percent sign that begins no code stands for itself. None when it is not UTF-8.
 fn undo_percent_codes(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        let byte = code.and_then(|code| hex::decode(code).ok()).map(|byte| byte[0]);
-        decoded.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8(decoded).ok()
+    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 impl fmt::Display for S3Uri {

@@ -53,15 +53,15 @@ pub(super) async fn stop(context: &Context, request: StopProcessingJobRequest) -
             return Ok(());
         }
         let now = context.now();
-        let mut stopped = apply(job.resource(), JobEvent::StopRequested, now)?;
+        let stopping = apply(job.resource(), JobEvent::StopRequested, now)?;
         // What no runner works on need not wait for one, which may be a long time.
         if !job.is_claimed() {
-            stopped = apply(&stopped, JobEvent::Stopped { time_limit: false, usage: Usage::default() }, now)?;
+            let stopped = apply(&stopping, JobEvent::Stopped { time_limit: false, usage: Usage::default() }, now)?;
             let ended = Versioned { resource: stopped, version: job.version() };
             return Ok(job_ended(context, &ended, Vec::new()).await?);
         }
-        let transaction = job.update(Transaction::new(), &stopped);
-        let transaction = stop_execution(context, transaction, &stopped).await?;
+        let transaction = job.update(Transaction::new(), &stopping);
+        let transaction = stop_execution(context, transaction, &stopping).await?;
         Ok(context.resources.commit(transaction).await?)
     })
     .await?;
