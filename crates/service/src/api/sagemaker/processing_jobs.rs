@@ -15,7 +15,7 @@ use crate::control::listing::{self, Page};
 use crate::control::milliseconds;
 use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage, apply};
 use crate::control::schedule::MonitoringSchedule;
-use crate::resources::{Transaction, Versioned};
+use crate::resources::{Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
 
 pub(super) async fn create(
@@ -58,7 +58,16 @@ pub(super) async fn stop(context: &Context, request: StopProcessingJobRequest) -
         if !job.is_claimed() {
             let stopped = apply(&stopping, JobEvent::Stopped { time_limit: false, usage: Usage::default() }, now)?;
             let ended = Versioned { resource: stopped, version: job.version() };
-            return Ok(job_ended(context, &ended, Vec::new()).await?);
+            job_ended(context, &ended, Vec::new()).await?;
+            let after = find::<ProcessingJob>(context, &ended.resource.key()).await?;
+            // A runner that took it up meanwhile has to be asked.
+            return match after {
+                Some(after) if !after.resource.is_terminal() => {
+                    Err(crate::resources::Error::Conflict { kind: ProcessingJob::KIND, key: ended.resource.key() }
+                        .into())
+                }
+                _ => Ok(()),
+            };
         }
         let transaction = job.update(Transaction::new(), &stopping);
         let transaction = stop_execution(context, transaction, &stopping).await?;
