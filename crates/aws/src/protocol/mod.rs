@@ -10,6 +10,7 @@
 
 mod body;
 mod cbor;
+pub mod event_stream;
 mod form;
 mod json;
 mod rest;
@@ -143,6 +144,21 @@ pub fn decode(route: &Route, request: &Request<'_>) -> Result<Value, Error> {
         Protocol::RestJson => rest::decode(route, request),
         Protocol::RestXml => Ok(Value::Object(serde_json::Map::new())),
     }
+}
+
+/// Checks an input that [`decode`] gave by every rule of the model. Generated `dispatch` functions do so themselves; this is for
+/// the runtime, whose bodies are not within its input: they are taken to be there.
+///
+/// # Errors
+/// `UnknownOperationException`, and what the validation of inputs says.
+pub fn check(route: &Route, mut input: Value) -> Result<(), Error> {
+    let model = route.service.model().ok_or_else(|| Error::unknown_operation(&route.operation))?;
+    if route.protocol == Protocol::RestJson
+        && let Some(members) = input.as_object_mut()
+    {
+        members.insert("Body".to_owned(), Value::String(String::new()));
+    }
+    crate::dispatch::checked(model, &route.operation, input).map(drop)
 }
 
 /// The answer of an operation. Without output the body is empty, save that the query protocol always answers in XML.

@@ -54,7 +54,14 @@ impl Payload<'_> {
 
 /// SHA-256 in hexadecimal.
 pub(super) fn hash_of(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    lower_hex(&Sha256::digest(bytes))
+}
+
+/// Bytes in hexadecimal. The `hex` crate's own writes a character at a time, which takes as long as a hash of a request.
+pub(super) fn lower_hex(bytes: &[u8]) -> String {
+    let mut text = vec![0; 2 * bytes.len()];
+    hex::encode_to_slice(bytes, &mut text).expect("the slice has two places for each byte");
+    String::from_utf8(text).expect("digits and letters")
 }
 
 impl Canonical<'_> {
@@ -114,6 +121,10 @@ impl Canonical<'_> {
 fn canonical_path(path: &str, service: &str) -> String {
     if service == "s3" {
         return if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'/');
+    if path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain) {
+        return path.to_owned();
     }
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {

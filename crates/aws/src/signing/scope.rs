@@ -50,7 +50,7 @@ impl Scope {
 
     /// `date/region/service/aws4_request`: what the string to sign holds.
     pub(super) fn text(&self) -> String {
-        format!("{}/{}/{}/{TERMINATOR}", self.date, self.region, self.service)
+        [&self.date, "/", &self.region, "/", &self.service, "/", TERMINATOR].concat()
     }
 }
 

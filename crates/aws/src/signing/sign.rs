@@ -1,10 +1,12 @@
 //! Making signatures.
 
+use std::cell::RefCell;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::canonical::encode;
+use super::canonical::{encode, lower_hex};
 use super::scope::Scope;
 use super::{ALGORITHM, Canonical, Credentials, Payload};
 
@@ -111,12 +113,50 @@ fn sorted_names(request: &Canonical<'_>) -> Vec<String> {
 
 /// The signature in hexadecimal, over the hash of a canonical request.
 pub(super) fn signature(secret_access_key: &str, scope: &Scope, moment: &str, canonical_hash: &str) -> String {
-    let key = authentication_code(format!("AWS4{secret_access_key}").as_bytes(), scope.date.as_bytes());
-    let key = authentication_code(&key, scope.region.as_bytes());
-    let key = authentication_code(&key, scope.service.as_bytes());
-    let key = authentication_code(&key, super::TERMINATOR.as_bytes());
-    let text = format!("{ALGORITHM}\n{moment}\n{}\n{canonical_hash}", scope.text());
-    hex::encode(authentication_code(&key, text.as_bytes()))
+    let text = [ALGORITHM, "\n", moment, "\n", &scope.text(), "\n", canonical_hash].concat();
+    LAST_KEY.with_borrow_mut(|last| {
+        if !last.as_ref().is_some_and(|last| last.is_for(secret_access_key, scope)) {
+            *last = Some(SigningKey::derive(secret_access_key, scope));
+        }
+        let key = &last.as_ref().expect("it was just derived").key;
+        lower_hex(&authentication_code(key, text.as_bytes()))
+    })
+}
+
+thread_local! {
+    /// The key that signed last on this thread: clients sign with the same one all day.
+    static LAST_KEY: RefCell<Option<SigningKey>> = const { RefCell::new(None) };
+}
+
+/// What signs within a scope.
+struct SigningKey {
+    secret_access_key: String,
+    date: String,
+    region: String,
+    service: String,
+    key: Vec<u8>,
+}
+
+impl SigningKey {
+    fn derive(secret_access_key: &str, scope: &Scope) -> Self {
+        let key = authentication_code(format!("AWS4{secret_access_key}").as_bytes(), scope.date.as_bytes());
+        let key = authentication_code(&key, scope.region.as_bytes());
+        let key = authentication_code(&key, scope.service.as_bytes());
+        Self {
+            secret_access_key: secret_access_key.to_owned(),
+            date: scope.date.clone(),
+            region: scope.region.clone(),
+            service: scope.service.clone(),
+            key: authentication_code(&key, super::TERMINATOR.as_bytes()),
+        }
+    }
+
+    fn is_for(&self, secret_access_key: &str, scope: &Scope) -> bool {
+        self.secret_access_key == secret_access_key
+            && self.date == scope.date
+            && self.region == scope.region
+            && self.service == scope.service
+    }
 }
 
 pub(super) fn authentication_code(key: &[u8], message: &[u8]) -> Vec<u8> {

@@ -192,7 +192,11 @@ fn claim_of_header(request: &Canonical<'_>, header: &[u8]) -> Result<Claim, Faul
         credential: credential.to_owned(),
         signed_headers: signed_headers.to_owned(),
         signature: signature.to_owned(),
-        moment: moment_text(signed_at)?,
+        // One that was read in the basic form is written the same.
+        moment: match text("x-amz-date") {
+            Some(moment) => moment.to_owned(),
+            None => moment_text(signed_at)?,
+        },
         signed_at,
         expires: None,
         session_token: text("x-amz-security-token").map(str::to_owned),

@@ -16,6 +16,8 @@ pub enum Kind {
     ProcessingJob,
     /// A batch transform job.
     TransformJob,
+    /// An asynchronous invocation of an endpoint.
+    AsyncInvocation,
     /// A job definition of any monitor type.
     JobDefinition,
     /// A monitoring schedule.
@@ -47,12 +49,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Model,
         Self::EndpointConfig,
         Self::Endpoint,
         Self::ProcessingJob,
         Self::TransformJob,
+        Self::AsyncInvocation,
         Self::JobDefinition,
         Self::MonitoringSchedule,
         Self::Execution,
@@ -76,6 +79,7 @@ impl Kind {
             Self::Endpoint => "endpoints",
             Self::ProcessingJob => "processing_jobs",
             Self::TransformJob => "transform_jobs",
+            Self::AsyncInvocation => "async_invocations",
             Self::JobDefinition => "job_definitions",
             Self::MonitoringSchedule => "monitoring_schedules",
             Self::Execution => "executions",

@@ -1,6 +1,7 @@
 //! The protocols, with botocore's serializers and parsers as the referee.
 
 mod answers;
+mod event_stream;
 mod limits;
 mod requests;
 mod routing;
