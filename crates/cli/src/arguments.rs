@@ -54,6 +54,12 @@ pub(crate) enum Command {
     Resume(commands::resume::ResumeArguments),
     /// Say why a schedule did not run.
     Why(commands::why::WhyArguments),
+    /// Stand in front of a model server, and capture what passes.
+    Proxy(commands::proxy::ProxyArguments),
+    /// Capture predictions that were made elsewhere, from files of JSON lines.
+    Ingest(commands::ingest::IngestArguments),
+    /// Show the whole loop: deploy a model, ask it, and watch it find drift, in under a minute.
+    Demo(commands::demo::DemoArguments),
     /// Start a job's program and stay its parent; the service does this.
     #[command(hide = true)]
     Sandbox(commands::sandbox::SandboxArguments),

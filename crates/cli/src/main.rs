@@ -50,6 +50,9 @@ fn main() -> ExitCode {
         Command::Pause(arguments) => commands::pause::run(&arguments),
         Command::Resume(arguments) => commands::resume::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),
+        Command::Proxy(arguments) => commands::proxy::run(&arguments),
+        Command::Ingest(arguments) => commands::ingest::run(&arguments),
+        Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
     };

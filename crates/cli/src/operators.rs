@@ -1,6 +1,6 @@
 //! The operators' interface of the service, as the commands call it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -31,7 +31,7 @@ pub(crate) struct ServiceArguments {
 impl ServiceArguments {
     /// The service's interface.
     pub(crate) fn open(&self) -> anyhow::Result<Operators> {
-        Ok(Operators { connection: Connection::open(self.data_dir.as_deref())? })
+        Operators::open(self.data_dir.as_deref())
     }
 
     /// Prints an answer as JSON, or as what `text` makes of it.
@@ -50,9 +50,24 @@ pub(crate) struct Operators {
 }
 
 impl Operators {
+    /// The interface of the service of a data directory; of the platform's without one.
+    pub(crate) fn open(data_dir: Option<&Path>) -> anyhow::Result<Self> {
+        Ok(Self { connection: Connection::open(data_dir)? })
+    }
+
     /// Asks for something. `path` is what follows `/_watchkeeper/`, part by part.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, Option<&str>)]) -> anyhow::Result<T> {
         self.call(Method::GET, path, query, Vec::new())
+    }
+
+    /// Asks for something to be there.
+    pub(crate) fn put<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> anyhow::Result<T> {
+        self.call(Method::PUT, path, &[], serde_json::to_vec(body)?)
+    }
+
+    /// Hands in JSON lines.
+    pub(crate) fn post_lines<T: DeserializeOwned>(&self, path: &[&str], lines: Vec<u8>) -> anyhow::Result<T> {
+        self.call(Method::POST, path, &[], lines)
     }
 
     /// Asks for something to be done.

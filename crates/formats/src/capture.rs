@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
@@ -46,21 +47,39 @@ pub struct CaptureData<'a> {
 }
 
 /// One payload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CapturePart<'a> {
-    /// Content type as sent, such as `text/csv; charset=utf-8`.
-    #[serde(borrow, default, deserialize_with = "lenient::optional_text", skip_serializing_if = "Option::is_none")]
+    /// Content type as sent, such as `text/csv; charset=utf-8`. Where a side of an inference had none, it is written as null:
+    /// the schemas of published monitors demand the member.
+    #[serde(borrow, default, deserialize_with = "lenient::optional_text")]
     pub observed_content_type: Option<Cow<'a, str>>,
-    /// `INPUT` or `OUTPUT`.
-    #[serde(borrow, default, deserialize_with = "lenient::optional_text", skip_serializing_if = "Option::is_none")]
+    /// `INPUT` or `OUTPUT` of a side of an inference, and of nothing else.
+    #[serde(borrow, default, deserialize_with = "lenient::optional_text")]
     pub mode: Option<Cow<'a, str>>,
     /// The payload as text.
     #[serde(borrow)]
     pub data: Cow<'a, str>,
     /// How the payload stands in the text.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     pub encoding: Option<Encoding<'a>>,
+}
+
+impl Serialize for CapturePart<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut part = serializer.serialize_struct("CapturePart", 4)?;
+        if self.observed_content_type.is_some() || self.mode.is_some() {
+            part.serialize_field("observedContentType", &self.observed_content_type)?;
+        }
+        if let Some(mode) = &self.mode {
+            part.serialize_field("mode", mode)?;
+        }
+        part.serialize_field("data", &self.data)?;
+        if let Some(encoding) = &self.encoding {
+            part.serialize_field("encoding", encoding)?;
+        }
+        part.end()
+    }
 }
 
 /// How a payload stands in `data`.

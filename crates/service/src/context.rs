@@ -1,6 +1,6 @@
 //! What every part of the service is handed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -10,6 +10,7 @@ use watchkeeper_store::objects::Objects;
 
 use crate::configuration::Configuration;
 use crate::control::Stamp;
+use crate::hosting::capture::CaptureWriter;
 use crate::resources::Resources;
 
 /// A source of moments: the machine's clock in production, a settable one in tests.
@@ -44,6 +45,10 @@ pub struct Context {
     pub scheduler_bell: Notify,
     /// Rung after every change that may give the runner something to do.
     pub runner_bell: Notify,
+    /// Rung after every change that may give the hosting of models something to do.
+    pub hosting_bell: Notify,
+    /// What writes the captures of this process's endpoints, while it runs. Weak, as what it writes to holds this.
+    pub capture: OnceLock<Weak<CaptureWriter>>,
     /// True once the service is shutting down.
     pub stopping: watch::Receiver<bool>,
     /// Where this service answers, once it listens: what jobs are given as `AWS_ENDPOINT_URL`.

@@ -3,12 +3,15 @@
 //! A request goes `server` (listener, signature, routing) → `aws::protocol` (bytes to typed calls) → `api` (one file per
 //! AWS trait: loads, asks `control`, commits) → `control` (pure: rules, wording, life cycles). What takes time happens
 //! behind the store: `scheduler` makes executions of ticks, `runner` makes results of jobs, both by claiming documents, so
-//! that a process that dies leaves work that another takes up. `telemetry` carries logs, metrics and alerts.
+//! that a process that dies leaves work that another takes up; `hosting` serves models, captures what passes and carries
+//! out transform jobs. Both run `program`s. `telemetry` carries logs, metrics and alerts.
 
 pub mod api;
 pub mod configuration;
 pub mod context;
 pub mod control;
+pub mod hosting;
+pub mod program;
 pub mod resources;
 pub mod runner;
 pub mod scheduler;

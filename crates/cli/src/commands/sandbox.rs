@@ -30,8 +30,8 @@ use anyhow::Context as _;
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal as UnixSignal;
-use watchkeeper_service::runner::launch::{Ended, HostContract, Signal};
-use watchkeeper_service::runner::sandbox::Abilities;
+use watchkeeper_service::program::launch::{Ended, HostContract, Signal};
+use watchkeeper_service::program::sandbox::Abilities;
 
 use self::namespaces::Entered;
 use self::processes::Group;

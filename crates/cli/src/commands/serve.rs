@@ -17,16 +17,26 @@ const BLOCKING_WORK_END: std::time::Duration = std::time::Duration::from_secs(2)
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Ending> {
     let mut configuration = load(arguments)?.configuration;
     if configuration.runner.program.is_empty() {
-        let program = std::env::current_exe().context("this program's own file cannot be found")?;
-        configuration.runner.program = vec![program.to_string_lossy().into_owned()];
+        configuration.runner.program = own_program()?;
     }
     tracing_setup::start(&configuration.log)?;
+    block_on(serve(configuration))
+}
+
+/// What runs the built-in images: this program.
+pub(super) fn own_program() -> anyhow::Result<Vec<String>> {
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    Ok(vec![program.to_string_lossy().into_owned()])
+}
+
+/// Carries out a command that has a service in this process.
+pub(super) fn block_on(command: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_keep_alive(BLOCKING_THREAD_IDLE)
         .build()
         .context("the asynchronous runtime does not start")?;
-    let ended = runtime.block_on(serve(configuration));
+    let ended = runtime.block_on(command);
     // Dropped, it would wait for blocking work without end.
     runtime.shutdown_timeout(BLOCKING_WORK_END);
     ended
@@ -62,17 +72,17 @@ async fn serve(configuration: Configuration) -> anyhow::Result<Ending> {
 }
 
 /// SIGTERM and SIGINT.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

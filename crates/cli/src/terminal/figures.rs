@@ -18,7 +18,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// All digits, in groups of three.
-pub(super) fn count(count: u64) -> String {
+pub(crate) fn count(count: u64) -> String {
     grouped(&count.to_string())
 }
 

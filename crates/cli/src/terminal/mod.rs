@@ -15,14 +15,17 @@ mod figures;
 mod histogram;
 mod service;
 mod statistics;
+mod steps;
 mod table;
 mod text;
 mod violations;
 
 pub use check::{CheckView, check};
 pub use constraints::constraints;
+pub(crate) use figures::count;
 pub use service::{backfill, execution, executions, log_line, pause, run_started, status, why};
 pub use statistics::statistics;
+pub use steps::{Outcome, step};
 pub use violations::violations;
 
 use owo_colors::{OwoColorize, Style as Paint};

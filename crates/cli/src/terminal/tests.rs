@@ -20,6 +20,7 @@ use super::{CheckView, Style, figures};
 mod cells;
 mod documents;
 mod service;
+mod steps;
 mod texts;
 
 const WIDE: Style = Style { color: false, width: 140, unicode: true };

@@ -41,6 +41,16 @@ fn a_record_is_written_as_captured() {
     assert_eq!(serde_json::to_string(&CaptureRecord::parse(ENDPOINT).unwrap()).unwrap(), ENDPOINT);
 }
 
+/// The schemas of published monitors demand the member of both sides.
+#[test]
+fn a_side_without_a_content_type_says_so() {
+    let line = ENDPOINT.replace(r#""application/json; charset=utf-8""#, "null");
+    assert_eq!(serde_json::to_string(&CaptureRecord::parse(&line).unwrap()).unwrap(), line);
+    // What is no side of an inference has none.
+    let merged = r#"{"captureData":{},"groundTruthData":{"data":"1","encoding":"CSV"},"eventMetadata":{}}"#;
+    assert_eq!(serde_json::to_string(&CaptureRecord::parse(merged).unwrap()).unwrap(), merged);
+}
+
 #[test]
 fn merged_and_sparse_records() {
     let merged = CaptureRecord::parse(

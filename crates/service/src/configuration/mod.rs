@@ -40,6 +40,10 @@ pub struct Configuration {
     pub scheduler: SchedulerSettings,
     /// The runner's settings.
     pub runner: RunnerSettings,
+    /// The settings of endpoints and batch transform jobs.
+    pub hosting: HostingSettings,
+    /// The settings of data capture.
+    pub capture: CaptureSettings,
     /// The proxy mode's settings.
     pub proxy: ProxySettings,
     /// The log's settings.
@@ -96,6 +100,48 @@ pub struct RunnerSettings {
     pub program: Vec<String>,
 }
 
+/// The settings of endpoints and batch transform jobs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostingSettings {
+    /// Seconds that a model may take for an answer.
+    pub invocation_seconds: u64,
+    /// Whether endpoints whose image nothing is known of reach `InService` all the same. What they are asked is captured, and
+    /// answered with an error.
+    pub accept_unmapped_images: bool,
+    /// The program that runs images with a `container`: Docker, Podman, or what takes the same arguments.
+    pub container_engine: String,
+    /// Batch transform jobs that run at the same time.
+    pub parallel_transforms: usize,
+    /// Asynchronous invocations that run at the same time.
+    pub parallel_async_invocations: usize,
+}
+
+/// The settings of data capture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptureSettings {
+    /// What a crash can lose.
+    pub durability: Durability,
+    /// Seconds after which what was captured is in its object.
+    pub flush_seconds: u64,
+    /// Bytes of captured requests and answers that wait in memory; what finds no room is dropped and counted.
+    pub memory_bytes: u64,
+    /// Bytes of journals that wait on disk for the store, in the durable mode; what finds no room is dropped and counted.
+    pub journal_bytes: u64,
+}
+
+/// What a crash can lose of what was captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// What was captured since the last flush.
+    #[default]
+    Fast,
+    /// Nothing that a client has the whole answer of: the answer ends once the record is in a journal on disk.
+    Durable,
+}
+
 /// The proxy mode's settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -139,6 +185,24 @@ pub struct Image {
     pub environment: BTreeMap<String, String>,
     /// A model server that already runs: what serves `/ping` and `/invocations`.
     pub url: Option<String>,
+    /// A model that is built in.
+    pub built_in: Option<BuiltInModel>,
+    /// An image of the container engine, which is run as a model server; `*` is the image that was asked for.
+    pub container: Option<String>,
+}
+
+/// The models that are built in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BuiltInModel {
+    /// Answers what it was asked, with its content type.
+    Echo,
+    /// Answers the same to every record.
+    Constant,
+    /// A weighted sum of the features.
+    Linear,
+    /// The probability, or the class, of a logistic regression.
+    Logistic,
 }
 
 impl Configuration {
@@ -167,6 +231,8 @@ impl Default for Configuration {
             server: ServerSettings::default(),
             scheduler: SchedulerSettings::default(),
             runner: RunnerSettings::default(),
+            hosting: HostingSettings::default(),
+            capture: CaptureSettings::default(),
             proxy: ProxySettings::default(),
             log: LogSettings::default(),
             images: Vec::new(),
@@ -177,6 +243,24 @@ impl Default for Configuration {
 impl Default for ServerSettings {
     fn default() -> Self {
         Self { max_connections: 1024, header_seconds: 60, idle_seconds: 60, shutdown_seconds: 25 }
+    }
+}
+
+impl Default for HostingSettings {
+    fn default() -> Self {
+        Self {
+            invocation_seconds: 60,
+            accept_unmapped_images: false,
+            container_engine: "docker".to_owned(),
+            parallel_transforms: 2,
+            parallel_async_invocations: 4,
+        }
+    }
+}
+
+impl Default for CaptureSettings {
+    fn default() -> Self {
+        Self { durability: Durability::Fast, flush_seconds: 2, memory_bytes: 64 << 20, journal_bytes: 1 << 30 }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod addresses;
 pub mod alert;
+pub mod async_invocation;
 pub mod endpoint;
 pub mod endpoint_config;
 pub mod execution;
@@ -18,6 +19,7 @@ pub mod pause;
 pub mod processing_job;
 pub mod schedule;
 pub mod tags;
+pub mod transform_job;
 
 use jiff::Timestamp;
 use uuid::Uuid;

@@ -60,6 +60,12 @@ impl Model {
     }
 }
 
+/// The images of a model's containers.
+pub fn images(model: &CreateModelInput) -> impl Iterator<Item = &str> {
+    let containers = model.primary_container.iter().chain(model.containers.iter().flatten());
+    containers.filter_map(|container| container.image.as_deref())
+}
+
 /// The error for a model that there is not.
 pub fn not_found(arn: &str) -> Error {
     Error::validation(format!("Could not find model \"{arn}\"."))

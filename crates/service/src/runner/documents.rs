@@ -8,9 +8,10 @@ use watchkeeper_formats::contract::{
     CLOUDWATCH_METRICS_DIRECTORY, CLOUDWATCH_METRICS_FILE, OUTPUT_MESSAGE_FILE, PROCESSING_JOB_CONFIG,
 };
 
+use super::Failure;
 use super::stage::blocking;
-use super::{Failure, folder};
 use crate::control::processing_job::ProcessingJob;
+use crate::program::folder;
 
 /// Where a program finds which of the job's instances it is.
 const RESOURCE_CONFIG: &str = "/opt/ml/config/resourceconfig.json";

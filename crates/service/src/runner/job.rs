@@ -16,20 +16,22 @@ use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus;
 use watchkeeper_store::metadata::Datum;
 
 use super::documents::{self, host_name};
-use super::follow::follow;
-use super::image::{self, Program};
-use super::launch::{Ended, HostContract, Running, Signal};
 use super::stage::{self, Staged};
 use super::upload::Uploads;
 use super::watch::{Order, Watch};
-use super::{Failure, Runner, environment, instance};
+use super::{Failure, Runner, environment};
 use crate::api::cloudwatch::CloudWatch;
 use crate::context::Context;
 use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage};
+use crate::program::folder;
+use crate::program::follow::follow;
+use crate::program::image::{self, Program};
+use crate::program::instance;
+use crate::program::launch::{Ended, HostContract, Running, Signal};
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
-use crate::telemetry::job_log::JobLog;
 use crate::telemetry::metric_lines;
+use crate::telemetry::program_log::{PROCESSING_JOBS, ProgramLog};
 
 /// How often a job is started at most.
 const MOST_ATTEMPTS: u32 = 3;
@@ -64,7 +66,7 @@ struct Attempt {
     watch: Watch,
     folder: PathBuf,
     hosts: usize,
-    logs: Vec<JobLog>,
+    logs: Vec<ProgramLog>,
     usage: Usage,
     began: Instant,
 }
@@ -84,7 +86,7 @@ pub(super) async fn carry_out(runner: Arc<Runner>, job: Versioned<ProcessingJob>
         Conclusion::Abandon => {}
     }
     if !attempt.runner.context.configuration.runner.keep_job_folders {
-        super::folder::remove(&attempt.folder).await;
+        folder::remove(&attempt.folder).await;
     }
 }
 
@@ -130,7 +132,8 @@ impl Attempt {
         let runner = Arc::clone(&self.runner);
         let context = &runner.context;
         let request = self.job.request.clone();
-        let program = image::resolve(&context.configuration.images, &runner.own_program, &request.app_specification)?;
+        let program = image::resolve(&context.configuration.images, &runner.own_program, &request.app_specification)
+            .map_err(Failure)?;
         if let Some(note) = &program.note {
             self.logs[0].say(note).await;
         }
@@ -138,7 +141,7 @@ impl Attempt {
             return Ok(self.unstarted(order));
         }
         let roots: Vec<PathBuf> = (1..=self.hosts).map(|number| self.folder.join(host_name(number))).collect();
-        super::folder::remove(&self.folder).await;
+        folder::remove(&self.folder).await;
         let staging = async {
             let may_link = runner.launcher.protects_inputs().await;
             stage::stage(&*context.objects, &request, &self.job.region, &roots, may_link).await
@@ -441,10 +444,10 @@ impl Attempt {
     }
 }
 
-async fn open_log(context: &Context, job: &ProcessingJob, number: usize, now: Timestamp) -> JobLog {
+async fn open_log(context: &Context, job: &ProcessingJob, number: usize, now: Timestamp) -> ProgramLog {
     let (logs, clock) = (Arc::clone(&context.logs), Arc::clone(&context.clock));
     let host = host_name(number);
-    let log = JobLog::open(logs, clock, job.name(), &host, now).await;
+    let log = ProgramLog::open(logs, clock, PROCESSING_JOBS, ProgramLog::job_stream(job.name(), &host, now)).await;
     log.say(&format!("processing job {}, instance {host}, attempt {}", job.arn, job.attempts + 1)).await;
     log
 }

@@ -1,8 +1,8 @@
 //! From jobs to results.
 //!
-//! A loop claims processing jobs, as many as may run at the same time, and carries each out: image to program
-//! ([`image`]), inputs to files ([`stage`]), a process of the program for each instance ([`launch`], [`sandbox`]), its
-//! output to the log ([`follow`]), its files to objects ([`upload`]), and its end to the job, the execution, the schedule,
+//! A loop claims processing jobs, as many as may run at the same time, and carries each out: image to program,
+//! inputs to files ([`stage`]), a process of the program for each instance (both in [`crate::program`]), its output to the
+//! log, its files to objects ([`upload`]), and its end to the job, the execution, the schedule,
 //! the alert and the metrics in one transaction (`scheduler::finish`).
 //!
 //! Promised: a job whose runner dies is run again, three times at most; outputs and log are complete before the job's
@@ -12,13 +12,7 @@
 mod documents;
 mod encryption_key;
 mod environment;
-mod folder;
-mod follow;
-mod image;
-mod instance;
 mod job;
-pub mod launch;
-pub mod sandbox;
 mod stage;
 mod upload;
 mod watch;
@@ -31,10 +25,12 @@ use std::time::Duration;
 use tokio::sync::watch::channel;
 use tokio::task::{Id, JoinSet};
 
-use self::launch::Launcher;
-use self::sandbox::Sandbox;
 use crate::context::Context;
 use crate::control::processing_job::ProcessingJob;
+use crate::program;
+use crate::program::folder;
+use crate::program::launch::Launcher;
+use crate::program::sandbox::Sandbox;
 use crate::resources::{Resource as _, Versioned};
 
 /// Statuses of jobs that somebody has to carry out.
@@ -97,15 +93,12 @@ impl Runner {
 /// Runs jobs until the service stops; when this returns none runs any more, and those that did can be claimed again.
 pub async fn run(context: Arc<Context>) {
     let settings = &context.configuration;
-    let own_program = match settings.runner.program.as_slice() {
-        [] => match std::env::current_exe() {
-            Ok(path) => vec![path.display().to_string()],
-            Err(error) => {
-                tracing::error!(%error, "this program's file is not known, so no job can run: set runner.program");
-                return;
-            }
-        },
-        program => program.to_vec(),
+    let own_program = match program::own(settings) {
+        Ok(program) => program,
+        Err(error) => {
+            tracing::error!(%error, "this program's file is not known, so no job can run: set runner.program");
+            return;
+        }
     };
     let half = Duration::from_secs(settings.server.shutdown_seconds) / 2;
     let usual = Timing::default();

@@ -20,9 +20,10 @@ use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error;
 use watchkeeper_store::objects::{Body, CompletedPart, ObjectAttributes, Objects, Precondition};
 
+use super::Failure;
 use super::stage::{blocking, local_path};
-use super::{Failure, folder};
-use crate::telemetry::job_log::JobLog;
+use crate::program::folder;
+use crate::telemetry::program_log::ProgramLog;
 
 /// Files that are uploaded at the same time.
 const AT_ONCE: usize = 8;
@@ -36,7 +37,7 @@ pub(super) struct Uploads {
     objects: Arc<dyn Objects>,
     outputs: Vec<Output>,
     kms_key_id: Option<String>,
-    log: JobLog,
+    log: ProgramLog,
 }
 
 struct Output {
@@ -67,7 +68,7 @@ impl Uploads {
         request: &CreateProcessingJobRequest,
         root: &Path,
         kms_key_id: Option<String>,
-        log: JobLog,
+        log: ProgramLog,
     ) -> Result<Self, Failure> {
         let mut outputs = Vec::new();
         for output in request.processing_output_config.iter().flat_map(|config| &config.outputs) {

@@ -1,5 +1,8 @@
 //! From an execution to its job: what is to be run, on which data, compared with what.
 
+use std::sync::Weak;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, ExecutionStatus};
@@ -18,6 +21,8 @@ use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::MonitoringSchedule;
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
 
+/// How long captures that are still in memory are waited for.
+const LONGEST_FLUSH: Duration = Duration::from_secs(5);
 /// How often a transaction is tried that meets others' changes.
 const ATTEMPTS: usize = 20;
 /// Among how many of the newest jobs of clients the one is looked for that made a baseline.
@@ -202,6 +207,7 @@ async fn data(
                 Ok(destination) => destination,
                 Err(reason) => return Ok(Err(reason)),
             };
+            written(context, name).await;
             let found = look::captures(objects, &destination, name, window).await?;
             looked.push(found.looked);
             if found.places.is_empty() {
@@ -222,6 +228,17 @@ async fn data(
             }
             Ok(if is_empty { Err(NO_DATA.to_owned()) } else { Ok(Data::Manifests(found.places)) })
         }
+    }
+}
+
+/// Waits until what the endpoint has captured so far is in its objects: the end of a window is often this moment.
+async fn written(context: &Context, endpoint: &str) {
+    let Some(capture) = context.capture.get().and_then(Weak::upgrade) else { return };
+    if tokio::time::timeout(LONGEST_FLUSH, capture.flush(endpoint)).await.is_err() {
+        tracing::warn!(
+            endpoint,
+            "what was captured could not be stored in time; it belongs to no window that ends now"
+        );
     }
 }
 

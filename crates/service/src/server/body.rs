@@ -11,12 +11,12 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 /// Any error of a body. A type of its own: boxed errors in the types of futures are beyond the compiler's inference.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(super) struct BodyError(Box<dyn std::error::Error + Send + Sync>);
+pub(crate) struct BodyError(Box<dyn std::error::Error + Send + Sync>);
 
 impl BodyError {
     pub(super) fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -55,10 +55,10 @@ impl BodyBudget {
         Self(Arc::new(Semaphore::new(BUFFERED)))
     }
 
-    /// A share of so many bytes, as soon as others have given them back.
-    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unread> {
+    /// A share of so many bytes, as soon as others have given them back, if they do so before the deadline.
+    async fn take(&self, bytes: usize, deadline: Instant) -> Result<OwnedSemaphorePermit, Unread> {
         let bytes = u32::try_from(bytes).map_err(|_| Unread::TooLarge)?;
-        let permit = timeout(BUFFER_PATIENCE, Arc::clone(&self.0).acquire_many_owned(bytes)).await;
+        let permit = timeout_at(deadline, Arc::clone(&self.0).acquire_many_owned(bytes)).await;
         permit.ok().and_then(Result::ok).ok_or(Unread::NoRoom)
     }
 }
@@ -86,7 +86,7 @@ pub(super) enum Unread {
 /// What nobody has read when it is dropped is still taken from the client, up to a limit: one that is in the middle of
 /// sending would otherwise lose the connection before it sees the answer. A client that waits for leave to send
 /// (`Expect: 100-continue`) is spared that.
-pub(super) struct TimedBody {
+pub(crate) struct TimedBody {
     /// None once it was dropped.
     incoming: Option<Incoming>,
     is_waited_for: bool,
@@ -96,13 +96,14 @@ pub(super) struct TimedBody {
 }
 
 impl TimedBody {
-    pub(super) fn new(incoming: Incoming, headers: &http::HeaderMap, idle: Duration) -> Self {
+    pub(crate) fn new(incoming: Incoming, headers: &http::HeaderMap, idle: Duration) -> Self {
         let is_waited_for = headers.contains_key(http::header::EXPECT);
         Self { incoming: Some(incoming), is_waited_for, idle, deadline: None }
     }
 
-    /// All of it, up to `limit` bytes, which are taken from the budget as they come: a length that was only announced
-    /// takes nothing from others.
+    /// All of it, up to `limit` bytes. The budget gives room for the whole announced length at once, when the first of it has
+    /// come: bodies that each held a part and waited for the rest would wait for each other. A length that was only
+    /// announced takes nothing from others.
     pub(super) async fn read(mut self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
         let patience = self.idle.saturating_mul(WHOLE_PATIENCE);
         timeout(patience, self.read_slowly(limit, budget)).await.unwrap_or_else(|_| {
@@ -112,21 +113,41 @@ impl TimedBody {
     }
 
     async fn read_slowly(&mut self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
+        let announced = self.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+        // The only piece of most bodies, which is then not copied.
+        let mut first = Bytes::new();
         let mut all = BytesMut::new();
         let mut share: Option<OwnedSemaphorePermit> = None;
+        // A body without a length takes room as it comes; that long after its first piece it waits for it no more.
+        let mut waits_until = None;
         while let Some(frame) = self.frame().await {
             let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
-            if data.len() > limit - all.len() {
+            if data.len() > limit - first.len().max(all.len()) {
                 return Err(Unread::TooLarge);
             }
-            let more = budget.take(data.len()).await?;
-            match &mut share {
-                Some(share) => share.merge(more),
-                None => share = Some(more),
+            let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let needed = first.len().max(all.len()) + data.len();
+            if needed > held {
+                let wanted = needed.max(announced.min(limit));
+                let deadline = *waits_until.get_or_insert_with(|| Instant::now() + BUFFER_PATIENCE);
+                let more = budget.take(wanted - held, deadline).await?;
+                match &mut share {
+                    Some(share) => share.merge(more),
+                    None => share = Some(more),
+                }
+            }
+            if first.is_empty() {
+                first = data;
+                continue;
+            }
+            if all.is_empty() {
+                // Room that nothing comes for is none that is taken up.
+                all.reserve(announced.clamp(first.len() + data.len(), limit));
+                all.extend_from_slice(&first);
             }
             all.extend_from_slice(&data);
         }
-        Ok(WholeBody { bytes: all.freeze(), share })
+        Ok(WholeBody { bytes: if all.is_empty() { first } else { all.freeze() }, share })
     }
 }
 

@@ -167,7 +167,7 @@ impl Front {
             let own = target.as_str() == self.address.to_string();
             if !own && !is_aws_host(target.host()) {
                 let idle = Duration::from_secs(self.context.configuration.server.idle_seconds);
-                return proxy::pass(self, request, idle).await;
+                return Box::pin(proxy::pass(self, request, idle)).await;
             }
             let path = request.uri().path_and_query().cloned();
             *request.uri_mut() = path.map_or_else(|| http::Uri::from_static("/"), http::Uri::from);

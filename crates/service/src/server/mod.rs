@@ -5,7 +5,7 @@
 //! without a signature, and everything is bounded: connections, headers, bodies, the time that either may stand still.
 
 mod authentication;
-mod body;
+pub(crate) mod body;
 mod certificates;
 pub mod credentials;
 mod data_directory;
@@ -16,7 +16,7 @@ mod listener;
 mod object_errors;
 mod proxy;
 mod routing;
-mod timed_stream;
+pub(crate) mod timed_stream;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -30,7 +30,8 @@ use watchkeeper_store::Store;
 
 use crate::configuration::{Configuration, Role};
 use crate::context::{Clock, Context, MachineClock};
-use crate::resources::Resources;
+use crate::hosting::{self, Hosting};
+use crate::resources::{self, Resources};
 use crate::telemetry::latest_metrics::LatestMetrics;
 use crate::telemetry::prometheus;
 
@@ -43,7 +44,7 @@ use routing::Router;
 
 /// How long a part that failed is left alone before it is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
-/// How long connections that are cut off may take to let go.
+/// How long connections that are cut off may take to let go, and the last metrics to be stored.
 const CUTTING_OFF: Duration = Duration::from_secs(2);
 /// How long the databases may take to close.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -77,6 +78,12 @@ pub enum Error {
     /// The certificates of the proxy mode cannot be read or made.
     #[error(transparent)]
     Certificates(#[from] certificates::Error),
+    /// The endpoints of the store cannot be read.
+    #[error(transparent)]
+    Resources(#[from] resources::Error),
+    /// Models cannot be hosted, or what they are asked not be captured.
+    #[error("cannot host models: {0}")]
+    Hosting(#[source] std::io::Error),
     /// The files for the commands cannot be written.
     #[error(transparent)]
     DataDirectory(#[from] data_directory::Error),
@@ -88,6 +95,7 @@ pub struct Service {
     context: Arc<Context>,
     /// None once it was closed.
     store: Option<Store>,
+    hosting: Arc<Hosting>,
     /// Says that no more connections are accepted.
     closing: watch::Sender<bool>,
     /// Says that everything ends.
@@ -123,6 +131,8 @@ impl Service {
             clock,
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
+            hosting_bell: Notify::new(),
+            capture: OnceLock::new(),
             stopping: stops,
             endpoint_url: OnceLock::new(),
             job_credentials: OnceLock::new(),
@@ -140,13 +150,15 @@ impl Service {
         let _ = context.job_credentials.set(keys.own());
         first_start::prepare(&context).await?;
         let certificates = Certificates::open(&directory, context.now())?;
-        let router = Router::new(Arc::clone(&context), Arc::new(keys), latest);
+        let hosting = Hosting::start(&context).map_err(Error::Hosting)?;
+        hosting.take_stock().await?;
+        let router = Router::new(Arc::clone(&context), Arc::new(keys), latest, Arc::clone(&hosting));
         let front = Arc::new(Front::new(Arc::clone(&context), certificates, router, address, closes));
         let clients = service_address(&context.configuration, address);
         directory.write_service(&clients)?;
         let _ = context.endpoint_url.set(clients.endpoint_url);
         let listener = tokio::spawn(front.run(listener));
-        let workers = start_workers(&context);
+        let workers = start_workers(&context, &hosting);
         let configuration = &context.configuration;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -155,7 +167,7 @@ impl Service {
             roles = ?configuration.roles,
             "started"
         );
-        Ok(Self { address, context, store: Some(store), closing, stopping, listener, workers })
+        Ok(Self { address, context, store: Some(store), hosting, closing, stopping, listener, workers })
     }
 
     /// Where it listens.
@@ -168,8 +180,13 @@ impl Service {
         &self.context
     }
 
-    /// Stops accepting, lets requests finish, ends scheduler and jobs, each for as long as the configuration says, and
-    /// lets go of the data directory.
+    /// Its endpoints.
+    pub fn hosting(&self) -> &Arc<Hosting> {
+        &self.hosting
+    }
+
+    /// Stops accepting, lets requests finish, ends scheduler, jobs and models, each for as long as the configuration says,
+    /// writes what was captured, and lets go of the data directory.
     pub async fn shutdown(mut self) {
         let grace = Duration::from_secs(self.context.configuration.server.shutdown_seconds);
         tracing::info!("stopping: requests and jobs have {} seconds to end", grace.as_secs());
@@ -185,11 +202,20 @@ impl Service {
         }
         self.context.scheduler_bell.notify_waiters();
         self.context.runner_bell.notify_waiters();
+        self.context.hosting_bell.notify_waiters();
+        let latest = tokio::time::Instant::now() + grace;
         for mut worker in std::mem::take(&mut self.workers) {
-            if tokio::time::timeout(grace, &mut worker).await.is_err() {
+            if tokio::time::timeout_at(latest, &mut worker).await.is_err() {
                 tracing::warn!("a part of the service did not end in time and is cut off");
                 worker.abort();
             }
+        }
+        // Requests have ended, so that nothing more is captured.
+        if tokio::time::timeout(grace, self.hosting.shutdown()).await.is_err() {
+            tracing::warn!("captures were not all stored, or models did not all end, in time");
+        }
+        if tokio::time::timeout(CUTTING_OFF, self.hosting.publish_counts()).await.is_err() {
+            tracing::warn!("what was counted last of endpoints is not published: the store takes too long");
         }
         if let Some(store) = self.store.take()
             && tokio::time::timeout(CLOSING, store.close()).await.is_err()
@@ -210,16 +236,32 @@ impl Drop for Service {
     }
 }
 
-/// Starts what the roles ask for.
-fn start_workers(context: &Arc<Context>) -> Vec<JoinHandle<()>> {
+/// Starts what the roles ask for. Endpoints are deployed where they are asked.
+fn start_workers(context: &Arc<Context>, hosting: &Arc<Hosting>) -> Vec<JoinHandle<()>> {
     let mut workers = Vec::new();
+    if context.configuration.has_role(Role::Api) {
+        workers.push(supervise_hosting("endpoints", hosting, Hosting::run));
+        workers.push(supervise_hosting("asynchronous invocations", hosting, hosting::invocation::asynchronous::run));
+        workers.push(supervise_hosting("figures of endpoints", hosting, hosting::traffic::run));
+    }
     if context.configuration.has_role(Role::Scheduler) {
         workers.push(supervise("scheduler", context, crate::scheduler::run));
     }
     if context.configuration.has_role(Role::Runner) {
         workers.push(supervise("runner", context, crate::runner::run));
+        workers.push(supervise_hosting("transform jobs", hosting, hosting::transform::run));
     }
     workers
+}
+
+/// Keeps a part of the hosting running until the service stops.
+fn supervise_hosting<F, R>(name: &'static str, hosting: &Arc<Hosting>, run: F) -> JoinHandle<()>
+where
+    F: Fn(Arc<Hosting>) -> R + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let part = Arc::clone(hosting);
+    supervise(name, &hosting.context, move |_| run(Arc::clone(&part)))
 }
 
 /// Keeps a part running until the service stops: one that panics is started again.
@@ -237,10 +279,10 @@ where
             part.spawn(run(Arc::clone(&context)));
             match part.join_next().await {
                 Some(Err(error)) if error.is_panic() => {
-                    tracing::error!(%error, "the {name} failed and is started again");
+                    tracing::error!(%error, "a part of the service failed and is started again: {name}");
                 }
                 _ if *stopping.borrow() => return,
-                _ => tracing::error!("the {name} ended by itself and is started again"),
+                _ => tracing::error!("a part of the service ended by itself and is started again: {name}"),
             }
             tokio::select! {
                 () = tokio::time::sleep(RESTART_PAUSE) => {}

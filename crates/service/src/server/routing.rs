@@ -1,8 +1,10 @@
 //! From a request to the part that answers it, in the order that settled every recorded request.
 //!
 //! Only what is signed is answered, save health and metrics. Bodies of everything but S3 are read whole, up to a limit;
-//! S3's stream.
+//! S3's stream. Invocations of endpoints, which come by the thousand, take a short way: their path says what they are.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,7 @@ use s3s::service::S3Service;
 use uuid::Uuid;
 use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
 use watchkeeper_aws::protocol::{self, Protocol, Route, Service};
-use watchkeeper_aws::signing::Codes;
+use watchkeeper_aws::signing::{Codes, Scope};
 use watchkeeper_aws::{Call, Error};
 
 use super::authentication::{self, S3Keys, S3Tokens};
@@ -28,6 +30,8 @@ use super::{health, keys, object_errors};
 use crate::Context;
 use crate::api::{self, s3};
 use crate::configuration::Role;
+use crate::hosting::Hosting;
+use crate::hosting::invocation::{self, AnswerBody, Invocation, Operation};
 use crate::telemetry::latest_metrics::LatestMetrics;
 use crate::telemetry::prometheus;
 
@@ -45,6 +49,7 @@ pub(super) struct Router {
     context: Arc<Context>,
     keys: Arc<AccessKeys>,
     latest: Arc<LatestMetrics>,
+    hosting: Arc<Hosting>,
     objects: S3Service,
     operators: TowerToHyperService<axum::Router>,
     services: Services,
@@ -69,11 +74,24 @@ struct Answered {
     /// A word for the service, of few.
     service: &'static str,
     /// The operation, if it exists.
-    operation: Option<String>,
+    operation: Option<Cow<'static, str>>,
+}
+
+/// A request for an invocation as it came.
+struct Arrived<'a> {
+    parts: &'a http::request::Parts,
+    begun: Instant,
+    /// Whether it claims to be signed with a key of ours.
+    is_known: bool,
 }
 
 impl Router {
-    pub(super) fn new(context: Arc<Context>, keys: Arc<AccessKeys>, latest: Arc<LatestMetrics>) -> Self {
+    pub(super) fn new(
+        context: Arc<Context>,
+        keys: Arc<AccessKeys>,
+        latest: Arc<LatestMetrics>,
+        hosting: Arc<Hosting>,
+    ) -> Self {
         let operators =
             api::operators::router(Arc::clone(&context)).merge(keys::router(Arc::clone(&context), Arc::clone(&keys)));
         Self {
@@ -97,16 +115,17 @@ impl Router {
             context,
             keys,
             latest,
+            hosting,
         }
     }
 
     /// Answers a request. `tls_host` is the name that a proxied client has asked for.
     pub(super) async fn answer(&self, request: Request<Incoming>, tls_host: Option<&str>) -> Answer {
         let begun = Instant::now();
-        let request_id = Uuid::new_v4().to_string();
+        let request_id = request_id();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let answered = self.routed(request, tls_host, &request_id).await;
+        let answered = self.routed(request, tls_host, &request_id, begun).await;
         let status = answered.answer.status().as_u16();
         let operation = answered.operation.as_deref().unwrap_or_default();
         prometheus::count_request(answered.service, operation, status, begun.elapsed());
@@ -118,12 +137,18 @@ impl Router {
         answered.answer
     }
 
-    async fn routed(&self, request: Request<Incoming>, tls_host: Option<&str>, request_id: &str) -> Answered {
+    async fn routed(
+        &self,
+        request: Request<Incoming>,
+        tls_host: Option<&str>,
+        request_id: &str,
+        begun: Instant,
+    ) -> Answered {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).or(tls_host);
         let names_bucket = host.is_some_and(|host| s3::bucket_of_host(host).is_some());
         let path = request.uri().path();
         if !names_bucket && (path == RESERVED || path.starts_with("/_watchkeeper/")) {
-            return self.reserved(request, request_id).await;
+            return Box::pin(self.reserved(request, request_id)).await;
         }
         if !self.context.configuration.has_role(Role::Api) {
             let message = "this process does not answer AWS's requests: it has not the role `api`\n";
@@ -132,6 +157,27 @@ impl Router {
         let (parts, body) = request.into_parts();
         let scope = authentication::scope(&parts);
         let scope_service = scope.as_ref().map(|scope| scope.service.as_str());
+        if !names_bucket
+            && scope_service == Some("sagemaker")
+            && let Some(operation) = invocation_of(&parts)
+        {
+            let arrived = Arrived { parts: &parts, begun, is_known: self.knows(&parts, scope.as_ref()) };
+            return self.invocation(operation, arrived, body, request_id).await;
+        }
+        Box::pin(self.general(parts, body, scope.as_ref(), names_bucket, request_id)).await
+    }
+
+    /// Everything that is neither an invocation nor reserved. In a future of its own: it is many times as large as that of an
+    /// invocation, which would have to carry it along.
+    async fn general(
+        &self,
+        parts: http::request::Parts,
+        body: Incoming,
+        scope: Option<&Scope>,
+        names_bucket: bool,
+        request_id: &str,
+    ) -> Answered {
+        let scope_service = scope.map(|scope| scope.service.as_str());
         let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: b"" };
         let may_be_form = parts.method == Method::POST && !names_bucket && scope_service != Some("s3");
         let route = protocol::route(&view, scope_service);
@@ -141,8 +187,7 @@ impl Router {
         }
         let limit = match &route {
             // Whoever has no key of ours fills no memory.
-            _ if !self.knows(&parts) => MAX_STRANGER_BYTES,
-            Ok(Route { service: Service::Runtime, .. }) => MAX_INVOCATION_BYTES,
+            _ if !self.knows(&parts, scope) => MAX_STRANGER_BYTES,
             _ => MAX_BODY_BYTES,
         };
         // The share is held until the request is answered.
@@ -178,8 +223,8 @@ impl Router {
 
     /// Whether a request claims to be signed with a key of ours. Ids of temporary keys can be made up: it is their
     /// token that only we can have made.
-    fn knows(&self, parts: &http::request::Parts) -> bool {
-        authentication::scope(parts).is_some_and(|scope| {
+    fn knows(&self, parts: &http::request::Parts, scope: Option<&Scope>) -> bool {
+        scope.is_some_and(|scope| {
             let token = authentication::session_token(parts);
             self.keys.signing_secret(&scope.access_key_id).is_some()
                 && self.keys.accepts_token(&scope.access_key_id, token.as_deref(), self.context.now())
@@ -214,8 +259,45 @@ impl Router {
             Service::Sts => sts::dispatch(&services.sts, &call, operation, input).await,
             Service::Iam => iam::dispatch(&services.iam, &call, operation, input).await,
             Service::Ecr => ecr::dispatch(&services.ecr, &call, operation, input).await,
-            Service::Runtime => Err(no_endpoint(&input, &call.account)),
-            Service::S3 => Err(Error::unknown_operation(operation)),
+            // Invocations have gone the short way.
+            Service::Runtime | Service::S3 => Err(Error::unknown_operation(operation)),
+        }
+    }
+
+    /// An invocation of an endpoint: signature, limit of the body, endpoint, in this order.
+    async fn invocation(
+        &self,
+        operation: Operation,
+        Arrived { parts, begun, is_known }: Arrived<'_>,
+        body: Incoming,
+        request_id: &str,
+    ) -> Answered {
+        let known = |answer| Answered {
+            answer,
+            service: "sagemaker-runtime",
+            operation: Some(Cow::Borrowed(operation.name())),
+        };
+        let refused = |error: &Error| known(protocol::encode_error(&operation.route(), request_id, error).map(whole));
+        let limit = if is_known { MAX_INVOCATION_BYTES } else { MAX_STRANGER_BYTES };
+        let body = TimedBody::new(body, &parts.headers, self.idle).read(limit, &self.bodies).await;
+        // The share is held until the answer has begun.
+        let WholeBody { bytes: body, share: _share } = match body {
+            Ok(body) => body,
+            Err(unread) => return refused(&unread_error(&unread, limit)),
+        };
+        let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+        if let Err(error) = authentication::verify(&self.keys, &view, "sagemaker", Codes::Rest, self.context.now()) {
+            return refused(&error);
+        }
+        match invocation::invoke(&self.hosting, Invocation { operation, parts, body, begun }).await {
+            Ok(answer) => {
+                let mut answer = answer.map(|body: AnswerBody| body.map_err(|never| match never {}).boxed_unsync());
+                if let Ok(id) = HeaderValue::from_str(request_id) {
+                    answer.headers_mut().insert("x-amzn-requestid", id);
+                }
+                known(answer)
+            }
+            Err(error) => refused(&error),
         }
     }
 
@@ -258,7 +340,7 @@ impl Router {
         let form = Route { service: Service::Runtime, operation: String::new(), protocol: Protocol::RestJson };
         let refused = |error: &Error| known(protocol::encode_error(&form, request_id, error).map(whole));
         let scope = authentication::scope(&parts);
-        let limit = if self.knows(&parts) { MAX_BODY_BYTES } else { MAX_STRANGER_BYTES };
+        let limit = if self.knows(&parts, scope.as_ref()) { MAX_BODY_BYTES } else { MAX_STRANGER_BYTES };
         // The share is held until the request is answered.
         let body = TimedBody::new(body, &parts.headers, self.idle).read(limit, &self.bodies).await;
         let WholeBody { bytes: body, share: _share } = match body {
@@ -315,7 +397,7 @@ fn answered(form: &Route, known: Option<&Route>, answer: http::Response<Vec<u8>>
         Service::Ecr => "ecr",
         Service::S3 => "s3",
     };
-    Answered { answer: answer.map(whole), service, operation: known.map(|route| route.operation.clone()) }
+    Answered { answer: answer.map(whole), service, operation: known.map(|route| Cow::Owned(route.operation.clone())) }
 }
 
 fn unread_error(unread: &Unread, limit: usize) -> Error {
@@ -334,10 +416,30 @@ fn unread_error(unread: &Unread, limit: usize) -> Error {
     }
 }
 
-/// Endpoints are not hosted: none exists.
-fn no_endpoint(input: &serde_json::Value, account: &str) -> Error {
-    let name = input["EndpointName"].as_str().unwrap_or_default();
-    Error::new("ValidationError", format!("Endpoint {name} of account {account} not found."))
+/// The invocation that a request asks for by its path, unless a target says that it is something else.
+fn invocation_of(parts: &http::request::Parts) -> Option<Operation> {
+    (parts.method == Method::POST && !parts.headers.contains_key("x-amz-target"))
+        .then(|| Operation::of_path(parts.uri.path()))
+        .flatten()
+}
+
+thread_local! {
+    /// Where the last request's id came from: random at first, then one further each time.
+    static LAST_REQUEST: Cell<u128> = Cell::new(Uuid::new_v4().as_u128());
+}
+
+/// A request's id, as unique as a random one. To ask the operating system for randomness would take longer than most of what
+/// a request needs.
+fn request_id() -> String {
+    let number = LAST_REQUEST.get().wrapping_add(1);
+    LAST_REQUEST.set(number);
+    // The low half counts, so it is spread over all bits (the finisher of SplitMix64, which loses nothing).
+    let mut low = number as u64;
+    low = (low ^ (low >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    low = (low ^ (low >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    low ^= low >> 31;
+    let number = (number >> 64 << 64) | u128::from(low);
+    uuid::Builder::from_random_bytes(number.to_be_bytes()).into_uuid().to_string()
 }
 
 fn plain(status: StatusCode, message: &'static str) -> Answer {

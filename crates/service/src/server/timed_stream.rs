@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 /// A connection that fails once a write has waited for too long: a client that asks for much and reads nothing would
 /// keep its place for ever.
-pub(super) struct TimedStream<S> {
+pub(crate) struct TimedStream<S> {
     stream: S,
     patience: Duration,
     /// Armed while a write waits.
@@ -18,7 +18,7 @@ pub(super) struct TimedStream<S> {
 }
 
 impl<S> TimedStream<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, deadline: None }
     }
 

@@ -1,7 +1,7 @@
 //! Logs, metrics and alerts.
 
-pub mod job_log;
 pub mod latest_metrics;
 pub mod metric_lines;
+pub mod program_log;
 pub mod prometheus;
 pub mod tracing_setup;

@@ -1,5 +1,6 @@
 //! The page for Prometheus: how the service itself does, and the newest values of what is monitored.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,17 +28,57 @@ pub fn install() {
     });
 }
 
+/// The most series whose handles a thread keeps.
+const MOST_KNOWN: usize = 64;
+
+thread_local! {
+    /// What this thread has counted: to find a series by its labels takes longer than to count.
+    static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The series of requests of one kind and outcome.
+struct Known {
+    service: &'static str,
+    operation: String,
+    status: u16,
+    requests: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+impl Known {
+    fn of(service: &'static str, operation: &str, status: u16) -> Self {
+        Self {
+            service,
+            operation: operation.to_owned(),
+            status,
+            requests: metrics::counter!(
+                "watchkeeper_requests_total",
+                "service" => service,
+                "operation" => operation.to_owned(),
+                "status" => status.to_string()
+            ),
+            seconds: metrics::histogram!("watchkeeper_request_seconds", "service" => service),
+        }
+    }
+}
+
 /// Counts an answered request. The operation is empty where there is none of that name: labels must be few.
 pub fn count_request(service: &'static str, operation: &str, status: u16, took: Duration) {
-    let status = status.to_string();
-    metrics::counter!(
-        "watchkeeper_requests_total",
-        "service" => service,
-        "operation" => operation.to_owned(),
-        "status" => status
-    )
-    .increment(1);
-    metrics::histogram!("watchkeeper_request_seconds", "service" => service).record(took.as_secs_f64());
+    KNOWN.with_borrow_mut(|known| {
+        let place = known
+            .iter()
+            .position(|known| known.status == status && known.service == service && known.operation == operation);
+        let place = place.unwrap_or_else(|| {
+            // Names are few; what a client makes up is none.
+            if known.len() == MOST_KNOWN {
+                known.clear();
+            }
+            known.push(Known::of(service, operation, status));
+            known.len() - 1
+        });
+        known[place].requests.increment(1);
+        known[place].seconds.record(took.as_secs_f64());
+    });
     if REQUESTS.fetch_add(1, Ordering::Relaxed) % UPKEEP == UPKEEP - 1
         && let Some(Some(recorder)) = RECORDER.get()
     {

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod capture;
+mod endpoints;
+mod invocation;
+mod models;
 mod runner;
 mod sagemaker;
 mod scheduler;
 mod server;
 mod small_services;
+mod transform;

@@ -16,7 +16,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getegid, geteuid, getpid};
-use watchkeeper_service::runner::launch::HostContract;
+use watchkeeper_service::program::launch::HostContract;
 
 const JOB_FOLDER: &str = "/opt/ml";
 const NOTHING: Option<&str> = None;

@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
-use watchkeeper_service::runner::launch::Ended;
+use watchkeeper_service::program::launch::Ended;
 
 use super::SandboxArguments;
 use super::namespaces::Entered;

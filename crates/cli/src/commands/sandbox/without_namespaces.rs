@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use watchkeeper_service::runner::launch::HostContract;
+use watchkeeper_service::program::launch::HostContract;
 
 /// There is none.
 pub(super) struct Entered(Infallible);

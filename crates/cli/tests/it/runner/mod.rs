@@ -8,7 +8,7 @@ mod service;
 pub(crate) mod suite;
 mod without_namespaces;
 
-use watchkeeper_service::runner::sandbox::Sandbox;
+use watchkeeper_service::program::sandbox::Sandbox;
 
 fn launcher() -> Sandbox {
     Sandbox::new(vec![env!("CARGO_BIN_EXE_watchkeeper").to_owned()])

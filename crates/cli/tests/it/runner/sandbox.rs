@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed};
-use watchkeeper_service::runner::launch::{Ended, HostContract, Launcher as _};
+use watchkeeper_service::program::launch::{Ended, HostContract, Launcher as _};
 
 use super::bench::{Bench, Job, Lifeline};
 use super::launcher;

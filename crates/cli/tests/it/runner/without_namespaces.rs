@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed};
-use watchkeeper_service::runner::launch::Launcher as _;
-use watchkeeper_service::runner::sandbox::Sandbox;
+use watchkeeper_service::program::launch::Launcher as _;
+use watchkeeper_service::program::sandbox::Sandbox;
 
 use super::bench::{Bench, Job};
 

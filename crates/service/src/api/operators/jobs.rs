@@ -17,7 +17,7 @@ use super::shapes::{Failure, JobList, JobView, LogLine, LogPage};
 use super::{Error, State, read_query};
 use crate::control::processing_job::ProcessingJob;
 use crate::resources::{Resource as _, Versioned};
-use crate::telemetry::job_log::PROCESSING_JOBS;
+use crate::telemetry::program_log::PROCESSING_JOBS;
 
 /// The most streams of a job that are read.
 const MOST_STREAMS: usize = 100;

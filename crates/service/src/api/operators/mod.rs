@@ -4,6 +4,8 @@
 //! Moments are ISO 8601 texts in UTC. An execution's id is its key with `~` for each slash. Failures are
 //! `{"error": "..."}`, with 400 for what cannot be done, 404 for what is not there, 409 for what cannot be done now.
 
+mod captures;
+mod endpoints;
 mod executions;
 mod jobs;
 mod openapi;
@@ -23,9 +25,9 @@ use jiff::Timestamp;
 use watchkeeper_aws::Time;
 
 pub use shapes::{
-    BackfillAnswer, BackfillRequest, ExecutionDetail, ExecutionList, ExecutionView, Failure, FindingsView, JobList,
-    JobView, LogLine, LogPage, LookedView, PauseView, RunRequest, ScheduleList, ScheduleView, StatusView, UsageView,
-    WhyView, WindowView,
+    BackfillAnswer, BackfillRequest, CaptureView, EndpointRegistration, EndpointView, ExecutionDetail, ExecutionList,
+    ExecutionView, Failure, FindingsView, IngestionAnswer, JobList, JobView, LogLine, LogPage, LookedView, PauseView,
+    RunRequest, ScheduleList, ScheduleView, StatusView, UsageView, WhyView, WindowView,
 };
 
 use crate::Context;
@@ -52,6 +54,8 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/_watchkeeper/schedules/{name}/run", post(schedules::run))
         .route("/_watchkeeper/schedules/{name}/backfill", post(schedules::backfill))
         .route("/_watchkeeper/schedules/{name}/why", get(schedules::why))
+        .route("/_watchkeeper/endpoints/{name}", get(endpoints::describe).put(endpoints::register))
+        .route("/_watchkeeper/endpoints/{name}/captures", post(captures::ingest))
         .route("/_watchkeeper/executions", get(executions::list))
         .route("/_watchkeeper/executions/{id}", get(executions::describe))
         .route("/_watchkeeper/jobs", get(jobs::list))
@@ -74,6 +78,10 @@ impl Error {
 
     fn invalid(message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    fn conflict(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, message: message.into() }
     }
 
     /// What went wrong is in the log; the caller is told that it did.

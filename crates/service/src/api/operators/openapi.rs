@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{executions, jobs, schedules, status};
+use super::{captures, endpoints, executions, jobs, schedules, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,9 @@ use super::{executions, jobs, schedules, status};
         schedules::run,
         schedules::backfill,
         schedules::why,
+        endpoints::register,
+        endpoints::describe,
+        captures::ingest,
         executions::list,
         executions::describe,
         jobs::list,

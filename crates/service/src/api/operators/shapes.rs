@@ -426,3 +426,68 @@ pub struct LogLine {
 pub(super) fn result_file(folder: &str, name: &str) -> Option<S3Uri> {
     Some(folder.parse::<S3Uri>().ok()?.join(name))
 }
+
+/// An endpoint whose model is served elsewhere.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointRegistration {
+    /// Where its captures go; `captures` in the default bucket unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// How many of a hundred requests are captured, 0 to 100; 100 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling_percentage: Option<u8>,
+    /// Content types that are captured as CSV; `text/csv` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv_content_types: Option<Vec<String>>,
+    /// Content types that are captured as JSON; `application/json` and `application/jsonlines` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_content_types: Option<Vec<String>>,
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EndpointView {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Where it stands.
+    pub status: String,
+    /// Whether its models are served by this service; else captures come from outside.
+    pub is_hosted: bool,
+    /// Where its captures go; none where it has no configuration for them.
+    pub destination: Option<String>,
+    /// How its first variant is captured; none where that is switched off.
+    pub capture: Option<CaptureView>,
+}
+
+/// How the requests of a variant are captured.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CaptureView {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The variant's name.
+    pub variant: String,
+    /// Where captures go.
+    pub destination: String,
+    /// How many of a hundred requests are captured.
+    pub sampling_percentage: u8,
+    /// Whether what is asked is captured.
+    pub input: bool,
+    /// Whether what is answered is captured.
+    pub output: bool,
+    /// Content types that are captured as CSV.
+    pub csv_content_types: Vec<String>,
+    /// Content types that are captured as JSON.
+    pub json_content_types: Vec<String>,
+    /// The key that encrypts the objects.
+    pub kms_key_id: Option<String>,
+}
+
+/// What was captured of predictions that were sent.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct IngestionAnswer {
+    /// Records; all of them are stored.
+    pub captured: u64,
+}

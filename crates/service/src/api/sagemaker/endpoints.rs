@@ -1,23 +1,29 @@
 //! Endpoints.
 //!
-//! Nothing works at an endpoint in the background, so whoever asks for one first lets it become what it is by now.
+//! What is asked for is written down; hosting makes it true and says so in the document.
+
+use std::sync::Weak;
+use std::time::Duration;
 
 use watchkeeper_aws::generated::sagemaker::{
-    CreateEndpointInput, CreateEndpointOutput, DeleteEndpointInput, DescribeEndpointInput, DescribeEndpointOutput,
-    EndpointStatus, ListEndpointsInput, ListEndpointsOutput, UpdateEndpointInput, UpdateEndpointOutput,
+    CreateEndpointInput, CreateEndpointOutput, CreateModelInput, DeleteEndpointInput, DescribeEndpointInput,
+    DescribeEndpointOutput, ListEndpointsInput, ListEndpointsOutput, UpdateEndpointInput, UpdateEndpointOutput,
     UpdateEndpointWeightsAndCapacitiesInput, UpdateEndpointWeightsAndCapacitiesOutput,
 };
 use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
-use super::documents::{find, list, retrying};
-use super::endpoint_configs;
-use crate::api::failure::internal;
+use super::documents::{find, list, retrying, ring};
+use super::{endpoint_configs, models};
 use crate::context::Context;
-use crate::control::endpoint::{self, Endpoint};
+use crate::control::endpoint::{self, Endpoint, Revision};
+use crate::control::endpoint_config::model_names;
 use crate::control::listing::{self, Page};
 use crate::control::names::Named;
-use crate::resources::{self, Transaction, Versioned};
+use crate::resources::{Transaction, Versioned};
+
+/// How long a deletion waits for what was captured to be stored; the endpoint waits on for it.
+const LONGEST_FLUSH: Duration = Duration::from_secs(5);
 
 pub(super) async fn create(
     context: &Context,
@@ -28,12 +34,13 @@ pub(super) async fn create(
         if let Some(other) = find::<Endpoint>(context, &request.endpoint_name.to_lowercase()).await? {
             return Err(endpoint::name_taken(&other.resource.arn).into());
         }
-        let config = endpoint_configs::load(context, call, &request.endpoint_config_name).await?.resource;
-        let endpoint = Endpoint::create(request.clone(), &config, &context.stamp(&call.region))?;
+        let revision = revision(context, call, &request.endpoint_config_name).await?;
+        let endpoint = Endpoint::create(request.clone(), revision, &context.stamp(&call.region))?;
         context.resources.commit(Transaction::new().insert(&endpoint)).await?;
         Ok(endpoint.arn)
     })
     .await?;
+    ring(&context.hosting_bell);
     Ok(CreateEndpointOutput { endpoint_arn: arn })
 }
 
@@ -42,7 +49,6 @@ pub(super) async fn describe(
     call: &Call,
     request: DescribeEndpointInput,
 ) -> Result<DescribeEndpointOutput, Error> {
-    settle(context).await?;
     Ok(load(context, call, &request.endpoint_name).await?.resource.describe())
 }
 
@@ -51,15 +57,16 @@ pub(super) async fn update(
     call: &Call,
     request: UpdateEndpointInput,
 ) -> Result<UpdateEndpointOutput, Error> {
-    settle(context).await?;
     let arn = retrying(|| async {
         let found = load(context, call, &request.endpoint_name).await?;
-        let config = endpoint_configs::load(context, call, &request.endpoint_config_name).await?.resource;
-        let updated = found.resource.update(request.clone(), &config, context.now())?;
+        found.resource.refuse_in_progress()?;
+        let revision = revision(context, call, &request.endpoint_config_name).await?;
+        let updated = found.resource.update(request.clone(), revision, context.now())?;
         context.resources.commit(Transaction::new().update(&updated, found.version)).await?;
         Ok(updated.arn)
     })
     .await?;
+    ring(&context.hosting_bell);
     Ok(UpdateEndpointOutput { endpoint_arn: arn })
 }
 
@@ -68,7 +75,6 @@ pub(super) async fn update_weights(
     call: &Call,
     request: UpdateEndpointWeightsAndCapacitiesInput,
 ) -> Result<UpdateEndpointWeightsAndCapacitiesOutput, Error> {
-    settle(context).await?;
     let arn = retrying(|| async {
         let found = load(context, call, &request.endpoint_name).await?;
         let desired = request.desired_weights_and_capacities.clone();
@@ -77,22 +83,32 @@ pub(super) async fn update_weights(
         Ok(updated.arn)
     })
     .await?;
+    ring(&context.hosting_bell);
     Ok(UpdateEndpointWeightsAndCapacitiesOutput { endpoint_arn: arn })
 }
 
 pub(super) async fn delete(context: &Context, call: &Call, request: DeleteEndpointInput) -> Result<(), Error> {
-    retrying(|| async {
+    let name = retrying(|| async {
         let found = load(context, call, &request.endpoint_name).await?;
-        Ok(context.resources.commit(Transaction::new().delete(&found.resource, found.version)).await?)
+        let deleted = found.resource.delete(context.now());
+        context.resources.commit(Transaction::new().update(&deleted, found.version)).await?;
+        Ok(deleted.name)
     })
-    .await
+    .await?;
+    ring(&context.hosting_bell);
+    // Scripts list what was captured as soon as this has answered.
+    if let Some(capture) = context.capture.get().and_then(Weak::upgrade)
+        && tokio::time::timeout(LONGEST_FLUSH, capture.flush(&name)).await.is_err()
+    {
+        tracing::warn!(endpoint = name, "what was captured is not stored yet");
+    }
+    Ok(())
 }
 
 pub(super) async fn list_endpoints(
     context: &Context,
     request: ListEndpointsInput,
 ) -> Result<ListEndpointsOutput, Error> {
-    settle(context).await?;
     let query = Query {
         name_contains: request.name_contains,
         status: request.status_equals.map(|status| status.as_str().to_owned()),
@@ -112,17 +128,15 @@ async fn load(context: &Context, call: &Call, name: &str) -> Result<Versioned<En
     found.ok_or_else(|| endpoint::not_found(&Named::Endpoint.arn(&context.stamp(&call.region), name)))
 }
 
-/// Lets every endpoint that is on its way arrive whose time has come. A conflict means that somebody else did it.
-async fn settle(context: &Context) -> Result<(), Error> {
-    let on_their_way = [EndpointStatus::Creating, EndpointStatus::Updating];
-    let query = Query { statuses: on_their_way.map(|status| status.as_str().to_owned()).to_vec(), ..Query::default() };
-    let endpoints = context.resources.list::<Endpoint>(&query).await.map_err(|error| internal(&error))?;
-    for found in endpoints {
-        let Some(settled) = found.resource.settled(context.now()) else { continue };
-        match context.resources.commit(Transaction::new().update(&settled, found.version)).await {
-            Ok(()) | Err(resources::Error::Conflict { .. }) => {}
-            Err(error) => return Err(internal(&error)),
+/// What a configuration runs, as it is now.
+async fn revision(context: &Context, call: &Call, config: &str) -> Result<Revision, Error> {
+    let config = endpoint_configs::load(context, call, config).await?.resource.request;
+    let mut models: Vec<CreateModelInput> = Vec::new();
+    for name in model_names(&config) {
+        let model = models::load(context, call, name).await?.resource.request;
+        if !models.contains(&model) {
+            models.push(model);
         }
     }
-    Ok(())
+    Ok(Revision { config, models })
 }

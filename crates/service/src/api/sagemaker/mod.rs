@@ -15,6 +15,7 @@ mod models;
 mod processing_jobs;
 mod schedules;
 mod tags;
+mod transform_jobs;
 
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ use watchkeeper_aws::generated::sagemaker::{
     CreateModelExplainabilityJobDefinitionRequest, CreateModelExplainabilityJobDefinitionResponse, CreateModelInput,
     CreateModelOutput, CreateModelQualityJobDefinitionRequest, CreateModelQualityJobDefinitionResponse,
     CreateMonitoringScheduleRequest, CreateMonitoringScheduleResponse, CreateProcessingJobRequest,
-    CreateProcessingJobResponse, DeleteDataQualityJobDefinitionRequest, DeleteEndpointConfigInput, DeleteEndpointInput,
+    CreateProcessingJobResponse, CreateTransformJobRequest, CreateTransformJobResponse,
+    DeleteDataQualityJobDefinitionRequest, DeleteEndpointConfigInput, DeleteEndpointInput,
     DeleteModelBiasJobDefinitionRequest, DeleteModelExplainabilityJobDefinitionRequest, DeleteModelInput,
     DeleteModelQualityJobDefinitionRequest, DeleteMonitoringScheduleRequest, DeleteProcessingJobRequest,
     DeleteTagsInput, DeleteTagsOutput, DescribeDataQualityJobDefinitionRequest,
@@ -35,19 +37,20 @@ use watchkeeper_aws::generated::sagemaker::{
     DescribeModelExplainabilityJobDefinitionResponse, DescribeModelInput, DescribeModelOutput,
     DescribeModelQualityJobDefinitionRequest, DescribeModelQualityJobDefinitionResponse,
     DescribeMonitoringScheduleRequest, DescribeMonitoringScheduleResponse, DescribeProcessingJobRequest,
-    DescribeProcessingJobResponse, ListDataQualityJobDefinitionsRequest, ListDataQualityJobDefinitionsResponse,
-    ListEndpointConfigsInput, ListEndpointConfigsOutput, ListEndpointsInput, ListEndpointsOutput,
-    ListModelBiasJobDefinitionsRequest, ListModelBiasJobDefinitionsResponse,
-    ListModelExplainabilityJobDefinitionsRequest, ListModelExplainabilityJobDefinitionsResponse,
-    ListModelQualityJobDefinitionsRequest, ListModelQualityJobDefinitionsResponse, ListModelsInput, ListModelsOutput,
-    ListMonitoringAlertHistoryRequest, ListMonitoringAlertHistoryResponse, ListMonitoringAlertsRequest,
-    ListMonitoringAlertsResponse, ListMonitoringExecutionsRequest, ListMonitoringExecutionsResponse,
-    ListMonitoringSchedulesRequest, ListMonitoringSchedulesResponse, ListProcessingJobsRequest,
-    ListProcessingJobsResponse, ListTagsInput, ListTagsOutput, MonitoringType, SageMaker,
-    StartMonitoringScheduleRequest, StopMonitoringScheduleRequest, StopProcessingJobRequest, UpdateEndpointInput,
-    UpdateEndpointOutput, UpdateEndpointWeightsAndCapacitiesInput, UpdateEndpointWeightsAndCapacitiesOutput,
-    UpdateMonitoringAlertRequest, UpdateMonitoringAlertResponse, UpdateMonitoringScheduleRequest,
-    UpdateMonitoringScheduleResponse,
+    DescribeProcessingJobResponse, DescribeTransformJobRequest, DescribeTransformJobResponse,
+    ListDataQualityJobDefinitionsRequest, ListDataQualityJobDefinitionsResponse, ListEndpointConfigsInput,
+    ListEndpointConfigsOutput, ListEndpointsInput, ListEndpointsOutput, ListModelBiasJobDefinitionsRequest,
+    ListModelBiasJobDefinitionsResponse, ListModelExplainabilityJobDefinitionsRequest,
+    ListModelExplainabilityJobDefinitionsResponse, ListModelQualityJobDefinitionsRequest,
+    ListModelQualityJobDefinitionsResponse, ListModelsInput, ListModelsOutput, ListMonitoringAlertHistoryRequest,
+    ListMonitoringAlertHistoryResponse, ListMonitoringAlertsRequest, ListMonitoringAlertsResponse,
+    ListMonitoringExecutionsRequest, ListMonitoringExecutionsResponse, ListMonitoringSchedulesRequest,
+    ListMonitoringSchedulesResponse, ListProcessingJobsRequest, ListProcessingJobsResponse, ListTagsInput,
+    ListTagsOutput, ListTransformJobsRequest, ListTransformJobsResponse, MonitoringType, SageMaker,
+    StartMonitoringScheduleRequest, StopMonitoringScheduleRequest, StopProcessingJobRequest, StopTransformJobRequest,
+    UpdateEndpointInput, UpdateEndpointOutput, UpdateEndpointWeightsAndCapacitiesInput,
+    UpdateEndpointWeightsAndCapacitiesOutput, UpdateMonitoringAlertRequest, UpdateMonitoringAlertResponse,
+    UpdateMonitoringScheduleRequest, UpdateMonitoringScheduleResponse,
 };
 use watchkeeper_aws::{Call, Error};
 
@@ -90,6 +93,34 @@ impl SageMaker for SageMakerApi {
         input: ListProcessingJobsRequest,
     ) -> Result<ListProcessingJobsResponse, Error> {
         processing_jobs::list_jobs(&self.0, input).await
+    }
+
+    async fn create_transform_job(
+        &self,
+        call: &Call,
+        input: CreateTransformJobRequest,
+    ) -> Result<CreateTransformJobResponse, Error> {
+        transform_jobs::create(&self.0, call, input).await
+    }
+
+    async fn describe_transform_job(
+        &self,
+        _: &Call,
+        input: DescribeTransformJobRequest,
+    ) -> Result<DescribeTransformJobResponse, Error> {
+        transform_jobs::describe(&self.0, input).await
+    }
+
+    async fn stop_transform_job(&self, _: &Call, input: StopTransformJobRequest) -> Result<(), Error> {
+        transform_jobs::stop(&self.0, input).await
+    }
+
+    async fn list_transform_jobs(
+        &self,
+        _: &Call,
+        input: ListTransformJobsRequest,
+    ) -> Result<ListTransformJobsResponse, Error> {
+        transform_jobs::list_jobs(&self.0, input).await
     }
 
     async fn create_monitoring_schedule(

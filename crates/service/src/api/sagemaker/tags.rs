@@ -16,6 +16,7 @@ use crate::control::names::Named;
 use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::MonitoringSchedule;
 use crate::control::tags;
+use crate::control::transform_job::TransformJob;
 use crate::resources::{Resource, Transaction};
 
 /// A resource that has tags.
@@ -43,7 +44,7 @@ macro_rules! tagged {
     };
 }
 
-tagged!(Endpoint, EndpointConfig, JobDefinition, Model, MonitoringSchedule, ProcessingJob);
+tagged!(Endpoint, EndpointConfig, JobDefinition, Model, MonitoringSchedule, ProcessingJob, TransformJob);
 
 /// All tags in one page: the Python SDK looks for a second one under another name and never gets it.
 pub(super) async fn list(context: &Context, request: ListTagsInput) -> Result<ListTagsOutput, Error> {
@@ -85,7 +86,7 @@ async fn change(
         Named::Model => change_of::<Model>(context, arn, &key, change).await,
         Named::EndpointConfig => change_of::<EndpointConfig>(context, arn, &key, change).await,
         Named::Endpoint => change_of::<Endpoint>(context, arn, &key, change).await,
-        Named::TransformJob => Err(unknown()),
+        Named::TransformJob => change_of::<TransformJob>(context, arn, &key, change).await,
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 use watchkeeper_service::configuration::{Configuration, Image};
 use watchkeeper_service::context::{Context, MachineClock};
 use watchkeeper_service::control::processing_job::{JobEvent, ProcessingJob, apply};
+use watchkeeper_service::program::launch::Launcher;
 use watchkeeper_service::resources::{Error, Resources, Transaction};
-use watchkeeper_service::runner::launch::Launcher;
 use watchkeeper_service::runner::{Timing, run_with};
 use watchkeeper_store::Store;
 use watchkeeper_store::logs::EventsQuery;
@@ -59,6 +59,8 @@ impl Bench {
             clock: Arc::new(MachineClock),
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
+            hosting_bell: Notify::new(),
+            capture: OnceLock::new(),
             stopping,
             endpoint_url: OnceLock::from("http://127.0.0.1:8470".to_owned()),
             job_credentials: OnceLock::from(("AKIATEST".to_owned(), "secret".to_owned())),

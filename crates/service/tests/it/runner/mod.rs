@@ -2,7 +2,7 @@
 
 pub(crate) mod bench;
 mod jobs;
-mod plain;
+pub(crate) mod plain;
 pub(crate) mod suite;
 
 use plain::Plain;

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot};
-use watchkeeper_service::runner::launch::{Ended, HostContract, Launcher, Running, Signal};
+use watchkeeper_service::program::launch::{Ended, HostContract, Launcher, Running, Signal};
 
 pub(crate) struct Plain;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed, InProgress, Stopped};
-use watchkeeper_service::runner::launch::Launcher;
+use watchkeeper_service::program::launch::Launcher;
 
 use super::bench::{Bench, Job, Lifeline, TIMING};
 

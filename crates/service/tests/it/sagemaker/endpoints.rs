@@ -1,11 +1,11 @@
 //! Models, endpoint configurations and endpoints: texts that clients test, echoes, and the life of an endpoint.
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{Api, ROLE, validation};
 
 const ACCOUNT: &str = "arn:aws:sagemaker:eu-central-1:111122223333";
+const ECHO: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/watchkeeper-echo:1";
 
 fn model(name: &str) -> Value {
     json!({
@@ -17,6 +17,11 @@ fn model(name: &str) -> Value {
         },
         "ExecutionRoleArn": ROLE,
     })
+}
+
+/// A model that can be served here.
+fn echo(name: &str) -> Value {
+    json!({ "ModelName": name, "PrimaryContainer": { "Image": ECHO } })
 }
 
 fn config(name: &str, model: &str) -> Value {
@@ -105,7 +110,7 @@ async fn what_is_missing_or_taken_has_aws_s_texts() {
 #[tokio::test]
 async fn the_life_of_an_endpoint() {
     let api = Api::new().await;
-    api.ok("CreateModel", model("Churn")).await;
+    api.ok("CreateModel", echo("Churn")).await;
     api.ok("CreateEndpointConfig", config("Config", "Churn")).await;
     let mut off = config("Off", "Churn");
     off["DataCaptureConfig"]["EnableCapture"] = json!(false);
@@ -119,7 +124,7 @@ async fn the_life_of_an_endpoint() {
     let in_progress = validation(&format!("Cannot update in-progress endpoint \"{ACCOUNT}:endpoint/shop\"."));
     assert_eq!(api.refused("UpdateEndpoint", endpoint("Shop", "Off")).await, in_progress);
 
-    api.advance(SignedDuration::from_secs(1));
+    api.host().await;
     let serving = described(&api, "shop").await;
     assert_eq!(
         serving,
@@ -129,6 +134,7 @@ async fn the_life_of_an_endpoint() {
             "EndpointConfigName": "Config",
             "ProductionVariants": [{
                 "VariantName": "AllTraffic",
+                "DeployedImages": [{ "SpecifiedImage": ECHO }],
                 "CurrentWeight": 1.0,
                 "DesiredWeight": 1.0,
                 "CurrentInstanceCount": 2,
@@ -143,15 +149,19 @@ async fn the_life_of_an_endpoint() {
             },
             "EndpointStatus": "InService",
             "CreationTime": 1_772_360_430.25,
-            "LastModifiedTime": 1_772_360_430.45,
+            "LastModifiedTime": 1_772_360_431.25,
         })
     );
 
     let updated = api.ok("UpdateEndpoint", endpoint("Shop", "Off")).await;
     assert_eq!(updated, json!({ "EndpointArn": format!("{ACCOUNT}:endpoint/shop") }));
-    assert_eq!(described(&api, "Shop").await["EndpointStatus"], "Updating");
+    let updating = described(&api, "Shop").await;
+    assert_eq!(updating["EndpointStatus"], "Updating");
+    assert_eq!(updating["EndpointConfigName"], "Config", "it is what serves");
+    assert_eq!(updating["DataCaptureConfig"]["CaptureStatus"], "Started");
+    assert_eq!(updating["PendingDeploymentSummary"]["EndpointConfigName"], "Off");
     assert_eq!(api.refused("UpdateEndpoint", endpoint("Shop", "Config")).await, in_progress);
-    api.advance(SignedDuration::from_secs(1));
+    api.host().await;
     let updated = described(&api, "Shop").await;
     assert_eq!((&updated["EndpointStatus"], &updated["EndpointConfigName"]), (&json!("InService"), &json!("Off")));
     assert_eq!(updated["DataCaptureConfig"]["CaptureStatus"], "Stopped");
@@ -164,7 +174,9 @@ async fn the_life_of_an_endpoint() {
     };
     assert_eq!(api.refused("UpdateEndpointWeightsAndCapacities", desired("Other")).await.0, "ValidationException");
     api.ok("UpdateEndpointWeightsAndCapacities", desired("AllTraffic")).await;
-    api.advance(SignedDuration::from_secs(1));
+    let variant = described(&api, "Shop").await["ProductionVariants"][0].clone();
+    assert_eq!((&variant["CurrentWeight"], &variant["DesiredWeight"]), (&json!(1.0), &json!(0.5)));
+    api.host().await;
     let listed = api.ok("ListEndpoints", json!({ "StatusEquals": "InService" })).await;
     assert_eq!(listed["Endpoints"][0]["EndpointName"], "Shop", "lists see it arrive too");
     let variant = described(&api, "Shop").await["ProductionVariants"][0].clone();
@@ -175,7 +187,7 @@ async fn the_life_of_an_endpoint() {
         let mut request = endpoint("Shop", "Config");
         request["RetainAllVariantProperties"] = json!(retain);
         api.ok("UpdateEndpoint", request).await;
-        api.advance(SignedDuration::from_secs(1));
+        api.host().await;
         assert_eq!(described(&api, "Shop").await["ProductionVariants"][0]["CurrentInstanceCount"], count);
     }
 
@@ -184,18 +196,51 @@ async fn the_life_of_an_endpoint() {
     api.ok("DeleteModel", json!({ "ModelName": "Churn" })).await;
     assert_eq!(described(&api, "Shop").await["EndpointStatus"], "InService");
     api.ok("DeleteEndpoint", json!({ "EndpointName": "Shop" })).await;
+    assert_eq!(described(&api, "Shop").await["EndpointStatus"], "Deleting");
+    assert_eq!(api.refused("UpdateEndpoint", endpoint("Shop", "Off")).await, in_progress);
+    api.ok("DeleteEndpoint", json!({ "EndpointName": "Shop" })).await;
+    api.host().await;
     assert_eq!(api.refused("DescribeEndpoint", json!({ "EndpointName": "Shop" })).await.0, "ValidationException");
+}
+
+#[tokio::test]
+async fn weights_of_an_endpoint_that_is_not_in_service_stay() {
+    let api = Api::new().await;
+    api.ok("CreateModel", model("Churn")).await;
+    api.ok("CreateEndpointConfig", config("Config", "Churn")).await;
+    api.ok("CreateEndpoint", endpoint("Shop", "Config")).await;
+    api.host().await;
+    let failed = described(&api, "Shop").await;
+    assert_eq!(failed["EndpointStatus"], "Failed");
+    let reason = failed["FailureReason"].as_str().unwrap();
+    assert!(reason.contains("sagemaker-xgboost:1.7-1") && reason.contains("[[images]]"), "{reason}");
+    let desired = json!({ "EndpointName": "Shop", "DesiredWeightsAndCapacities": [
+        { "VariantName": "AllTraffic", "DesiredWeight": 0.5 }
+    ] });
+    let (code, text) = api.refused("UpdateEndpointWeightsAndCapacities", desired).await;
+    assert_eq!(code, "ValidationException");
+    assert!(text.contains("Failed"), "{text}");
+
+    // It can still be brought into service by another configuration.
+    api.ok("CreateModel", echo("Echo")).await;
+    api.ok("CreateEndpointConfig", config("Good", "Echo")).await;
+    api.ok("UpdateEndpoint", endpoint("Shop", "Good")).await;
+    assert_eq!(described(&api, "Shop").await["DataCaptureConfig"]["CaptureStatus"], "Stopped");
+    api.host().await;
+    let serving = described(&api, "Shop").await;
+    assert_eq!((&serving["EndpointStatus"], &serving["EndpointConfigName"]), (&json!("InService"), &json!("Good")));
+    assert_eq!(serving.get("FailureReason"), None);
 }
 
 #[tokio::test]
 async fn an_endpoint_that_should_explain_fails_and_says_why() {
     let api = Api::new().await;
-    api.ok("CreateModel", model("Churn")).await;
+    api.ok("CreateModel", echo("Churn")).await;
     let mut explaining = config("Config", "Churn");
     explaining["ExplainerConfig"] = json!({ "ClarifyExplainerConfig": { "ShapConfig": {} } });
     api.ok("CreateEndpointConfig", explaining).await;
     api.ok("CreateEndpoint", endpoint("Shop", "Config")).await;
-    api.advance(SignedDuration::from_secs(1));
+    api.host().await;
     let failed = described(&api, "Shop").await;
     assert_eq!(failed["EndpointStatus"], "Failed");
     assert!(failed["FailureReason"].as_str().unwrap().contains("ExplainerConfig"), "{failed}");

@@ -6,6 +6,7 @@ mod endpoints;
 mod lists;
 mod processing_jobs;
 mod schedules;
+mod stopping;
 mod tags;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -21,9 +22,11 @@ use watchkeeper_service::api::sagemaker::SageMakerApi;
 use watchkeeper_service::context::Clock;
 use watchkeeper_service::control::alert::Alert;
 use watchkeeper_service::control::schedule::{MonitoringSchedule, Settled, settle};
+use watchkeeper_service::hosting::Hosting;
 use watchkeeper_service::resources::{Resource, Resources, Transaction, Versioned};
 use watchkeeper_service::{Configuration, Context};
 use watchkeeper_store::Store;
+use watchkeeper_store::metadata::MetadataStore;
 
 pub const START: &str = "2026-03-01T10:20:30.25Z";
 pub const ROLE: &str = "arn:aws:iam::111122223333:role/monitor";
@@ -42,6 +45,7 @@ pub struct Api {
     service: SageMakerApi,
     pub context: Arc<Context>,
     clock: Arc<SettableClock>,
+    hosting: OnceLock<Arc<Hosting>>,
     _folder: TempDir,
 }
 
@@ -51,25 +55,43 @@ impl Api {
     }
 
     pub async fn with(change: impl FnOnce(&mut Configuration)) -> Self {
+        Self::made(change, |store| store).await
+    }
+
+    /// The interface over another store, which is made of one of its own.
+    pub async fn over(store: impl FnOnce(Arc<dyn MetadataStore>) -> Arc<dyn MetadataStore>) -> Self {
+        Self::made(|_| {}, store).await
+    }
+
+    async fn made(
+        change: impl FnOnce(&mut Configuration),
+        metadata: impl FnOnce(Arc<dyn MetadataStore>) -> Arc<dyn MetadataStore>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let clock = Arc::new(SettableClock(Mutex::new(START.parse().unwrap())));
-        let mut configuration = Configuration { account: "111122223333".to_owned(), ..Configuration::default() };
+        let mut configuration = Configuration {
+            account: "111122223333".to_owned(),
+            data_dir: folder.path().to_owned(),
+            ..Configuration::default()
+        };
         change(&mut configuration);
         let context = Arc::new(Context {
             configuration,
-            resources: Resources::new(Arc::clone(&store.metadata)),
+            resources: Resources::new(metadata(Arc::clone(&store.metadata))),
             objects: store.objects,
             logs: store.logs,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
+            hosting_bell: Notify::new(),
+            capture: OnceLock::new(),
             stopping: watch::channel(false).1,
             endpoint_url: OnceLock::new(),
             job_credentials: OnceLock::new(),
             owner: "test".to_owned(),
         });
-        Self { service: SageMakerApi(Arc::clone(&context)), context, clock, _folder: folder }
+        Self { service: SageMakerApi(Arc::clone(&context)), context, clock, hosting: OnceLock::new(), _folder: folder }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -78,6 +100,13 @@ impl Api {
 
     pub fn advance(&self, by: SignedDuration) {
         *self.clock.0.lock().unwrap() += by;
+    }
+
+    /// Lets hosting do all there is to do at the endpoints, a second later.
+    pub async fn host(&self) {
+        self.advance(SignedDuration::from_secs(1));
+        let hosting = self.hosting.get_or_init(|| Hosting::start(&self.context).unwrap());
+        hosting.look_once().await.unwrap();
     }
 
     /// What a client gets.

@@ -237,7 +237,7 @@ async fn the_description_names_every_route() {
     let world = World::at("2026-01-01T00:10:00Z").await;
     let description = get(&world, "/_watchkeeper/openapi.json").await;
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths.len(), 12);
+    assert_eq!(paths.len(), 14);
     for (path, operations) in description["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

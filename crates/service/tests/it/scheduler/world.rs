@@ -233,6 +233,8 @@ fn context(
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         scheduler_bell: Notify::new(),
         runner_bell: Notify::new(),
+        hosting_bell: Notify::new(),
+        capture: OnceLock::new(),
         stopping: stopping.clone(),
         endpoint_url: OnceLock::new(),
         job_credentials: OnceLock::new(),

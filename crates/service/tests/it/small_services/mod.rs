@@ -63,6 +63,8 @@ impl Services {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
+            hosting_bell: Notify::new(),
+            capture: OnceLock::new(),
             stopping,
             endpoint_url: OnceLock::new(),
             job_credentials: OnceLock::from(("AKIAJOB".to_owned(), "secret".to_owned())),

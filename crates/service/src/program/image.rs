@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use watchkeeper_aws::generated::sagemaker::AppSpecification;
 use watchkeeper_aws::types::ImageUri;
 
-use super::Failure;
 use crate::configuration::Image;
 
 /// Built-in repositories and the arguments of this program that make it what the repository holds.
@@ -16,33 +15,33 @@ const BUILT_IN: [(&str, [&str; 2]); 1] = [("sagemaker-model-monitor-analyzer", [
 
 /// What an image runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Program {
+pub(crate) struct Program {
     /// The executable and its arguments.
-    pub(super) command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// Variables that the image itself sets.
-    pub(super) environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// What the job's log should say about it.
-    pub(super) note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// The program of a job. `own_program` is this program: an executable and its first arguments.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     images: &[Image],
     own_program: &[String],
     specification: &AppSpecification,
-) -> Result<Program, Failure> {
-    let image: ImageUri = specification.image_uri.parse().map_err(|error| Failure(format!("{error}")))?;
+) -> Result<Program, String> {
+    let image: ImageUri = specification.image_uri.parse().map_err(|error| format!("{error}"))?;
     let entrypoint = specification.container_entrypoint.as_deref().unwrap_or_default();
     let arguments = specification.container_arguments.as_deref().unwrap_or_default();
-    if let Some(entry) = images.iter().find(|entry| matches(&entry.pattern, &image)) {
+    if let Some(entry) = entry(images, &image) {
         return of_entry(entry, &image, entrypoint, arguments);
     }
     let Some((_, own_arguments)) = BUILT_IN.iter().find(|(repository, _)| is_repository(&image, repository)) else {
-        return Err(Failure(format!(
+        return Err(format!(
             "no program is known for image `{image}`: add an entry to the service's configuration, such as \
              [[images]] match = \"*/{}*\" command = [\"python3\", \"/path/of/program.py\"]",
             image.repository()
-        )));
+        ));
     };
     let note = (!entrypoint.is_empty() || !arguments.is_empty())
         .then(|| format!("image `{image}` is built in: ContainerEntrypoint and ContainerArguments mean nothing to it"));
@@ -50,20 +49,26 @@ pub(super) fn resolve(
     Ok(Program { command, environment: BTreeMap::new(), note })
 }
 
-fn of_entry(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &[String]) -> Result<Program, Failure> {
+/// The entry of the configuration for an image: the first that matches.
+pub(crate) fn entry<'a>(images: &'a [Image], image: &ImageUri) -> Option<&'a Image> {
+    images.iter().find(|entry| matches(&entry.pattern, image))
+}
+
+fn of_entry(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &[String]) -> Result<Program, String> {
     let program = if entrypoint.is_empty() { entry.command.as_slice() } else { entrypoint };
     if program.is_empty() {
-        return Err(Failure(format!(
+        return Err(format!(
             "the [[images]] entry `{}` of the service's configuration has no command, and the job for image `{image}` \
              has no ContainerEntrypoint: add command = [\"python3\", \"/path/of/program.py\"]",
             entry.pattern
-        )));
+        ));
     }
     let command = program.iter().chain(arguments).cloned().collect();
     Ok(Program { command, environment: entry.environment.clone(), note: None })
 }
 
-fn is_repository(image: &ImageUri, repository: &str) -> bool {
+/// Whether an image is of a repository, whatever its registry, region and tag.
+pub(crate) fn is_repository(image: &ImageUri, repository: &str) -> bool {
     image.repository().rsplit('/').next() == Some(repository)
 }
 
@@ -115,7 +120,7 @@ mod tests {
 
     fn command_of(images: &[Image], specification: &AppSpecification) -> Result<Vec<String>, String> {
         let own = ["watchkeeper".to_owned()];
-        resolve(images, &own, specification).map(|program| program.command).map_err(|Failure(reason)| reason)
+        resolve(images, &own, specification).map(|program| program.command)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The folders of jobs: what is read in them, and how they go.
+//! The folders of programs, of jobs and of models: what is read in them, and how they go.
 //!
 //! A program can put anything in the place of its files and folders. What is read here is not a link, nor below one, so
 //! that nothing outside becomes a result; and nothing that has to be waited for, as a pipe.
@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 
 /// Refuses a path below a folder when a part of it is a link.
-pub(super) fn refuse_links(folder: &Path, relative: &Path) -> std::io::Result<()> {
+pub(crate) fn refuse_links(folder: &Path, relative: &Path) -> std::io::Result<()> {
     let mut path = folder.to_owned();
     for part in relative {
         path.push(part);
@@ -23,7 +23,7 @@ pub(super) fn refuse_links(folder: &Path, relative: &Path) -> std::io::Result<()
 }
 
 /// Opens a file below a folder for reading.
-pub(super) fn open(folder: &Path, relative: &Path) -> std::io::Result<File> {
+pub(crate) fn open(folder: &Path, relative: &Path) -> std::io::Result<File> {
     refuse_links(folder, relative)?;
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(folder.join(relative))?;
@@ -34,13 +34,13 @@ pub(super) fn open(folder: &Path, relative: &Path) -> std::io::Result<File> {
 }
 
 /// Removes a folder and all below, also what its program made inaccessible.
-pub(super) async fn remove(folder: &Path) {
+pub(crate) async fn remove(folder: &Path) {
     let path = folder.to_owned();
     let removed = tokio::task::spawn_blocking(move || remove_all(&path)).await;
     match removed {
         Ok(Ok(())) | Err(_) => {}
         Ok(Err(error)) => {
-            tracing::warn!(folder = %folder.display(), %error, "the folder of a job could not be removed");
+            tracing::warn!(folder = %folder.display(), %error, "the folder of a program could not be removed");
         }
     }
 }
@@ -70,7 +70,7 @@ fn open_up(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Removes the folders that an earlier process left.
-pub(super) async fn sweep(jobs: &Path) {
+pub(crate) async fn sweep(jobs: &Path) {
     let Ok(mut entries) = tokio::fs::read_dir(jobs).await else { return };
     while let Ok(Some(entry)) = entries.next_entry().await {
         remove(&entry.path()).await;

@@ -33,7 +33,7 @@ const PER_EXTRA_LARGE: [(&str, f64); 25] = [
 
 /// Bytes of memory of an instance type such as `ml.m5.xlarge`, by AWS's published tables; None for those it does not know:
 /// then nothing limits the job but the machine.
-pub(super) fn memory_bytes(instance_type: &str) -> Option<u64> {
+pub(crate) fn memory_bytes(instance_type: &str) -> Option<u64> {
     let mut parts = instance_type.strip_prefix("ml.")?.split('.');
     let (family, size) = (parts.next()?, parts.next()?);
     let (_, per_extra_large) = PER_EXTRA_LARGE.iter().find(|(name, _)| *name == family)?;

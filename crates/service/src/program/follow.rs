@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::Instant;
 use watchkeeper_store::logs::LogEvent;
 
-use crate::telemetry::job_log::JobLog;
+use crate::telemetry::program_log::ProgramLog;
 
 /// The longest line; longer ones become several. What each byte that is no UTF-8 becomes has three bytes, so that the
 /// longest event stays below the store's limit.
@@ -18,7 +18,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// Reads until nobody can write any more. While a chunk is being stored nothing is read: a program that says more than can
 /// be stored waits in its own write.
-pub(super) async fn follow(mut output: impl AsyncRead + Unpin, log: JobLog) {
+pub(crate) async fn follow(mut output: impl AsyncRead + Unpin, log: ProgramLog) {
     let mut lines = Lines::default();
     let mut buffer = vec![0; 64 << 10];
     let mut events = Vec::new();

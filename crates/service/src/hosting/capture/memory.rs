@@ -1,0 +1,130 @@
+//! The fast mode: lines gather in memory, an object for each variant and hour.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::line::LineMaker;
+use super::queue::Record;
+use super::room::Lane;
+use super::{CaptureObject, Shared, hour_of};
+
+/// The lines of the writer's thread.
+pub(super) struct Gathering {
+    shared: Arc<Shared>,
+    flush_interval: Duration,
+    object_bytes: usize,
+    maker: LineMaker,
+    /// Lanes that have lines, by their address: they live as long as they are here.
+    lanes: HashMap<usize, Gathered>,
+}
+
+struct Gathered {
+    lane: Arc<Lane>,
+    begun: Instant,
+    hours: BTreeMap<i64, Lines>,
+}
+
+struct Lines {
+    first: Timestamp,
+    bytes: Vec<u8>,
+    records: u64,
+}
+
+impl Gathering {
+    pub(super) fn new(shared: Arc<Shared>, flush_interval: Duration, object_bytes: u64) -> Self {
+        let object_bytes = object_bytes as usize;
+        Self { shared, flush_interval, object_bytes, maker: LineMaker::default(), lanes: HashMap::new() }
+    }
+
+    /// Takes a record.
+    pub(super) fn add(&mut self, record: Record) {
+        let Record { lane, exchange, cost, .. } = record;
+        let gathered = self.lanes.entry(Arc::as_ptr(&lane) as usize).or_insert_with(|| Gathered {
+            lane: Arc::clone(&lane),
+            begun: Instant::now(),
+            hours: BTreeMap::new(),
+        });
+        let hour = hour_of(exchange.time);
+        let lines =
+            gathered.hours.entry(hour).or_insert_with(|| Lines { first: exchange.time, bytes: Vec::new(), records: 0 });
+        let start = lines.bytes.len();
+        self.maker.write(&mut lines.bytes, &lane.plan, &exchange);
+        // From here on the line counts, whose text may be longer than the payloads.
+        let length = (lines.bytes.len() - start) as u64;
+        if length <= cost {
+            self.shared.room.release(&lane, cost - length);
+        } else if !self.shared.room.hold(&lane, length - cost) {
+            lines.bytes.truncate(start);
+            self.shared.room.release(&lane, cost);
+            let reason = "storage does not keep up, and the memory for it is full";
+            self.shared.losses.drop_records(&lane.counts, 1, reason);
+            return;
+        }
+        lines.records += 1;
+        if lines.bytes.len() >= self.object_bytes
+            && let Some(lines) = gathered.hours.remove(&hour)
+        {
+            send(&self.shared, &lane, lines);
+        }
+    }
+
+    /// When the first lines have to go on their way. Those of a lane with an object under way wait for it: while the store
+    /// does not keep up, few large objects are better than many small ones.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let free = self.lanes.values().filter(|gathered| gathered.is_free());
+        free.filter_map(|gathered| gathered.begun.checked_add(self.flush_interval)).min()
+    }
+
+    /// Sends what is due on its way.
+    pub(super) fn send_due(&mut self, now: Instant) {
+        let interval = self.flush_interval;
+        self.send_if(|gathered| gathered.is_free() && now.duration_since(gathered.begun) >= interval);
+    }
+
+    /// Sends the lines of an endpoint, or all, on their way.
+    pub(super) fn send_of(&mut self, endpoint: Option<&str>) {
+        self.send_if(|gathered| {
+            endpoint.is_none_or(|endpoint| gathered.lane.plan.endpoint.eq_ignore_ascii_case(endpoint))
+        });
+    }
+
+    fn send_if(&mut self, is_due: impl Fn(&Gathered) -> bool) {
+        let shared = &self.shared;
+        self.lanes.retain(|_, gathered| {
+            if !is_due(gathered) {
+                return true;
+            }
+            for lines in std::mem::take(&mut gathered.hours).into_values() {
+                send(shared, &gathered.lane, lines);
+            }
+            false
+        });
+    }
+}
+
+impl Gathered {
+    fn is_free(&self) -> bool {
+        self.lane.under_way.load(Ordering::Relaxed) == 0
+    }
+}
+
+fn send(shared: &Shared, lane: &Arc<Lane>, lines: Lines) {
+    // The first of an hour may have found no room.
+    if lines.records == 0 {
+        return;
+    }
+    let plan = &lane.plan;
+    let object = CaptureObject {
+        destination: plan.destination.clone(),
+        path: CaptureObject::path_of(&plan.endpoint, &plan.variant, lines.first, Uuid::new_v4()),
+        kms_key_id: plan.kms_key_id.clone(),
+        lines: Bytes::from(lines.bytes),
+    };
+    shared.outbox.send_lines(Arc::clone(lane), object, lines.records);
+}

@@ -1,0 +1,510 @@
+//! A reverse proxy in front of a model server of the user's own, which captures what passes: `watchkeeper proxy`.
+//!
+//! Any method and any path is passed on, as it is but for the headers that concern one connection alone. What is captured is
+//! read whole first, up to a limit, and goes on in one piece; everything else streams. The answer streams always, and is
+//! recorded once it has ended. Connections of other protocols (`Upgrade`) are not passed.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::{Either, select};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::capture::{CaptureStream, Exchange, Payload, Written};
+use super::model::{InvokeError, Upstream, UpstreamBody};
+use crate::server::body::{BodyError, TimedBody};
+use crate::server::timed_stream::TimedStream;
+
+/// Connections that are served at the same time; more wait.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long the headers of a request may take; idle connections are closed then, too.
+const HEADER_PATIENCE: Duration = Duration::from_mins(1);
+/// How long a body may stand still.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long the model server may take until its answer begins.
+const ANSWER_PATIENCE: Duration = Duration::from_mins(5);
+/// How long requests have to end when the proxy stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long to wait when the machine has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The most bytes of either side of what is captured; larger ones pass and are not captured.
+const MAX_CAPTURED_BYTES: usize = 16 << 20;
+/// Requests up to this size are read whole whether they are captured or not: that is quicker than to stream them.
+const SMALL_BYTES: u64 = 64 << 10;
+/// Pieces up to this size are copied for the capture: a piece of a connection's buffer keeps the whole buffer.
+const COPIED_BYTES: usize = 4 << 10;
+
+/// The headers that concern one connection alone.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    http::header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    http::header::PROXY_AUTHENTICATE,
+    http::header::PROXY_AUTHORIZATION,
+    http::header::TE,
+    http::header::TRAILER,
+    http::header::TRANSFER_ENCODING,
+    http::header::UPGRADE,
+];
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const INFERENCE_ID: &str = "x-amzn-sagemaker-inference-id";
+const CUSTOM_ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
+
+/// What a proxy passes to where, and what of it is captured.
+pub struct Front {
+    /// The model server.
+    pub upstream: Upstream,
+    /// The endpoint that it stands for, for the log.
+    pub endpoint: String,
+    /// The paths whose POSTs are captured; all where there is none.
+    pub paths: Vec<String>,
+    /// Where to.
+    pub capture: Arc<CaptureStream>,
+}
+
+type StreamedBody = UnsyncBoxBody<Bytes, BodyError>;
+
+/// A proxy at work.
+struct Proxy {
+    front: Front,
+    /// For requests that stream.
+    client: Client<HttpConnector, StreamedBody>,
+}
+
+/// Serves connections until `stop` is true, then lets requests end for a while.
+pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receiver<bool>) {
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build_http();
+    let proxy = Arc::new(Proxy { front, client });
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                listener.accept().await.map(|accepted| (accepted, place))
+            } => accepted,
+        };
+        let ((stream, peer), place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (proxy, stop) = (Arc::clone(&proxy), stop.clone());
+        tokio::spawn(async move {
+            proxy.connection(stream, peer, stop).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let all = u32::try_from(MAX_CONNECTIONS).expect("a thousand is a small number");
+    let endpoint = &proxy.front.endpoint;
+    if timeout(GRACE, places.acquire_many(all)).await.is_err() {
+        tracing::warn!(endpoint, "requests did not finish in time and are cut off");
+    }
+}
+
+impl Proxy {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<bool>) {
+        // Answers are small and waited for.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request| {
+            let proxy = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_PATIENCE)
+            .serve_connection(TokioIo::new(TimedStream::new(stream, IDLE)), service);
+        let mut connection = pin!(connection);
+        let stopped = async {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        let ended = match select(connection.as_mut(), pin!(stopped)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+        let (mut parts, body) = request.into_parts();
+        if parts.method == Method::CONNECT || parts.headers.contains_key(http::header::UPGRADE) {
+            return refusal(StatusCode::NOT_IMPLEMENTED, "this proxy passes no connections of other protocols on");
+        }
+        let is_sampled = self.is_captured(&parts) && self.front.capture.sample();
+        let time = Timestamp::now();
+        let mut exchange = is_sampled.then(|| exchange(&parts.headers, time));
+        let body = TimedBody::new(body, &parts.headers, IDLE);
+        prepare(&mut parts.headers, peer);
+        match self.pass(parts, body, &mut exchange).await {
+            Ok(answer) => returned(answer, exchange.map(|exchange| (Arc::clone(&self.front.capture), exchange))).await,
+            Err(Unpassed::Client(reason)) => refusal(StatusCode::BAD_REQUEST, &reason),
+            Err(Unpassed::Upstream(reason)) => {
+                tracing::debug!(endpoint = self.front.endpoint, reason, "the model server gave no answer");
+                refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {}: {reason}", self.front.upstream.address()))
+            }
+        }
+    }
+
+    /// Whether a request is one of those that are captured.
+    fn is_captured(&self, parts: &Parts) -> bool {
+        let paths = &self.front.paths;
+        parts.method == Method::POST && (paths.is_empty() || paths.iter().any(|path| path == parts.uri.path()))
+    }
+
+    /// Passes a request on, whole where it is captured or small. What turns out to be too large is not captured.
+    async fn pass(
+        &self,
+        mut parts: Parts,
+        body: TimedBody,
+        exchange: &mut Option<Exchange>,
+    ) -> Result<Response<Source>, Unpassed> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri = self.front.upstream.uri(path).map_err(|error| Unpassed::Client(error.to_string()))?;
+        let announced = body.size_hint().exact();
+        let is_small = announced.is_some_and(|bytes| bytes <= SMALL_BYTES);
+        let is_large = announced.is_some_and(|bytes| bytes > MAX_CAPTURED_BYTES as u64);
+        if !is_small && (exchange.is_none() || is_large) {
+            *exchange = None;
+            return self.stream(parts, uri, body.boxed_unsync()).await;
+        }
+        let (whole, rest) = read(body, announced).await?;
+        if let Some(rest) = rest {
+            *exchange = None;
+            let body = Resumed { read: Some(whole), rest };
+            return self.stream(parts, uri, body.boxed_unsync()).await;
+        }
+        if let Some(exchange) = exchange {
+            exchange.input.body.push(kept(&whole));
+        }
+        parts.uri = uri;
+        // The length is that of the bytes that are here.
+        parts.headers.remove(CONTENT_LENGTH);
+        let sent = self.front.upstream.send(Request::from_parts(parts, Full::new(whole)));
+        let answer = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(InvokeError::TimedOut(ANSWER_PATIENCE)));
+        answer.map(|answer| answer.map(Source::Pooled)).map_err(|error| Unpassed::Upstream(error.to_string()))
+    }
+
+    async fn stream(&self, mut parts: Parts, uri: Uri, body: StreamedBody) -> Result<Response<Source>, Unpassed> {
+        let broken = |error: &dyn std::fmt::Display| Unpassed::Upstream(error.to_string());
+        let address: Uri = self.front.upstream.address().parse().map_err(|error| broken(&error))?;
+        let authority = address.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        parts.uri = format!("http://{authority}{uri}").parse().map_err(|error| broken(&error))?;
+        let sent = self.client.request(Request::from_parts(parts, body));
+        match timeout(ANSWER_PATIENCE, sent).await {
+            Ok(Ok(answer)) => Ok(answer.map(Source::Streamed)),
+            Ok(Err(error)) => {
+                let source = std::error::Error::source(&error);
+                Err(source.map_or_else(|| broken(&error), |source| broken(&source)))
+            }
+            Err(_) => Err(broken(&InvokeError::TimedOut(ANSWER_PATIENCE))),
+        }
+    }
+}
+
+/// Why a request was not answered.
+enum Unpassed {
+    /// The client broke off, or asks for what cannot be asked for.
+    Client(String),
+    /// The model server gave no answer.
+    Upstream(String),
+}
+
+/// A body up to the most that is captured, with what follows where it is longer.
+async fn read(mut body: TimedBody, announced: Option<u64>) -> Result<(Bytes, Option<TimedBody>), Unpassed> {
+    let mut first: Option<Bytes> = None;
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Unpassed::Client(format!("the request broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        match (&mut first, all.is_empty()) {
+            (None, true) => {
+                first = Some(data);
+                continue;
+            }
+            (Some(earlier), true) => {
+                let announced = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+                all.reserve(
+                    announced.clamp(earlier.len() + data.len(), MAX_CAPTURED_BYTES.max(earlier.len() + data.len())),
+                );
+                all.extend_from_slice(earlier);
+            }
+            _ => {}
+        }
+        all.extend_from_slice(&data);
+        if all.len() > MAX_CAPTURED_BYTES {
+            return Ok((all.freeze(), Some(body)));
+        }
+    }
+    Ok((if all.is_empty() { first.unwrap_or_default() } else { all.freeze() }, None))
+}
+
+/// The record of a request that is captured, without its bodies.
+fn exchange(headers: &HeaderMap, time: Timestamp) -> Exchange {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Exchange {
+        event_id: Uuid::new_v4(),
+        time,
+        inference_id: text(INFERENCE_ID),
+        custom_attributes: text(CUSTOM_ATTRIBUTES),
+        input: Payload { content_type: text(CONTENT_TYPE.as_str()), body: Vec::new() },
+        output: Payload::default(),
+        is_answered: true,
+    }
+}
+
+/// The headers as the model server gets them.
+fn prepare(headers: &mut HeaderMap, peer: SocketAddr) {
+    remove_hop_by_hop(headers);
+    // The client was told to go on when its body was first asked for.
+    headers.remove(http::header::EXPECT);
+    if let Some(host) = headers.remove(HOST) {
+        headers.entry(FORWARDED_HOST).or_insert(host);
+    }
+    let client = peer.ip().to_canonical();
+    let chain: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let chain = if chain.is_empty() { client.to_string() } else { format!("{}, {client}", chain.join(", ")) };
+    if let Ok(chain) = HeaderValue::from_str(&chain) {
+        headers.insert(FORWARDED_FOR, chain);
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(http::header::CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(http::header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The answer as the client gets it, recorded where it says that the model did not fail.
+async fn returned(answer: Response<Source>, captured: Option<(Arc<CaptureStream>, Exchange)>) -> Response<AnswerBody> {
+    let (mut parts, source) = answer.into_parts();
+    remove_hop_by_hop(&mut parts.headers);
+    let mut captured = captured.filter(|_| parts.status.is_success());
+    if let Some((_, exchange)) = &mut captured {
+        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        exchange.output.content_type = content_type.map(str::to_owned);
+    }
+    let mut body = AnswerBody::new(source, captured);
+    // Nobody asks for the end of an answer that is empty.
+    if body.is_complete() {
+        body.record();
+        if let Some(written) = body.written.take() {
+            written.await;
+        }
+    }
+    Response::from_parts(parts, body)
+}
+
+fn refusal(status: StatusCode, message: &str) -> Response<AnswerBody> {
+    let text = Bytes::from(json!({ "message": message }).to_string());
+    let mut answer = Response::new(AnswerBody::new(Source::Text(Some(text)), None));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+fn kept(piece: &Bytes) -> Bytes {
+    if piece.len() <= COPIED_BYTES { Bytes::copy_from_slice(piece) } else { piece.clone() }
+}
+
+/// A body of which a part was read.
+struct Resumed {
+    read: Option<Bytes>,
+    rest: TimedBody,
+}
+
+impl Body for Resumed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.read.take() {
+            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+}
+
+/// Where an answer comes from.
+enum Source {
+    Pooled(UpstreamBody),
+    Streamed(Incoming),
+    Text(Option<Bytes>),
+}
+
+impl Source {
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Pooled(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
+            Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenAnswer>>> {
+        match self {
+            Self::Pooled(body) => Pin::new(body).poll_frame(context).map_err(|error| BrokenAnswer(error.to_string())),
+            Self::Streamed(body) => Pin::new(body).poll_frame(context).map_err(|error| BrokenAnswer(error.to_string())),
+            Self::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+        }
+    }
+}
+
+/// An answer that broke off: so does what the client gets of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BrokenAnswer(String);
+
+/// The body of an answer, on its way to client and record.
+struct AnswerBody {
+    /// None once it has ended.
+    source: Option<Source>,
+    size: SizeHint,
+    captured: Option<(Arc<CaptureStream>, Exchange)>,
+    kept: usize,
+    /// The record, which the answer does not end before.
+    written: Option<Written>,
+    /// What is left to be sent when that is done.
+    last: Option<Frame<Bytes>>,
+    /// How it broke off.
+    broken: Option<BrokenAnswer>,
+}
+
+impl AnswerBody {
+    fn new(source: Source, captured: Option<(Arc<CaptureStream>, Exchange)>) -> Self {
+        let size = source.size_hint();
+        Self { source: Some(source), size, captured, kept: 0, written: None, last: None, broken: None }
+    }
+
+    fn keep(&mut self, piece: &Bytes) {
+        let Some((_, exchange)) = &mut self.captured else { return };
+        self.kept += piece.len();
+        if self.kept > MAX_CAPTURED_BYTES {
+            tracing::warn!("an answer of more than {MAX_CAPTURED_BYTES} bytes is not captured");
+            self.captured = None;
+        } else {
+            exchange.output.body.push(kept(piece));
+        }
+    }
+
+    /// Whether all that was announced has come.
+    fn is_complete(&self) -> bool {
+        match &self.source {
+            Some(Source::Pooled(body)) => body.is_end_stream(),
+            Some(Source::Streamed(body)) => body.is_end_stream(),
+            Some(Source::Text(text)) => text.is_none(),
+            None => true,
+        }
+    }
+
+    fn record(&mut self) {
+        self.source = None;
+        self.written = self.captured.take().and_then(|(stream, exchange)| stream.record(exchange));
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BrokenAnswer;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenAnswer>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(written) = &mut this.written {
+                ready!(written.as_mut().poll(context));
+                this.written = None;
+            }
+            if let Some(last) = this.last.take() {
+                return Poll::Ready(Some(Ok(last)));
+            }
+            if let Some(error) = this.broken.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            let Some(source) = &mut this.source else { return Poll::Ready(None) };
+            match ready!(source.poll(context)) {
+                Some(Ok(frame)) => {
+                    if let Some(piece) = frame.data_ref() {
+                        let piece = piece.clone();
+                        this.keep(&piece);
+                    }
+                    // Nobody asks for more once all bytes that were announced are there.
+                    if this.is_complete() {
+                        this.record();
+                    }
+                    this.last = Some(frame);
+                }
+                Some(Err(error)) => {
+                    this.captured = None;
+                    this.source = None;
+                    // What came before is sent first: an error would throw it away.
+                    this.broken = Some(error);
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                None => this.record(),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // As long as there is something to record, the end has to be asked for.
+        self.captured.is_none()
+            && self.written.is_none()
+            && self.last.is_none()
+            && self.broken.is_none()
+            && self.is_complete()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.size
+    }
+}

@@ -1,0 +1,331 @@
+//! The client of model servers: HTTP/1.1 over connections that are used again.
+//!
+//! A connection has no task of its own. Whoever waits for an answer, or for a piece of its body, drives the connection, so
+//! that a request wakes nobody but the one who made it; an idle connection stands still in the pool, and is looked at
+//! before it is used. A request that hyper says was not sent, because the server had closed the connection, is sent once
+//! more on another; one that was sent is never sent twice.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
+use tokio::time::timeout;
+
+use super::InvokeError;
+
+/// How long a server may take to accept a connection.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept: shorter than servers keep theirs (Node and uvicorn close after 5 s), so that
+/// hardly ever a request meets a connection that is just being closed.
+const LONGEST_IDLE: Duration = Duration::from_secs(4);
+/// The most idle connections to one server.
+const MOST_IDLE: usize = 1024;
+
+/// An HTTP/1.1 server at one address, and the idle connections to it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    server: Arc<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    host: String,
+    port: u16,
+    /// `Host` of requests that have none.
+    authority: HeaderValue,
+    /// What paths begin with; without a slash at its end.
+    base: String,
+    /// The one that was used last is at the back.
+    idle: Mutex<VecDeque<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    channel: Channel,
+    since: Instant,
+}
+
+/// The body of an answer as it comes. Its connection can be used again when it has ended; when this is dropped before, the
+/// connection is closed.
+pub struct UpstreamBody {
+    body: Incoming,
+    /// None once the connection is back in the pool, or has ended.
+    channel: Option<Channel>,
+    server: Arc<Server>,
+}
+
+type Open = Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
+/// A connection, and what hands requests to it.
+#[derive(Debug)]
+struct Channel {
+    sender: SendRequest<Full<Bytes>>,
+    /// Whoever holds the channel polls this; none when the connection has ended.
+    connection: Option<Pin<Box<Open>>>,
+}
+
+/// Why a request on a connection has no answer.
+struct Failed {
+    error: hyper::Error,
+    /// The request, where nothing of it was sent.
+    unsent: Option<Request<Full<Bytes>>>,
+}
+
+impl Upstream {
+    /// The server at an `http://` address, whose path is what all paths begin with.
+    ///
+    /// # Errors
+    /// A text for the person who wrote the address.
+    pub fn new(address: &str) -> Result<Self, String> {
+        let refused = |reason: &str| format!("`{address}` is no address of a model server: {reason}");
+        let uri: Uri = address.parse().map_err(|error| refused(&format!("{error}")))?;
+        match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => {}
+            Some(scheme) if *scheme == Scheme::HTTPS => {
+                return Err(refused("models are asked over http://, put a proxy that speaks TLS in between"));
+            }
+            _ => return Err(refused("it does not begin with http://")),
+        }
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+        let authority: &Authority = authority.ok_or_else(|| refused("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(refused("it holds a user's name, which would be sent to nobody"));
+        }
+        if uri.query().is_some() {
+            return Err(refused("it has a query"));
+        }
+        let host = authority.host();
+        if authority.as_str() != host && authority.port_u16().is_none() {
+            return Err(refused("its port is no number up to 65535"));
+        }
+        let server = Server {
+            host: host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned(),
+            port: authority.port_u16().unwrap_or(80),
+            authority: HeaderValue::from_str(authority.as_str()).map_err(|error| refused(&error.to_string()))?,
+            base: uri.path().trim_end_matches('/').to_owned(),
+            idle: Mutex::default(),
+        };
+        Ok(Self { server: Arc::new(server) })
+    }
+
+    /// A server of this machine.
+    pub(super) fn local(port: u16) -> Self {
+        Self::new(&format!("http://127.0.0.1:{port}")).expect("host and port are an address")
+    }
+
+    /// The server's address, as messages show it.
+    pub fn address(&self) -> String {
+        let Server { host, port, base, .. } = self.server.as_ref();
+        if host.contains(':') { format!("http://[{host}]:{port}{base}") } else { format!("http://{host}:{port}{base}") }
+    }
+
+    /// What a request asks for: a path, with its query where there is one, behind the address's own.
+    ///
+    /// # Errors
+    /// When that is no path.
+    pub fn uri(&self, path_and_query: &str) -> Result<Uri, http::Error> {
+        let path = format!("{}{path_and_query}", self.server.base);
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(path)).map_err(http::Error::from)?;
+        Ok(Uri::from(path))
+    }
+
+    /// Sends a request whose URI is what [`Upstream::uri`] makes. Returns when the answer has begun; its body comes as it is
+    /// polled. `Host` and `Content-Length` are added where they are missing.
+    ///
+    /// # Errors
+    /// [`InvokeError::Unreachable`], [`InvokeError::Garbage`]. There is no time limit but that of connecting: dropping what
+    /// this returns closes the connection.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<UpstreamBody>, InvokeError> {
+        *request.version_mut() = Version::HTTP_11;
+        if !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, self.server.authority.clone());
+        }
+        // Of an empty body hyper says nothing, and servers that look for the length of a POST find none.
+        let may_have_body = !matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS);
+        if may_have_body && request.body().is_end_stream() {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        while let Some(mut channel) = poll_fn(|context| Poll::Ready(self.server.take(context))).await {
+            match channel.exchange(request).await {
+                Ok(answer) => return Ok(self.answer(answer, channel).await),
+                Err(Failed { unsent: Some(unsent), .. }) => request = unsent,
+                Err(Failed { error, unsent: None }) => return Err(self.error(&error)),
+            }
+        }
+        let mut channel = self.connect().await?;
+        match channel.exchange(request).await {
+            Ok(answer) => Ok(self.answer(answer, channel).await),
+            Err(failed) => Err(self.error(&failed.error)),
+        }
+    }
+
+    async fn answer(&self, answer: Response<Incoming>, channel: Channel) -> Response<UpstreamBody> {
+        let server = Arc::clone(&self.server);
+        let mut answer = answer.map(|body| UpstreamBody { body, channel: Some(channel), server });
+        if answer.body().is_end_stream() {
+            poll_fn(|context| {
+                answer.body_mut().release(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
+        answer
+    }
+
+    async fn connect(&self) -> Result<Channel, InvokeError> {
+        let Server { host, port, .. } = self.server.as_ref();
+        let unreachable = |reason: String| {
+            InvokeError::Unreachable(format!("no connection to the model at {}: {reason}", self.address()))
+        };
+        let stream = match timeout(LONGEST_CONNECT, TcpStream::connect((host.as_str(), *port))).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => return Err(unreachable(format!("not accepted within {LONGEST_CONNECT:?}"))),
+        };
+        // A stream without this is slow, but works.
+        let _ = stream.set_nodelay(true);
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(error.to_string()))?;
+        Ok(Channel { sender, connection: Some(Box::pin(connection)) })
+    }
+
+    fn error(&self, error: &hyper::Error) -> InvokeError {
+        broken(&self.server, error)
+    }
+}
+
+/// What became of a request whose connection failed.
+fn broken(server: &Server, error: &hyper::Error) -> InvokeError {
+    let (host, port) = (&server.host, server.port);
+    if error.is_parse() {
+        return InvokeError::Garbage(format!("what the model at {host}:{port} answered is no HTTP/1.1: {error}"));
+    }
+    let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    InvokeError::Unreachable(format!("the connection to the model at {host}:{port} broke: {reason}"))
+}
+
+impl Server {
+    /// An idle connection that is still open.
+    fn take(&self, context: &mut Context<'_>) -> Option<Channel> {
+        loop {
+            let Idle { mut channel, since } = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
+            if since.elapsed() < LONGEST_IDLE && channel.drive(context) && !channel.sender.is_closed() {
+                return Some(channel);
+            }
+        }
+    }
+
+    /// Keeps a connection that has nothing to do. Those that nobody has taken for long are closed.
+    fn keep(&self, channel: Channel) {
+        let since = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= LONGEST_IDLE) {
+            idle.pop_front();
+        }
+        if idle.len() < MOST_IDLE {
+            idle.push_back(Idle { channel, since });
+        }
+    }
+}
+
+impl Channel {
+    /// Lets the connection do what it can; tells whether it is still there.
+    fn drive(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        // How it ended is what the answer or the body says.
+        if connection.as_mut().poll(context).is_ready() {
+            self.connection = None;
+        }
+        self.connection.is_some()
+    }
+
+    /// Sends a request and waits until its answer has begun.
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failed> {
+        // The answer comes from the connection, which is polled here: nobody has to be woken for it. Without a budget, or
+        // it could ask to be polled again.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
+        let connection = &mut self.connection;
+        let answered = poll_fn(|context| {
+            if let Some(open) = connection
+                && open.as_mut().poll(context).is_ready()
+            {
+                // What still waits for an answer is told so.
+                *connection = None;
+            }
+            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        answered.await.map_err(|mut failed| Failed { unsent: failed.take_message(), error: failed.into_error() })
+    }
+}
+
+impl UpstreamBody {
+    /// The body has ended: the connection goes back to the pool, unless it ends too.
+    fn release(&mut self, context: &mut Context<'_>) {
+        if let Some(mut channel) = self.channel.take()
+            && channel.drive(context)
+            && channel.sender.is_ready()
+        {
+            self.server.keep(channel);
+        }
+    }
+
+    fn poll_body(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = InvokeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        let mut polled = self.poll_body();
+        if polled.is_pending() {
+            if let Some(channel) = &mut self.channel {
+                channel.drive(context);
+            }
+            polled = self.poll_body();
+        }
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                if self.body.is_end_stream() {
+                    self.release(context);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.channel = None;
+                Poll::Ready(Some(Err(broken(&self.server, &error))))
+            }
+            Poll::Ready(None) => {
+                self.release(context);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
