@@ -19,6 +19,12 @@ def violations_of_every_run() -> list[dict[str, Any]]:
     return json.loads((GOLDENS / "churn-monitoring/expected_runs.json").read_text())["runs"]
 
 
+def columns_with_violations() -> set[str]:
+    return set(
+        json.loads((GOLDENS / "churn-monitoring/expected_runs.json").read_text())["columns_with_data_type_violation"]
+    )
+
+
 RUN = violations_of_every_run()[1]
 """The run of May 2021 with 1,915 records and 60 violations."""
 

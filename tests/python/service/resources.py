@@ -86,7 +86,7 @@ def ended_job(sagemaker: Any, name: str) -> Request:
 def make_endpoint(sagemaker: Any, name: str, capture: str) -> None:
     """A model, an endpoint configuration that captures, and an endpoint, all of one name."""
     sagemaker.create_model(
-        ModelName=name, PrimaryContainer={"Image": f"{REGISTRY}/churn-model:1"}, ExecutionRoleArn=ROLE
+        ModelName=name, PrimaryContainer={"Image": f"{REGISTRY}/watchkeeper-echo:1"}, ExecutionRoleArn=ROLE
     )
     sagemaker.create_endpoint_config(
         EndpointConfigName=name,
@@ -106,6 +106,18 @@ def make_endpoint(sagemaker: Any, name: str, capture: str) -> None:
         lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService",
         f"endpoint {name} InService",
     )
+
+
+def transform_job(name: str, model: str, data: str, output: str) -> Request:
+    """A batch transform job that reads lines of CSV."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}}
+    return {
+        "TransformJobName": name,
+        "ModelName": model,
+        "TransformInput": {"DataSource": source, "ContentType": "text/csv", "SplitType": "Line"},
+        "TransformOutput": {"S3OutputPath": output, "AssembleWith": "Line", "Accept": "text/csv"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
 
 
 def endpoint_input(endpoint: str) -> Request:

@@ -43,7 +43,7 @@ class ResponseChecker:
 def problems_of(operation: OperationModel, response: dict[str, Any]) -> Iterator[str]:
     protocol = operation.service_model.resolved_protocol
     shape, body = operation.output_shape, response["body"]
-    if operation.has_streaming_output:
+    if operation.has_streaming_output or operation.has_event_stream_output:
         return
     if shape is None:
         yield from empty_answer_problems(protocol, body)

@@ -21,6 +21,18 @@ IMAGES = """
 [[images]]
 match = "*row-counter*"
 command = ["{python}", "{folder}/row_counter.py"]
+
+[[images]]
+match = "*model-server*"
+command = ["{python}", "{folder}/model_server.py"]
+
+[[images]]
+match = "*xgboost*"
+built_in = "logistic"
+
+[[images]]
+match = "*churn-model*"
+built_in = "echo"
 """
 
 

@@ -8,10 +8,12 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import churn
+from endpoints import archive, churn_model, probability
 from service import Service, clean_environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -50,6 +52,16 @@ def role_of(route: str) -> dict[str, str]:
     return {} if route == "proxy" else {"EXECUTION_ROLE": ROLE}
 
 
+@pytest.fixture
+def trained(files: Path) -> dict[str, Any]:
+    """A trained churn model, and the data to ask it about, beside the script. Gives the model."""
+    model = churn_model()
+    model_archive = archive({"model.json": json.dumps(model)})
+    (files / "xgb-churn-prediction-model.tar.gz").write_bytes(model_archive)
+    (files / "test_data.csv").write_text("".join(f"{row}\n" for row in churn.traffic(churn.RUN["rows"])))
+    return model
+
+
 @pytest.fixture(scope="session")
 def command_line_baseline(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command line writes for the same data; its documents are held to AWS's by the Rust tests."""
@@ -85,6 +97,39 @@ def test_churn_tutorial(
     assert "postprocess_handler saw" in printed
     assert f"preprocess_handler saw {churn.SCORE}" in printed
     assert "data-quality-monitoring-" in printed
+
+
+@pytest.mark.parametrize("route", ["proxy" if MAJOR == "2" else "endpoint"])
+def test_introduction_to_monitoring(
+    run_script: Callable[..., str], files: Path, trained: dict[str, Any], route: str, run_name: str
+) -> None:
+    run_script(VERSIONED / "introduction.py", RUN=run_name, **role_of(route))
+    predictions = [float(line) for line in (files / "predictions.csv").read_text().splitlines()]
+    rows = (files / "test_data.csv").read_text().splitlines()
+    for prediction, row in zip(predictions, rows, strict=True):
+        assert abs(prediction - probability(trained, row)) < 1e-9
+    churn.assert_violations(json.loads((files / "violations.json").read_text()))
+
+
+@pytest.mark.parametrize("route", ["endpoint"])
+def test_endpoints(run_script: Callable[..., str], trained: dict[str, Any], run_name: str) -> None:
+    printed = run_script(VERSIONED / "endpoints.py", RUN=run_name)
+    if MAJOR == "2":
+        assert "model server starts with serve" in printed, "the live log of the deployment"
+
+
+@pytest.mark.parametrize("route", ["endpoint"])
+def test_batch_transform(run_script: Callable[..., str], files: Path, trained: dict[str, Any], run_name: str) -> None:
+    header, *rows = (line.partition(",") for line in churn.BASELINE.read_text().splitlines())
+    assert header[0] == "Churn"
+    (files / "features.csv").write_text("".join(f"{line[2]}\n" for line in [header, *rows]))
+    run_script(SCRIPTS / "transform.py", RUN=run_name)
+    violations = json.loads((files / "violations.json").read_text())["violations"]
+    expected = churn.columns_with_violations() - {"Churn"}
+    assert {violation["feature_name"] for violation in violations} == expected
+    assert len(violations) == len(expected)
+    # The share of the run with so many records, which has the same for every column.
+    assert all(f"{churn.RUN['percent']}%" in violation["description"] for violation in violations)
 
 
 def test_own_container(

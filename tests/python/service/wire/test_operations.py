@@ -10,6 +10,7 @@ import botocore.session
 import pytest
 
 import churn
+from endpoints import create_model, delete, deploy, in_service, server, variant
 from resources import (
     ROLE,
     baseline_job,
@@ -22,6 +23,7 @@ from resources import (
     row_counter_job,
     schedule,
     settled_schedule,
+    transform_job,
     wait_until,
 )
 from response_shapes import ResponseChecker
@@ -43,7 +45,9 @@ OPERATIONS = {
         ListTags AddTags DeleteTags CreateModel DescribeModel DeleteModel ListModels
         CreateEndpointConfig DescribeEndpointConfig DeleteEndpointConfig ListEndpointConfigs
         CreateEndpoint DescribeEndpoint UpdateEndpoint DeleteEndpoint ListEndpoints UpdateEndpointWeightsAndCapacities
+        CreateTransformJob DescribeTransformJob StopTransformJob ListTransformJobs
         ListMonitoringAlerts UpdateMonitoringAlert ListMonitoringAlertHistory""",
+    "sagemaker-runtime": "InvokeEndpoint InvokeEndpointWithResponseStream InvokeEndpointAsync",
     "s3": """
         ListBuckets HeadBucket CreateBucket DeleteBucket GetBucketLocation PutObject HeadObject ListObjects
         ListObjectsV2 CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
@@ -119,6 +123,19 @@ def test_sagemaker(clients: Any, checker: ResponseChecker, bucket: str) -> None:
     for listing in (sagemaker.list_models, sagemaker.list_endpoint_configs, sagemaker.list_endpoints):
         listing(NameContains=name)
 
+    # Batch transform jobs.
+    clients("s3").put_object(Bucket=bucket, Key="transform/rows.csv", Body=b"1,2\n3,4\n")
+    sagemaker.create_transform_job(**transform_job(name, name, f"{uri}/transform/", f"{uri}/transformed"))
+    wait_until(lambda: ended_transform(sagemaker, name), "the end of the transform job")
+    assert sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] == "Completed"
+    create_model(sagemaker, f"{name}-slow", server(START_SECONDS="60"))
+    slow = transform_job(f"{name}-slow", f"{name}-slow", f"{uri}/transform/", f"{uri}/slow")
+    sagemaker.create_transform_job(**slow)
+    sagemaker.stop_transform_job(TransformJobName=f"{name}-slow")
+    wait_until(lambda: ended_transform(sagemaker, f"{name}-slow"), "the end of the stopped transform job")
+    assert sagemaker.describe_transform_job(TransformJobName=f"{name}-slow")["TransformJobStatus"] == "Stopped"
+    sagemaker.list_transform_jobs(NameContains=name)
+
     # Job definitions, schedules, executions, alerts.
     for kind in KINDS:
         own = f"{name}-{kind}"
@@ -157,10 +174,37 @@ def test_sagemaker(clients: Any, checker: ResponseChecker, bucket: str) -> None:
         sagemaker.delete_monitoring_schedule(MonitoringScheduleName=own)
         wait_until(lambda own=own: not schedule_exists(sagemaker, own), f"the end of schedule {own}")
         getattr(sagemaker, f"delete_{snake(kind)}_job_definition")(JobDefinitionName=own)
-    sagemaker.delete_endpoint(EndpointName=name)
+    delete(sagemaker, name)
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     sagemaker.delete_model(ModelName=name)
     assert_all_answered(checker, "sagemaker")
+
+
+def ended_transform(sagemaker: Any, name: str) -> bool:
+    job = sagemaker.describe_transform_job(TransformJobName=name)
+    return job["TransformJobStatus"] not in ("InProgress", "Stopping")
+
+
+def test_runtime(clients: Any, checker: ResponseChecker, bucket: str) -> None:
+    sagemaker, runtime, name = clients("sagemaker"), clients("sagemaker-runtime"), new_name("walk")
+    clients("s3").put_object(Bucket=bucket, Key="in", Body=b"1,2")
+    create_model(sagemaker, name)
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[variant(name)],
+        AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": f"s3://{bucket}/out"}},
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    in_service(sagemaker, name)
+    location = runtime.invoke_endpoint_async(EndpointName=name, InputLocation=f"s3://{bucket}/in")["OutputLocation"]
+    assert location.startswith(f"s3://{bucket}/out/")
+    plain = deploy(sagemaker, new_name("walk"))
+    assert runtime.invoke_endpoint(EndpointName=plain, Body=b"1,2", ContentType="text/csv")["Body"].read() == b"1,2"
+    events = runtime.invoke_endpoint_with_response_stream(EndpointName=plain, Body=b"1,2")["Body"]
+    assert b"".join(event["PayloadPart"]["Bytes"] for event in events) == b"1,2"
+    delete(sagemaker, name)
+    delete(sagemaker, plain)
+    assert_all_answered(checker, "sagemaker-runtime")
 
 
 def snake(kind: str) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 import churn
@@ -25,6 +23,7 @@ from resources import (
     wait_until,
 )
 from service import Service
+from wire_clients import Clients
 
 Ending = Callable[[Service], None]
 ENDINGS = {"terminated": Service.stop, "killed": Service.kill}
@@ -42,22 +41,6 @@ def own_service(tmp_path: Path) -> Iterator[Service]:
     yield service
     if service.is_running():
         service.stop()
-
-
-class Clients:
-    """boto3's clients of a service as it runs now."""
-
-    def __init__(self, service: Service) -> None:
-        variables = service.variables("endpoint")
-        self.session = boto3.Session(
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-            region_name=variables["AWS_DEFAULT_REGION"],
-        )
-        self.url = variables["AWS_ENDPOINT_URL"]
-
-    def __call__(self, name: str) -> Any:
-        return self.session.client(name, endpoint_url=self.url, config=Config(retries={"total_max_attempts": 1}))
 
 
 def test_what_was_acknowledged_is_there(own_service: Service, ending: Ending) -> None:
