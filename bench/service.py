@@ -49,9 +49,9 @@ def claim(holds: bool, text: str) -> None:
 
 
 class Service:
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, configuration: str = CONFIGURATION) -> None:
         self.program, self.folder = program, folder
-        (folder / "watchkeeper.toml").write_text(CONFIGURATION, encoding="utf-8")
+        (folder / "watchkeeper.toml").write_text(configuration, encoding="utf-8")
         self.start()
 
     def start(self) -> None:

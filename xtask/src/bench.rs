@@ -1,4 +1,6 @@
-//! The benches: the comparison with other programs (`bench/run.py`) and the service from outside (`bench/service.py`).
+//! The benches: the comparison with other programs (`bench/run.py`), the service from outside (`bench/service.py`), and
+//! endpoints and the proxy beside nginx (`bench/hosting.py`), and memory with a store that stands still
+//! (`bench/stalled_store.py`).
 
 use anyhow::{Result, ensure};
 
@@ -9,17 +11,19 @@ use crate::workspace::Workspace;
 /// True when the bench ran and every claim held.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     match arguments.split_first() {
-        Some((first, rest)) if first == "service" => service(workspace, rest),
+        Some((first, rest)) if first == "service" => service(workspace, "bench/service.py", rest),
+        Some((first, rest)) if first == "hosting" => service(workspace, "bench/hosting.py", rest),
+        Some((first, rest)) if first == "stalled-store" => service(workspace, "bench/stalled_store.py", rest),
         _ => against_duckdb(workspace, arguments),
     }
 }
 
-fn service(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+fn service(workspace: &Workspace, script: &str, arguments: &[String]) -> Result<bool> {
     let python = python::environment(workspace, "service-boto3", "tests/python/service/boto3.lock")?;
     let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
     ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
     let mut bench = workspace.command(python);
-    bench.arg("-u").arg("bench/service.py").env("PYTHONDONTWRITEBYTECODE", "1");
+    bench.arg("-u").arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
     bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper")).args(arguments);
     Ok(run_visibly(&mut bench)?.succeeded)
 }

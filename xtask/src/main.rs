@@ -37,6 +37,9 @@ Usage: cargo xtask <chore>
                                    --deny: install cargo-deny below target/ where it is missing (some minutes)
   bench [ARGUMENTS]...             compare with DuckDB on generated data; arguments go to bench/run.py
   bench service [ARGUMENTS]...     measure the service from outside; arguments go to bench/service.py
+  bench hosting [ARGUMENTS]...     measure endpoints and the proxy beside nginx; arguments go to bench/hosting.py
+  bench stalled-store [ARGUMENTS]...
+                                   measure memory with a store that stands still; arguments go to bench/stalled_store.py
   codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
                                    --botocore: make those models first, from the folder of botocore (with data/ in it)
 ";

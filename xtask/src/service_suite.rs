@@ -20,7 +20,7 @@ struct Suite {
 }
 
 const SUITES: &[Suite] = &[
-    Suite { libraries: "boto3", folder: "wire", workers: "2" },
+    Suite { libraries: "boto3", folder: "wire", workers: "4" },
     Suite { libraries: "s3fs", folder: "dataframes", workers: "0" },
     Suite { libraries: "sagemaker-2", folder: "sdk", workers: "4" },
     Suite { libraries: "sagemaker-3", folder: "sdk", workers: "4" },
