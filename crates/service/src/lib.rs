@@ -11,6 +11,7 @@ pub mod configuration;
 pub mod context;
 pub mod control;
 pub mod hosting;
+mod lanes;
 pub mod program;
 pub mod resources;
 pub mod runner;

@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use super::capture::{CaptureStream, Exchange, Payload, Written};
 use super::model::{InvokeError, Upstream, UpstreamBody};
+use crate::lanes::Lanes;
 use crate::server::body::{BodyError, TimedBody};
 use crate::server::timed_stream::TimedStream;
 
@@ -94,7 +95,11 @@ struct Proxy {
 }
 
 /// Serves connections until `stop` is true, then lets requests end for a while.
-pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receiver<bool>) {
+///
+/// # Errors
+/// When the machine has no more threads.
+pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    let lanes = Lanes::start()?;
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build_http();
     let proxy = Arc::new(Proxy { front, client });
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -116,7 +121,7 @@ pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receive
             }
         };
         let (proxy, stop) = (Arc::clone(&proxy), stop.clone());
-        tokio::spawn(async move {
+        lanes.serve(stream, move |stream| async move {
             proxy.connection(stream, peer, stop).await;
             drop(place);
         });
@@ -127,6 +132,7 @@ pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receive
     if timeout(GRACE, places.acquire_many(all)).await.is_err() {
         tracing::warn!(endpoint, "requests did not finish in time and are cut off");
     }
+    Ok(())
 }
 
 impl Proxy {

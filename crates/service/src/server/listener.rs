@@ -16,7 +16,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 
 use super::body::Answer;
 use super::certificates::Certificates;
@@ -25,6 +27,7 @@ use super::routing::Router;
 use super::timed_stream::TimedStream;
 use crate::Context;
 use crate::api::s3::is_aws_host;
+use crate::lanes::Lanes;
 
 /// Bytes of a request's line and headers.
 const MAX_HEADER_BYTES: usize = 64 << 10;
@@ -45,6 +48,9 @@ pub(super) struct Front {
     pub(super) address: SocketAddr,
     /// One permit for each connection that is served.
     connections: Arc<Semaphore>,
+    lanes: Lanes,
+    /// The runtime of the service, for what does not belong on a lane.
+    runtime: Handle,
     /// True once no more is accepted.
     closing: watch::Receiver<bool>,
 }
@@ -56,9 +62,10 @@ impl Front {
         router: Router,
         address: SocketAddr,
         closing: watch::Receiver<bool>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let connections = Arc::new(Semaphore::new(context.configuration.server.max_connections as usize));
-        Self { context, certificates, router, address, connections, closing }
+        let (lanes, runtime) = (Lanes::start()?, Handle::current());
+        Ok(Self { context, certificates, router, address, connections, lanes, runtime, closing })
     }
 
     /// Accepts until the service stops, then waits for the connections to end.
@@ -88,7 +95,10 @@ impl Front {
             // Answers are small and waited for.
             let _ = stream.set_nodelay(true);
             let patience = Duration::from_secs(self.context.configuration.server.idle_seconds);
-            self.spawn(self.serve(TimedStream::new(stream, patience), None, permit));
+            let (front, stopping) = (Arc::clone(&self), until(self.context.stopping.clone()));
+            self.lanes.serve(stream, move |stream| async move {
+                select(front.serve(TimedStream::new(stream, patience), None, permit), stopping).await;
+            });
         }
         drop(listener);
         let all = self.context.configuration.server.max_connections;
@@ -175,7 +185,18 @@ impl Front {
                 request.headers_mut().insert(http::header::HOST, name);
             }
         }
-        self.router.answer(request, host).await
+        if Router::is_quick(&request) {
+            return self.router.answer(request, host).await;
+        }
+        let (front, host) = (Arc::clone(self), host.map(str::to_owned));
+        // In a set, so that it ends with the connection.
+        let mut answering = JoinSet::new();
+        answering.spawn_on(async move { front.router.answer(request, host.as_deref()).await }, &self.runtime);
+        match answering.join_next().await {
+            Some(Ok(answer)) => answer,
+            // It panicked, or the service ends at once.
+            _ => proxy::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the request failed"),
+        }
     }
 }
 

@@ -153,11 +153,12 @@ impl Service {
         let hosting = Hosting::start(&context).map_err(Error::Hosting)?;
         hosting.take_stock().await?;
         let router = Router::new(Arc::clone(&context), Arc::new(keys), latest, Arc::clone(&hosting));
-        let front = Arc::new(Front::new(Arc::clone(&context), certificates, router, address, closes));
+        let front = Front::new(Arc::clone(&context), certificates, router, address, closes)
+            .map_err(|source| Error::Listen { address, source })?;
         let clients = service_address(&context.configuration, address);
         directory.write_service(&clients)?;
         let _ = context.endpoint_url.set(clients.endpoint_url);
-        let listener = tokio::spawn(front.run(listener));
+        let listener = tokio::spawn(Arc::new(front).run(listener));
         let workers = start_workers(&context, &hosting);
         let configuration = &context.configuration;
         tracing::info!(

@@ -119,6 +119,12 @@ impl Router {
         }
     }
 
+    /// Whether a request is an invocation by the look of it: one whose answer is that of a model, without a look into the
+    /// store.
+    pub(super) fn is_quick(request: &Request<Incoming>) -> bool {
+        request.method() == Method::POST && request.uri().path().starts_with("/endpoints/")
+    }
+
     /// Answers a request. `tls_host` is the name that a proxied client has asked for.
     pub(super) async fn answer(&self, request: Request<Incoming>, tls_host: Option<&str>) -> Answer {
         let begun = Instant::now();

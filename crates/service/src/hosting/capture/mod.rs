@@ -16,9 +16,13 @@
 //!   segment, so that a put that is repeated after a crash overwrites its own object: nothing is lost, nothing is there
 //!   twice. A journal that cannot be written for a second drops what waits for it, and counts it: answers go on.
 //!
+//! Lines are made and stored by threads that stand back behind those that answer: on a machine that has no time left what
+//! cannot be captured is dropped and counted, and answers take as long as without.
+//!
 //! Decided against: lines made on the request's thread (an answer would wait for its capture), a file a variant (a sync
 //! each, where one does for all), and the store's own write-ahead log as the journal (its writers would wait for captures).
 
+mod background;
 mod folder;
 mod journal;
 mod line;
@@ -45,6 +49,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use self::background::Background;
 use self::outbox::Outbox;
 use self::queue::{Entry, Queue, Record, UnderWay};
 use self::room::{CountBook, Lane, Losses, Room};
@@ -243,20 +248,22 @@ pub struct CaptureWriter {
     counts: Arc<CountBook>,
     /// Held on the journals' folder: two writers would store each other's segments.
     lock: Mutex<Option<File>>,
+    /// Where puts run, until this is dropped.
+    _background: Background,
 }
 
 impl CaptureWriter {
     /// Starts the writer; journals that an earlier process left in the folder are put into their objects. The folder is
-    /// made in the durable mode alone. To be called in a runtime, whose tasks put the objects.
+    /// made in the durable mode alone.
     ///
     /// # Errors
-    /// The folder cannot be made or read, or another process writes journals in it.
+    /// The folder cannot be made or read, another process writes journals in it, or there are no more threads.
     pub fn start(
         settings: CaptureSettings,
         journals: PathBuf,
         sink: Arc<dyn CaptureSink>,
     ) -> std::io::Result<Arc<Self>> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+        let background = Background::start()?;
         let is_durable = settings.durability == Durability::Durable;
         if is_durable {
             folder::make(&journals)?;
@@ -270,7 +277,7 @@ impl CaptureWriter {
         let losses = Arc::new(Losses::default());
         let outbox = Outbox::new(
             sink,
-            runtime,
+            background.handle(),
             Arc::clone(&queue),
             Arc::clone(&room),
             Arc::clone(&losses),
@@ -285,7 +292,7 @@ impl CaptureWriter {
         }
         let shared = Arc::new(Shared { durability: settings.durability, queue, room, losses, outbox });
         scribe::start(Arc::clone(&shared), settings, journals)?;
-        Ok(Arc::new(Self { shared, counts, lock: Mutex::new(lock) }))
+        Ok(Arc::new(Self { shared, counts, lock: Mutex::new(lock), _background: background }))
     }
 
     /// The captures of a variant.

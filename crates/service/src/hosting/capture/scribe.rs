@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::background::stand_back;
 use super::journal::Journal;
 use super::memory::Gathering;
 use super::queue::{Entry, Record, Woken};
@@ -21,6 +22,10 @@ pub(super) fn start(shared: Arc<Shared>, settings: CaptureSettings, journals: Pa
     let thread = std::thread::Builder::new().name("capture".to_owned());
     thread
         .spawn(move || {
+            // In the durable mode answers wait for it.
+            if settings.durability == Durability::Fast {
+                stand_back();
+            }
             let _after = Aftermath(&shared);
             run(&shared, Keeper::new(&shared, &settings, journals));
         })

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 
 use super::InvokeError;
+use crate::lanes;
 
 /// How long a server may take to accept a connection.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
@@ -48,8 +49,9 @@ struct Server {
     authority: HeaderValue,
     /// What paths begin with; without a slash at its end.
     base: String,
-    /// The one that was used last is at the back.
-    idle: Mutex<VecDeque<Idle>>,
+    /// For each place of [`lanes`], as a connection belongs to the runtime that made it; the one that was used last is at
+    /// the back.
+    idle: Box<[Mutex<VecDeque<Idle>>]>,
 }
 
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl Upstream {
             port: authority.port_u16().unwrap_or(80),
             authority: HeaderValue::from_str(authority.as_str()).map_err(|error| refused(&error.to_string()))?,
             base: uri.path().trim_end_matches('/').to_owned(),
-            idle: Mutex::default(),
+            idle: (0..lanes::places()).map(|_| Mutex::default()).collect(),
         };
         Ok(Self { server: Arc::new(server) })
     }
@@ -218,10 +220,15 @@ fn broken(server: &Server, error: &hyper::Error) -> InvokeError {
 }
 
 impl Server {
+    /// The idle connections of this thread's runtime.
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+        self.idle[lanes::place()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An idle connection that is still open.
     fn take(&self, context: &mut Context<'_>) -> Option<Channel> {
         loop {
-            let Idle { mut channel, since } = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
+            let Idle { mut channel, since } = self.idle().pop_back()?;
             if since.elapsed() < LONGEST_IDLE && channel.drive(context) && !channel.sender.is_closed() {
                 return Some(channel);
             }
@@ -231,7 +238,7 @@ impl Server {
     /// Keeps a connection that has nothing to do. Those that nobody has taken for long are closed.
     fn keep(&self, channel: Channel) {
         let since = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= LONGEST_IDLE) {
             idle.pop_front();
         }

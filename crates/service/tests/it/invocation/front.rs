@@ -21,7 +21,7 @@ struct Proxy {
     writer: Arc<CaptureWriter>,
     folder: tempfile::TempDir,
     stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    server: JoinHandle<std::io::Result<()>>,
 }
 
 /// An answer: status, head in lower case, body.
@@ -147,7 +147,7 @@ async fn everything_passes_and_posts_that_succeed_are_captured() {
         assert_eq!(passed, [("1,2,3\n", "1,2,3\n"), ("attributes", "0.5\n"), ("empty", "")], "{durability:?}");
         assert_eq!(lines.len(), 4, "{lines:?}");
         proxy.stop.send_replace(true);
-        tokio::time::timeout(PATIENCE, proxy.server).await.expect("it ends").unwrap();
+        tokio::time::timeout(PATIENCE, proxy.server).await.expect("it ends").unwrap().unwrap();
     }
 }
 
