@@ -13,7 +13,7 @@ use crate::telemetry::program_log::ProgramLog;
 const LONGEST_LINE: usize = 64 << 10;
 /// How many bytes are taken from the program before they have to be stored.
 const LARGEST_CHUNK: usize = 256 << 10;
-/// How long a line waits for others at most.
+/// How long a line waits for others at most, when one before it was stored just now. A line after a silence waits for none.
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// Reads until nobody can write any more. While a chunk is being stored nothing is read: a program that says more than can
@@ -24,6 +24,7 @@ pub(crate) async fn follow(mut output: impl AsyncRead + Unpin, log: ProgramLog) 
     let mut events = Vec::new();
     let mut bytes = 0;
     let mut due = None;
+    let mut next = Instant::now();
     loop {
         let wait = async {
             match due {
@@ -43,14 +44,14 @@ pub(crate) async fn follow(mut output: impl AsyncRead + Unpin, log: ProgramLog) 
                     let timestamp = log.now();
                     lines.push(&buffer[..length], |message| events.push(LogEvent { timestamp, message }));
                     bytes += length;
-                    due = due.or_else(|| (!events.is_empty()).then(|| Instant::now() + LONGEST_WAIT));
+                    due = due.or_else(|| (!events.is_empty()).then_some(next));
                 }
             },
             () = wait => bytes = LARGEST_CHUNK,
         }
         if ended || bytes >= LARGEST_CHUNK {
             log.append(std::mem::take(&mut events)).await;
-            (bytes, due) = (0, None);
+            (bytes, due, next) = (0, None, Instant::now() + LONGEST_WAIT);
         }
         if ended {
             return;
