@@ -121,6 +121,9 @@ def main() -> int:
     if failure := os.environ.get("START_FAILURE"):
         print(failure, file=sys.stderr, flush=True)
         return 3
+    # As talkative as model servers are: of a live log version 2 of the SDK shows only pages of ten that others follow.
+    for part in range(1, 13):
+        print(f"part {part} of 12 is loaded", flush=True)
     time.sleep(float(os.environ.get("START_SECONDS", 0)))
     Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
     return 0

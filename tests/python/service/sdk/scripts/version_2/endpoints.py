@@ -1,6 +1,7 @@
 """Models and predictors: deploy with live logs, ask, change what is captured, update, ask later, delete."""
 
 import json
+import logging
 import os
 import time
 
@@ -24,6 +25,10 @@ class ImpatientSession(sagemaker.Session):
     def wait_for_endpoint(self, endpoint, poll=1, live_logging=False):
         return super().wait_for_endpoint(endpoint, poll, live_logging)
 
+
+# The live log of a deployment is told as information.
+logging.basicConfig(level=logging.WARNING)
+logging.getLogger("sagemaker").setLevel(logging.INFO)
 
 session = ImpatientSession()
 role = "arn:aws:iam::123456789012:role/monitoring"
