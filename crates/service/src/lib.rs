@@ -12,12 +12,14 @@ pub mod context;
 pub mod control;
 pub mod hosting;
 mod lanes;
+mod named_objects;
 pub mod program;
 pub mod resources;
 pub mod runner;
 pub mod scheduler;
 pub mod server;
 pub mod telemetry;
+mod watch;
 
 pub use configuration::Configuration;
 pub use context::Context;

@@ -11,7 +11,8 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::types::{S3Uri, TimeOffset};
 
 use super::addresses::{check_local_path, check_uri};
-use super::processing_job::{self, ProcessingJob};
+use super::names;
+use super::processing_job::ProcessingJob;
 
 /// The time limit of a monitoring job whose definition has none.
 pub const USUAL_TIME_LIMIT: i32 = 3600;
@@ -97,7 +98,7 @@ impl Baseline<'_> {
         let is_complete =
             self.constraints_uri().is_some() && (self.statistics.is_none() || self.statistics_uri().is_some());
         let Some(name) = self.job_name.filter(|_| !is_complete) else { return Ok(()) };
-        let job = job.ok_or_else(|| processing_job::not_found(name))?;
+        let job = job.ok_or_else(|| names::job_not_found(name))?;
         let folder: S3Uri = job.first_output().and_then(|uri| uri.parse().ok()).ok_or_else(|| {
             Error::validation(format!("The baselining job {name} has no output that a baseline could be read from"))
         })?;

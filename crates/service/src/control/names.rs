@@ -1,7 +1,8 @@
-//! What is named: the ARNs of every kind of resource, and names out of ARNs.
+//! What is named: the ARNs of every kind of resource, names out of ARNs, and what is said of the names of jobs.
 //!
 //! ARNs hold names in lower case and names are unique without regard to case, so a name out of an ARN finds its resource.
 
+use watchkeeper_aws::Error;
 use watchkeeper_aws::generated::sagemaker::MonitoringType;
 use watchkeeper_aws::types::{Arn, resource_arn};
 
@@ -71,4 +72,16 @@ impl Named {
         let kind = Self::ALL.into_iter().find(|kind| kind.path() == path)?;
         (!name.is_empty()).then(|| (kind, name.to_owned()))
     }
+}
+
+/// The error for a job that there is not, of either kind.
+pub fn job_not_found(name: &str) -> Error {
+    Error::validation(format!("Could not find requested job with name: {name}"))
+}
+
+/// The error for a name that another job of its kind has.
+pub fn job_name_taken(arn: &str) -> Error {
+    Error::resource_in_use(format!(
+        "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
+    ))
 }

@@ -325,18 +325,6 @@ fn check_optional_path(place: &str, path: Option<&str>, app_managed: bool) -> Re
     }
 }
 
-/// The error for a job that there is not.
-pub fn not_found(name: &str) -> Error {
-    Error::validation(format!("Could not find requested job with name: {name}"))
-}
-
-/// The error for a name that another job has.
-pub fn name_taken(arn: &str) -> Error {
-    Error::resource_in_use(format!(
-        "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
-    ))
-}
-
 fn wrong_status(status: ProcessingJobStatus) -> Error {
     Error::validation(format!("The request was rejected because the processing job is in status {status}."))
 }

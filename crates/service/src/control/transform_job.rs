@@ -200,18 +200,6 @@ fn check_payload(request: &CreateTransformJobRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// The error for a job that there is not.
-pub fn not_found(name: &str) -> Error {
-    Error::validation(format!("Could not find requested job with name: {name}"))
-}
-
-/// The error for a name that another job has.
-pub fn name_taken(arn: &str) -> Error {
-    Error::resource_in_use(format!(
-        "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
-    ))
-}
-
 fn wrong_status(status: TransformJobStatus) -> Error {
     Error::validation(format!("The request was rejected because the transform job is in status {status}."))
 }

@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use watchkeeper_aws::Time;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus;
 use watchkeeper_store::metadata::Datum;
 
 use super::documents::{self, host_name};
 use super::stage::{self, Staged};
 use super::upload::Uploads;
-use super::watch::{Order, Watch};
 use super::{Failure, Runner, environment};
 use crate::api::cloudwatch::CloudWatch;
 use crate::context::Context;
@@ -32,6 +32,7 @@ use crate::resources::{Error, Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
 use crate::telemetry::metric_lines;
 use crate::telemetry::program_log::{PROCESSING_JOBS, ProgramLog};
+use crate::watch::{Job, Order, Watch};
 
 /// How often a job is started at most.
 const MOST_ATTEMPTS: u32 = 3;
@@ -39,6 +40,20 @@ const MOST_ATTEMPTS: u32 = 3;
 const MOST_TRIES: usize = 20;
 /// How long the end of a program's output is waited for once the program has ended.
 const END_OF_OUTPUT: Duration = Duration::from_secs(10);
+
+impl Job for ProcessingJob {
+    fn created(&self) -> Time {
+        self.created
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.is_terminal()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.status == ProcessingJobStatus::Stopping
+    }
+}
 
 /// What becomes of an attempt.
 enum Conclusion {
@@ -63,7 +78,7 @@ enum Ending {
 struct Attempt {
     runner: Arc<Runner>,
     job: ProcessingJob,
-    watch: Watch,
+    watch: Watch<ProcessingJob>,
     folder: PathBuf,
     hosts: usize,
     logs: Vec<ProgramLog>,
@@ -76,7 +91,7 @@ pub(super) async fn carry_out(runner: Arc<Runner>, job: Versioned<ProcessingJob>
     let job = job.resource;
     let hosts = job.request.processing_resources.cluster_config.instance_count.unwrap_or(1);
     let folder = runner.jobs_folder().join(format!("{}-{}", job.key(), job.attempts + 1));
-    let watch = Watch::new(Arc::clone(&runner), &job, bell);
+    let watch = Watch::new(Arc::clone(&runner.context), &job, runner.timing.claim, bell);
     let hosts = usize::try_from(hosts).unwrap_or(1).max(1);
     let mut attempt =
         Attempt { runner, job, watch, folder, hosts, logs: Vec::new(), usage: Usage::default(), began: Instant::now() };
@@ -216,7 +231,9 @@ impl Attempt {
         changed: impl Fn(&ProcessingJob, Timestamp) -> Result<ProcessingJob, watchkeeper_aws::Error>,
     ) -> Result<Option<Order>, Failure> {
         for _ in 0..MOST_TRIES {
-            let Some(Versioned { resource: job, version }) = self.watch.load().await? else {
+            let Some(Versioned { resource: job, version }) =
+                self.watch.load().await.map_err(|error| Failure(error.to_string()))?
+            else {
                 return Ok(Some(Order::Gone));
             };
             if job.status == ProcessingJobStatus::Stopping {
@@ -408,7 +425,7 @@ impl Attempt {
     }
 
     async fn try_end(&self, event: &JobEvent, metrics: &[Datum]) -> Result<(), Error> {
-        let Some(Versioned { resource, version }) = self.watch.load_job().await? else { return Ok(()) };
+        let Some(Versioned { resource, version }) = self.watch.load().await? else { return Ok(()) };
         let ended = match processing_job::apply(&resource, event.clone(), self.runner.context.now()) {
             Ok(ended) => ended,
             Err(error) => {
@@ -426,7 +443,7 @@ impl Attempt {
     /// Gives the job back. An attempt that the service itself broke off does not count.
     async fn release(&mut self) {
         for _ in 0..MOST_TRIES {
-            let Ok(Some(Versioned { resource: mut job, version })) = self.watch.load_job().await else { return };
+            let Ok(Some(Versioned { resource: mut job, version })) = self.watch.load().await else { return };
             if job.status == ProcessingJobStatus::Stopping {
                 let event = JobEvent::Stopped { time_limit: false, usage: self.usage() };
                 return self.end(event, Vec::new()).await;

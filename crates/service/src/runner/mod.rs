@@ -15,7 +15,6 @@ mod environment;
 mod job;
 mod stage;
 mod upload;
-mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +31,7 @@ use crate::program::folder;
 use crate::program::launch::Launcher;
 use crate::program::sandbox::Sandbox;
 use crate::resources::{Resource as _, Versioned};
+use crate::watch::claimed_until;
 
 /// Statuses of jobs that somebody has to carry out.
 const UNENDED: [&str; 2] = ["InProgress", "Stopping"];
@@ -86,7 +86,7 @@ impl Runner {
 
     /// Until when a claim that is made now lasts.
     fn claimed_until(&self) -> i64 {
-        self.context.now().as_millisecond() + i64::try_from(self.timing.claim.as_millis()).unwrap_or(i64::MAX / 2)
+        claimed_until(&self.context, self.timing.claim)
     }
 }
 

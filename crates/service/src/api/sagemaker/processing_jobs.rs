@@ -13,7 +13,8 @@ use crate::context::Context;
 use crate::control::execution::{Execution, schedule_after};
 use crate::control::listing::{self, Page};
 use crate::control::milliseconds;
-use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage, apply};
+use crate::control::names;
+use crate::control::processing_job::{JobEvent, ProcessingJob, Usage, apply};
 use crate::control::schedule::MonitoringSchedule;
 use crate::resources::{Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
@@ -26,7 +27,7 @@ pub(super) async fn create(
     let job = ProcessingJob::create(request, &context.stamp(&call.region))?;
     retrying(|| async {
         if let Some(other) = find::<ProcessingJob>(context, &job.request.processing_job_name.to_lowercase()).await? {
-            return Err(processing_job::name_taken(&other.resource.arn).into());
+            return Err(names::job_name_taken(&other.resource.arn).into());
         }
         Ok(context.resources.commit(Transaction::new().insert(&job)).await?)
     })
@@ -41,14 +42,14 @@ pub(super) async fn describe(
 ) -> Result<DescribeProcessingJobResponse, Error> {
     let name = request.processing_job_name;
     let job = find::<ProcessingJob>(context, &name.to_lowercase()).await?;
-    Ok(job.ok_or_else(|| processing_job::not_found(&name))?.resource.describe())
+    Ok(job.ok_or_else(|| names::job_not_found(&name))?.resource.describe())
 }
 
 pub(super) async fn stop(context: &Context, request: StopProcessingJobRequest) -> Result<(), Error> {
     let name = request.processing_job_name.as_str();
     retrying(|| async {
         let found = Claimed::<ProcessingJob>::find(context, &name.to_lowercase()).await?;
-        let job = found.ok_or_else(|| processing_job::not_found(name))?;
+        let job = found.ok_or_else(|| names::job_not_found(name))?;
         if job.resource().status == ProcessingJobStatus::Stopping {
             return Ok(());
         }
@@ -104,7 +105,7 @@ pub(super) async fn delete(context: &Context, request: DeleteProcessingJobReques
     let name = request.processing_job_name.as_str();
     retrying(|| async {
         let found = find::<ProcessingJob>(context, &name.to_lowercase()).await?;
-        let job = found.ok_or_else(|| processing_job::not_found(name))?;
+        let job = found.ok_or_else(|| names::job_not_found(name))?;
         job.resource.may_be_deleted()?;
         Ok(context.resources.commit(Transaction::new().delete(&job.resource, job.version)).await?)
     })

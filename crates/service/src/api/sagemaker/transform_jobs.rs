@@ -11,7 +11,8 @@ use super::documents::{Claimed, find, list, retrying, ring};
 use super::models;
 use crate::context::Context;
 use crate::control::listing::{self, Page};
-use crate::control::transform_job::{self, TransformEvent, TransformJob, apply};
+use crate::control::names;
+use crate::control::transform_job::{TransformEvent, TransformJob, apply};
 use crate::resources::Transaction;
 
 pub(super) async fn create(
@@ -23,7 +24,7 @@ pub(super) async fn create(
     let job = TransformJob::create(request, model, &context.stamp(&call.region))?;
     retrying(|| async {
         if let Some(other) = find::<TransformJob>(context, &job.name().to_lowercase()).await? {
-            return Err(transform_job::name_taken(&other.resource.arn).into());
+            return Err(names::job_name_taken(&other.resource.arn).into());
         }
         Ok(context.resources.commit(Transaction::new().insert(&job)).await?)
     })
@@ -38,14 +39,14 @@ pub(super) async fn describe(
 ) -> Result<DescribeTransformJobResponse, Error> {
     let name = request.transform_job_name;
     let job = find::<TransformJob>(context, &name.to_lowercase()).await?;
-    Ok(job.ok_or_else(|| transform_job::not_found(&name))?.resource.describe())
+    Ok(job.ok_or_else(|| names::job_not_found(&name))?.resource.describe())
 }
 
 pub(super) async fn stop(context: &Context, request: StopTransformJobRequest) -> Result<(), Error> {
     let name = request.transform_job_name.as_str();
     retrying(|| async {
         let found = Claimed::<TransformJob>::find(context, &name.to_lowercase()).await?;
-        let job = found.ok_or_else(|| transform_job::not_found(name))?;
+        let job = found.ok_or_else(|| names::job_not_found(name))?;
         if job.resource().status == TransformJobStatus::Stopping {
             return Ok(());
         }

@@ -5,21 +5,36 @@ use std::time::Duration;
 
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
+use watchkeeper_aws::Time;
 use watchkeeper_aws::generated::sagemaker::TransformJobStatus;
 
-use super::Failure;
-use super::watch::{Order, Watch, claimed_until};
 use super::work::Work;
+use super::{CLAIM, Failure};
 use crate::context::Context;
 use crate::control::transform_job::{TransformEvent, TransformJob, apply};
 use crate::hosting::Hosting;
 use crate::resources::{Error, Transaction, Versioned};
 use crate::telemetry::program_log::{ProgramLog, TRANSFORM_JOBS};
+use crate::watch::{Job, Order, Watch, claimed_until};
 
 /// How often a job is started at most.
 const MOST_ATTEMPTS: u32 = 3;
 /// How often a change of a job is tried when others change it at the same time.
 const MOST_TRIES: usize = 20;
+
+impl Job for TransformJob {
+    fn created(&self) -> Time {
+        self.created
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.is_terminal()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.status == TransformJobStatus::Stopping
+    }
+}
 
 /// What becomes of an attempt.
 enum Conclusion {
@@ -34,14 +49,14 @@ enum Conclusion {
 struct Attempt {
     hosting: Arc<Hosting>,
     job: TransformJob,
-    watch: Watch,
+    watch: Watch<TransformJob>,
     began: Instant,
 }
 
 /// Carries out a job that was claimed. `bell` is rung when the job may have been asked to stop.
 pub(super) async fn carry_out(hosting: Arc<Hosting>, job: Versioned<TransformJob>, bell: Receiver<()>) {
     let job = job.resource;
-    let watch = Watch::new(Arc::clone(&hosting.context), &job, bell);
+    let watch = Watch::new(Arc::clone(&hosting.context), &job, CLAIM, bell);
     let mut attempt = Attempt { hosting, job, watch, began: Instant::now() };
     match Box::pin(attempt.conclusion()).await {
         Conclusion::End(event) => attempt.end(event).await,
@@ -93,7 +108,7 @@ impl Attempt {
             return Ok(concluded(order));
         }
         let work = Work::new(Arc::clone(&self.hosting), &self.job, log.clone())?;
-        let done = self.watch.during(work.run()).await;
+        let done = self.watch.during(work.run(), true).await;
         work.clear().await;
         match done {
             Ok(Ok(())) => Ok(Conclusion::End(TransformEvent::Completed)),
@@ -114,7 +129,8 @@ impl Attempt {
             let started = apply(&job, TransformEvent::Started, context.now());
             let started = started.map_err(|error| Failure(error.to_string()))?;
             let job = TransformJob { attempts: job.attempts + 1, ..started };
-            let transaction = Transaction::new().update_claimed(&job, version, &context.owner, claimed_until(context));
+            let transaction =
+                Transaction::new().update_claimed(&job, version, &context.owner, claimed_until(context, CLAIM));
             match context.resources.commit(transaction).await {
                 Ok(()) => {
                     tracing::info!(job = job.name(), attempt = job.attempts, "transform job started");

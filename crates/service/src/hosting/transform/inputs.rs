@@ -1,17 +1,12 @@
 //! Which objects a job transforms.
 
-use serde::Deserialize;
 use watchkeeper_aws::generated::sagemaker::{S3DataType, TransformS3DataSource};
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error;
-use watchkeeper_store::objects::{ListObjects, Objects, read_all};
+use watchkeeper_store::objects::Objects;
 
 use super::Failure;
-
-/// Objects of one page of a listing.
-const PAGE: usize = 1000;
-/// The most bytes of a manifest.
-const LARGEST_MANIFEST: u64 = 64 << 20;
+use crate::named_objects::{self, Manifest};
 
 /// The objects of a job.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,21 +55,8 @@ async fn of_prefix(objects: &dyn Objects, uri: &S3Uri, region: &str) -> Result<I
             return Ok(Inputs { prefix: uri.to_string(), objects: vec![object] });
         }
     }
-    let mut keys = Vec::new();
-    let mut list =
-        ListObjects { bucket: uri.bucket.clone(), prefix: uri.key.clone(), limit: PAGE, ..ListObjects::default() };
-    loop {
-        let page = match objects.list(&list).await {
-            Err(Error::NoSuchBucket(_)) => break,
-            other => other.map_err(failed)?,
-        };
-        // A key with a slash at its end is how consoles make a folder.
-        keys.extend(page.objects.into_iter().map(|object| object.key).filter(|key| !key.ends_with('/')));
-        match page.next {
-            Some(next) => list.start_after = Some(next),
-            None => break,
-        }
-    }
+    let found = named_objects::below_prefix(objects, uri).await.map_err(failed)?;
+    let keys: Vec<String> = found.into_iter().map(|object| object.key).collect();
     if keys.is_empty() {
         return Err(Failure(format!(
             "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that the bucket exists \
@@ -102,42 +84,12 @@ fn common_folder(prefix: &str, keys: &[String]) -> String {
     prefix.rfind('/').map_or(String::new(), |slash| prefix[..=slash].to_owned())
 }
 
-/// An element of a manifest: the first is the prefix of the others.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Element {
-    Prefix { prefix: String },
-    Name(String),
-}
-
 async fn of_manifest(objects: &dyn Objects, uri: &S3Uri) -> Result<Inputs, Failure> {
-    let refused = |reason: String| Failure(format!("TransformInput: manifest {uri} {reason}"));
-    let (info, body) = match objects.get(&uri.bucket, &uri.key, None).await {
-        Ok(Some(found)) => found,
-        Ok(None) | Err(Error::NoSuchBucket(_)) => return Err(refused("is not there".to_owned())),
-        Err(error) => return Err(refused(format!("could not be read: {error}"))),
-    };
-    if info.size > LARGEST_MANIFEST {
-        return Err(refused(format!("has {} bytes, more than {LARGEST_MANIFEST}", info.size)));
-    }
-    let text = read_all(body).await.map_err(|error| refused(format!("could not be read: {error}")))?;
-    let elements: Vec<Element> = serde_json::from_slice(&text).map_err(|error| {
-        refused(format!("is not a JSON list such as [{{\"prefix\": \"s3://bucket/folder/\"}}, \"name\"]: {error}"))
-    })?;
-    let mut elements = elements.into_iter();
-    let Some(Element::Prefix { prefix }) = elements.next() else {
-        return Err(refused("does not begin with {\"prefix\": \"s3://…\"}".to_owned()));
-    };
-    let mut found = Vec::new();
-    for element in elements {
-        let Element::Name(name) = element else { return Err(refused("has more than one prefix".to_owned())) };
-        let object: S3Uri = format!("{prefix}{name}").parse().map_err(|error| refused(format!("names {error}")))?;
-        found.push(Object { uri: object, result: result_name(&prefix, &name), name });
-    }
-    if found.is_empty() {
-        return Err(refused("names no object".to_owned()));
-    }
-    Ok(Inputs { prefix, objects: found })
+    let manifest = named_objects::manifest(objects, uri).await;
+    let Manifest { prefix, entries } =
+        manifest.map_err(|reason| Failure(format!("TransformInput: manifest {uri} {reason}")))?;
+    let named = entries.into_iter().map(|(name, uri)| Object { uri, result: result_name(&prefix, &name), name });
+    Ok(Inputs { objects: named.collect(), prefix })
 }
 
 /// The name of the result of a manifest's entry. The prefix may be the object itself, or begin its name.

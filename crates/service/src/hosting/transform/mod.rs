@@ -18,7 +18,6 @@ mod model;
 mod output;
 mod plan;
 mod records;
-mod watch;
 mod work;
 
 use std::collections::HashMap;
@@ -31,11 +30,15 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::Hosting;
 use crate::control::transform_job::TransformJob;
 use crate::resources::{Resource as _, Versioned};
+use crate::watch::claimed_until;
 
 /// Statuses of jobs that somebody has to carry out.
 const UNENDED: [&str; 2] = ["InProgress", "Stopping"];
 /// The time between two looks for jobs that nobody rang for: those of a service that died.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long a claim lasts: so long nobody takes up the jobs of a service that died.
+const CLAIM: Duration = Duration::from_secs(15);
 
 /// Why something cannot be done, for the person who reads `FailureReason`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +92,7 @@ async fn claim(
 ) {
     let context = &hosting.context;
     while running.len() < most {
-        let (now, until) = (context.now().as_millisecond(), watch::claimed_until(context));
+        let (now, until) = (context.now().as_millisecond(), claimed_until(context, CLAIM));
         // What runs here is claimed here, so it is among what comes back.
         let claimed = context.resources.claim::<TransformJob>(&UNENDED, &context.owner, now, until, most).await;
         let claimed = match claimed {

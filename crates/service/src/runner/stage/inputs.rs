@@ -2,22 +2,17 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
 use watchkeeper_aws::generated::sagemaker::{
     ProcessingInput, ProcessingS3CompressionType, ProcessingS3DataDistributionType, ProcessingS3DataType,
     ProcessingS3InputMode,
 };
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error;
-use watchkeeper_store::objects::{ListObjects, ObjectInfo, Objects, read_all};
+use watchkeeper_store::objects::{ObjectInfo, Objects};
 
 use super::layout::{below, local_path, relative_path};
+use crate::named_objects;
 use crate::runner::Failure;
-
-/// Objects of one page of a listing.
-const PAGE: usize = 1000;
-/// The most bytes of a manifest.
-const LARGEST_MANIFEST: u64 = 64 << 20;
 
 /// An object and the file it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,24 +82,8 @@ pub(super) async fn objects_of(
 type Named = (String, ObjectInfo, String);
 
 async fn of_prefix(objects: &dyn Objects, uri: &S3Uri, role: &str, region: &str) -> Result<Vec<Named>, Failure> {
-    let mut found = Vec::new();
-    let mut list =
-        ListObjects { bucket: uri.bucket.clone(), prefix: uri.key.clone(), limit: PAGE, ..ListObjects::default() };
-    loop {
-        let page = match objects.list(&list).await {
-            Err(Error::NoSuchBucket(_)) => break,
-            other => other.map_err(|error| Failure(format!("{uri} could not be listed: {error}")))?,
-        };
-        // A key with a slash at its end is how consoles make a folder.
-        found.extend(page.objects.into_iter().filter(|object| !object.key.ends_with('/')).map(|object| {
-            let rest = below(&object.key, &uri.key).to_owned();
-            (uri.bucket.clone(), object, rest)
-        }));
-        match page.next {
-            Some(next) => list.start_after = Some(next),
-            None => break,
-        }
-    }
+    let found = named_objects::below_prefix(objects, uri).await;
+    let found = found.map_err(|error| Failure(format!("{uri} could not be listed: {error}")))?;
     if found.is_empty() {
         return Err(Failure(format!(
             "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that the bucket exists \
@@ -113,40 +92,18 @@ async fn of_prefix(objects: &dyn Objects, uri: &S3Uri, role: &str, region: &str)
             uri.bucket
         )));
     }
-    Ok(found)
-}
-
-/// An element of a manifest: the first is the prefix of the others.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Element {
-    Prefix { prefix: String },
-    Name(String),
+    let named = found.into_iter().map(|object| {
+        let rest = below(&object.key, &uri.key).to_owned();
+        (uri.bucket.clone(), object, rest)
+    });
+    Ok(named.collect())
 }
 
 async fn of_manifest(objects: &dyn Objects, uri: &S3Uri, what: &str) -> Result<Vec<Named>, Failure> {
     let refused = |reason: String| Failure(format!("{what}: manifest {uri} {reason}"));
-    let read = objects.get(&uri.bucket, &uri.key, None).await;
-    let (info, body) = match read {
-        Ok(Some(found)) => found,
-        Ok(None) | Err(Error::NoSuchBucket(_)) => return Err(refused("is not there".to_owned())),
-        Err(error) => return Err(refused(format!("could not be read: {error}"))),
-    };
-    if info.size > LARGEST_MANIFEST {
-        return Err(refused(format!("has {} bytes, more than {LARGEST_MANIFEST}", info.size)));
-    }
-    let text = read_all(body).await.map_err(|error| refused(format!("could not be read: {error}")))?;
-    let elements: Vec<Element> = serde_json::from_slice(&text).map_err(|error| {
-        refused(format!("is not a JSON list such as [{{\"prefix\": \"s3://bucket/folder/\"}}, \"name\"]: {error}"))
-    })?;
-    let mut elements = elements.into_iter();
-    let Some(Element::Prefix { prefix }) = elements.next() else {
-        return Err(refused("does not begin with {\"prefix\": \"s3://…\"}".to_owned()));
-    };
+    let manifest = named_objects::manifest(objects, uri).await.map_err(refused)?;
     let mut found = Vec::new();
-    for element in elements {
-        let Element::Name(name) = element else { return Err(refused("has more than one prefix".to_owned())) };
-        let object: S3Uri = format!("{prefix}{name}").parse().map_err(|error| refused(format!("names {error}")))?;
+    for (name, object) in manifest.entries {
         let info = match objects.head(&object.bucket, &object.key).await {
             Ok(Some(info)) => info,
             Ok(None) | Err(Error::NoSuchBucket(_)) => {
@@ -156,9 +113,6 @@ async fn of_manifest(objects: &dyn Objects, uri: &S3Uri, what: &str) -> Result<V
         };
         let rest = if name.trim_matches('/').is_empty() { below(&object.key, &object.key).to_owned() } else { name };
         found.push((object.bucket, info, rest));
-    }
-    if found.is_empty() {
-        return Err(refused("names no object".to_owned()));
     }
     Ok(found)
 }

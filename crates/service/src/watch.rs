@@ -1,0 +1,128 @@
+//! What others say about a job while it is carried out here: that it should stop, that it is somebody else's, that the
+//! service stops. Keeps the job's claim alive meanwhile. Processing and transform jobs are watched alike.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use watchkeeper_aws::Time;
+
+use crate::context::Context;
+use crate::resources::{Error, Resource, Transaction, Versioned};
+
+/// A document of work that somebody claims, carries out and ends.
+pub(crate) trait Job: Resource {
+    /// When it was asked for: another of the same name has another moment.
+    fn created(&self) -> Time;
+
+    /// Whether it has ended.
+    fn is_terminal(&self) -> bool;
+
+    /// Whether it was asked to stop.
+    fn is_stopping(&self) -> bool;
+}
+
+/// Until when a claim that is made now lasts.
+pub(crate) fn claimed_until(context: &Context, claim: Duration) -> i64 {
+    context.now().as_millisecond() + i64::try_from(claim.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+/// What has to be done with a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Somebody asked the job to stop.
+    Stop,
+    /// The job has ended or was deleted, or somebody else carries it out.
+    Gone,
+    /// The service stops.
+    Shutdown,
+}
+
+/// The watch over one job.
+pub(crate) struct Watch<J> {
+    context: Arc<Context>,
+    /// How long a claim lasts; it is renewed after a third of that.
+    claim: Duration,
+    key: String,
+    created: Time,
+    bell: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+    renewal: Instant,
+    job: PhantomData<fn() -> J>,
+}
+
+impl<J: Job> Watch<J> {
+    /// Over a job that was claimed just now, for so long; `bell` rings when it may have been asked to stop.
+    pub(crate) fn new(context: Arc<Context>, job: &J, claim: Duration, bell: watch::Receiver<()>) -> Self {
+        let stopping = context.stopping.clone();
+        let renewal = Instant::now() + claim / 3;
+        Self { context, claim, key: job.key(), created: job.created(), bell, stopping, renewal, job: PhantomData }
+    }
+
+    /// Waits for an order. It may be dropped at any time and asked again.
+    pub(crate) async fn order(&mut self) -> Order {
+        loop {
+            tokio::select! {
+                // Whoever could say so has gone: the service stops as well.
+                _ = self.stopping.wait_for(|stopping| *stopping) => return Order::Shutdown,
+                changed = self.bell.changed() => if changed.is_err() { return Order::Shutdown },
+                () = sleep_until(self.renewal) => {}
+            }
+            if let Some(order) = self.look().await {
+                return order;
+            }
+        }
+    }
+
+    /// Does some work unless an order comes first; with `stops` false only those count after which the job is no longer
+    /// ours.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>, stops: bool) -> Result<T, Order> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                order = self.order() => if stops || order != Order::Stop { return Err(order) },
+            }
+        }
+    }
+
+    /// The job as it is now; None when it is somebody else's, or has ended.
+    pub(crate) async fn load(&self) -> Result<Option<Versioned<J>>, Error> {
+        let job = self.context.resources.get::<J>(&self.key).await?;
+        Ok(job.filter(|job| job.resource.created() == self.created && !job.resource.is_terminal()))
+    }
+
+    async fn look(&mut self) -> Option<Order> {
+        let context = &self.context;
+        let pause = self.claim / 10;
+        let document = match context.resources.store().get(J::KIND, &self.key).await {
+            Ok(document) => document,
+            Err(error) => {
+                tracing::warn!(kind = ?J::KIND, job = self.key, %error, "a running job could not be looked at");
+                self.renewal = Instant::now() + pause;
+                return None;
+            }
+        };
+        let Some(document) = document else { return Some(Order::Gone) };
+        let Ok(job) = serde_json::from_str::<J>(&document.body) else { return Some(Order::Gone) };
+        let claim = &document.columns;
+        let is_ours = claim.claimed_by == context.owner;
+        let is_free = claim.claimed_by.is_empty() || claim.claimed_until <= context.now().as_millisecond();
+        if job.created() != self.created || job.is_terminal() || !(is_ours || is_free) {
+            return Some(Order::Gone);
+        }
+        if !is_ours || Instant::now() >= self.renewal {
+            let (owner, until) = (context.owner.as_str(), claimed_until(context, self.claim));
+            let renewed = Transaction::new().update_claimed(&job, document.version, owner, until);
+            let renewed = context.resources.commit(renewed).await;
+            // Where somebody changed the job meanwhile, the next look sees how.
+            self.renewal = Instant::now() + if renewed.is_ok() { self.claim / 3 } else { pause };
+        }
+        job.is_stopping().then_some(Order::Stop)
+    }
+}
