@@ -40,6 +40,9 @@ Usage: cargo xtask <chore>
   bench hosting [ARGUMENTS]...     measure endpoints and the proxy beside nginx; arguments go to bench/hosting.py
   bench stalled-store [ARGUMENTS]...
                                    measure memory with a store that stands still; arguments go to bench/stalled_store.py
+  bench model-quality [ARGUMENTS]...
+                                   measure model quality beside scikit-learn; arguments go to bench/model_quality.py
+  bench merge [ARGUMENTS]...       measure the merge of captures with labels beside DuckDB; arguments go to bench/merge.py
   codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
                                    --botocore: make those models first, from the folder of botocore (with data/ in it)
 ";

@@ -10,10 +10,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 /// How long what a lane still does may take when it ends.
 const ENDING: Duration = Duration::from_secs(1);
@@ -87,6 +90,37 @@ impl Lanes {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
         // A lane takes jobs as long as this is there.
         let _ = self.lanes[next].send(job);
+    }
+}
+
+/// Done when a flag is raised, or nobody is left to raise it. One task alone may poll it, which it knows from the first time:
+/// each connection waits so beside all that wakes it, and to register each time would lock what all connections share.
+pub(crate) struct Raised {
+    flag: watch::Receiver<bool>,
+    waiting: BoxFuture<'static, ()>,
+    is_registered: bool,
+}
+
+impl Raised {
+    pub(crate) fn new(flag: watch::Receiver<bool>) -> Self {
+        let mut watched = flag.clone();
+        let waiting = Box::pin(async move {
+            // An error is that nobody is left.
+            let _ = watched.wait_for(|is_raised| *is_raised).await;
+        });
+        Self { flag, waiting, is_registered: false }
+    }
+}
+
+impl Future for Raised {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let is_as_it_was = matches!(self.flag.has_changed(), Ok(false));
+        if std::mem::replace(&mut self.is_registered, true) && is_as_it_was {
+            return Poll::Pending;
+        }
+        self.waiting.as_mut().poll(context)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod control;
 pub mod hosting;
 mod lanes;
 mod named_objects;
+pub mod pieces;
 pub mod program;
 pub mod resources;
 pub mod runner;

@@ -1,5 +1,6 @@
 //! A request as its signature sees it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -38,6 +39,8 @@ pub struct Canonical<'a> {
 pub enum Payload<'a> {
     /// All of it.
     Bytes(&'a [u8]),
+    /// What a [`BodyHash`] has made of it.
+    Hashed(&'a str),
     /// It is left out of the signature.
     Unsigned,
 }
@@ -47,8 +50,25 @@ impl Payload<'_> {
     pub(super) fn hash(&self) -> String {
         match self {
             Self::Bytes(bytes) => hash_of(bytes),
+            Self::Hashed(hash) => (*hash).to_owned(),
             Self::Unsigned => UNSIGNED_PAYLOAD.to_owned(),
         }
+    }
+}
+
+/// The hash of a body that comes in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct BodyHash(Sha256);
+
+impl BodyHash {
+    /// Adds a piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The hash of all of them, in hexadecimal.
+    pub fn end(self) -> String {
+        lower_hex(&self.0.finalize())
     }
 }
 
@@ -64,9 +84,9 @@ pub(super) fn lower_hex(bytes: &[u8]) -> String {
     String::from_utf8(text).expect("digits and letters")
 }
 
-impl Canonical<'_> {
+impl<'a> Canonical<'a> {
     /// The values of a header, in the order of arrival.
-    pub(super) fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s [u8]> {
+    pub(super) fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + use<'s, 'a> {
         self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
@@ -74,7 +94,7 @@ impl Canonical<'_> {
     ///
     /// `signed_headers` are lower case names in the order of the signature; none when the request lacks one of them.
     pub(super) fn hash(&self, service: &str, signed_headers: &[&str], payload_hash: &str) -> Option<String> {
-        let mut text = Vec::with_capacity(512);
+        let mut text = Vec::with_capacity(1024);
         text.extend_from_slice(self.method.as_bytes());
         text.push(b'\n');
         text.extend_from_slice(canonical_path(self.path, service).as_bytes());
@@ -84,47 +104,49 @@ impl Canonical<'_> {
         for name in signed_headers {
             text.extend_from_slice(name.as_bytes());
             text.push(b':');
-            text.extend_from_slice(&self.canonical_values(name)?);
+            self.write_values(&mut text, name)?;
             text.push(b'\n');
         }
         text.push(b'\n');
-        text.extend_from_slice(signed_headers.join(";").as_bytes());
+        for (number, name) in signed_headers.iter().enumerate() {
+            if number > 0 {
+                text.push(b';');
+            }
+            text.extend_from_slice(name.as_bytes());
+        }
         text.push(b'\n');
         text.extend_from_slice(payload_hash.as_bytes());
         Some(hash_of(&text))
     }
 
     /// All values of a header, trimmed, runs of blanks as one, joined by commas; none when there is no such header.
-    fn canonical_values(&self, name: &str) -> Option<Vec<u8>> {
-        let mut joined: Option<Vec<u8>> = None;
+    fn write_values(&self, text: &mut Vec<u8>, name: &str) -> Option<()> {
+        let mut number = 0;
         for value in self.values(name) {
-            let joined = match &mut joined {
-                Some(joined) => {
-                    joined.push(b',');
-                    joined
-                }
-                None => joined.insert(Vec::new()),
-            };
+            if number > 0 {
+                text.push(b',');
+            }
             let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
             for (index, word) in words.enumerate() {
                 if index > 0 {
-                    joined.push(b' ');
+                    text.push(b' ');
                 }
-                joined.extend_from_slice(word);
+                text.extend_from_slice(word);
             }
+            number += 1;
         }
-        joined
+        (number > 0).then_some(())
     }
 }
 
 /// S3 signs the path as it is; every other service signs it without dot segments and double slashes, encoded once more.
-fn canonical_path(path: &str, service: &str) -> String {
+fn canonical_path<'p>(path: &'p str, service: &str) -> Cow<'p, str> {
     if service == "s3" {
-        return if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+        return Cow::Borrowed(if path.is_empty() { "/" } else { path });
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'/');
     if path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain) {
-        return path.to_owned();
+        return Cow::Borrowed(path);
     }
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -137,7 +159,7 @@ fn canonical_path(path: &str, service: &str) -> String {
         }
     }
     let trailing = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
-    format!("/{}{trailing}", encode_path(&segments.join("/")))
+    Cow::Owned(format!("/{}{trailing}", encode_path(&segments.join("/"))))
 }
 
 /// Names and values decoded, encoded in the one canonical way, and sorted.

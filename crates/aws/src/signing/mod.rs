@@ -21,7 +21,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-pub use canonical::{Canonical, Payload, encode, encode_path};
+pub use canonical::{BodyHash, Canonical, Payload, encode, encode_path};
 pub use scope::{Scope, scope_of};
 pub use session::{Parent, Session, SessionIssuer};
 pub use sign::{Signer, presign, sign};

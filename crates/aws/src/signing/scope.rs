@@ -1,5 +1,7 @@
 //! What a signature was made for.
 
+use std::borrow::Cow;
+
 use super::TERMINATOR;
 use super::authorization::{authorization_parts, query_value};
 
@@ -27,24 +29,25 @@ pub(super) enum ScopeFault {
 impl Scope {
     /// Reads `key/date/region/service/aws4_request`.
     pub(super) fn parse(credential: &str) -> Result<Self, ScopeFault> {
-        let parts: Vec<&str> = credential.split('/').collect();
-        let [access_key_id, date, region, service, terminator] = parts.as_slice() else {
+        let mut parts = credential.split('/');
+        let parts = [(); 6].map(|()| parts.next());
+        let [Some(access_key_id), Some(date), Some(region), Some(service), Some(terminator), None] = parts else {
             return Err(ScopeFault::Elements);
         };
         if access_key_id.is_empty() || region.is_empty() || service.is_empty() {
             return Err(ScopeFault::Elements);
         }
-        if *terminator != TERMINATOR {
+        if terminator != TERMINATOR {
             return Err(ScopeFault::Terminator);
         }
         if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ScopeFault::Date);
         }
         Ok(Self {
-            access_key_id: (*access_key_id).to_owned(),
-            date: (*date).to_owned(),
-            region: (*region).to_owned(),
-            service: (*service).to_owned(),
+            access_key_id: access_key_id.to_owned(),
+            date: date.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
         })
     }
 
@@ -62,7 +65,7 @@ pub fn scope_of(headers: &[(&str, &[u8])], query: &str) -> Option<Scope> {
         .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
         .and_then(|(_, value)| std::str::from_utf8(value).ok())
         .and_then(authorization_parts)
-        .and_then(|parts| parts.credential.map(str::to_owned));
-    let credential = of_header.or_else(|| query_value(query, "X-Amz-Credential"))?;
+        .and_then(|parts| parts.credential.map(Cow::Borrowed));
+    let credential = of_header.or_else(|| query_value(query, "X-Amz-Credential").map(Cow::Owned))?;
     Scope::parse(&credential).ok()
 }

@@ -1,5 +1,7 @@
 //! Checking signatures.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use subtle::ConstantTimeEq as _;
 
@@ -44,16 +46,16 @@ pub struct Verified {
 }
 
 /// What a request claims, before anything of it is proven.
-struct Claim {
-    credential: String,
-    signed_headers: String,
-    signature: String,
+struct Claim<'a> {
+    credential: Cow<'a, str>,
+    signed_headers: Cow<'a, str>,
+    signature: Cow<'a, str>,
     /// As the signature has it: `20260131T235959Z`.
-    moment: String,
+    moment: Cow<'a, str>,
     signed_at: Timestamp,
     /// Seconds, of a presigned request alone.
     expires: Option<i64>,
-    session_token: Option<String>,
+    session_token: Option<Cow<'a, str>>,
 }
 
 /// Why a request is refused; [`Codes::error`] gives it its name.
@@ -138,7 +140,7 @@ fn same(left: &str, right: &str) -> bool {
 }
 
 /// Finds the one place a request has its signature in.
-fn claim(request: &Canonical<'_>) -> Result<Claim, Fault> {
+fn claim<'a>(request: &Canonical<'a>) -> Result<Claim<'a>, Fault> {
     for name in ["authorization", "x-amz-date", "date", "host", "x-amz-content-sha256", "x-amz-security-token"] {
         if request.values(name).count() > 1 {
             return Err(Fault::Incomplete(format!("The header '{name}' must not be there more than once.")));
@@ -157,7 +159,7 @@ fn claim(request: &Canonical<'_>) -> Result<Claim, Fault> {
     }
 }
 
-fn claim_of_header(request: &Canonical<'_>, header: &[u8]) -> Result<Claim, Fault> {
+fn claim_of_header<'a>(request: &Canonical<'a>, header: &'a [u8]) -> Result<Claim<'a>, Fault> {
     let parts = std::str::from_utf8(header).ok().and_then(authorization_parts).ok_or_else(|| {
         Fault::Incomplete(format!(
             "Authorization header must be '{ALGORITHM} Credential=..., SignedHeaders=..., Signature=...'."
@@ -189,21 +191,21 @@ fn claim_of_header(request: &Canonical<'_>, header: &[u8]) -> Result<Claim, Faul
         )
     })?;
     Ok(Claim {
-        credential: credential.to_owned(),
-        signed_headers: signed_headers.to_owned(),
-        signature: signature.to_owned(),
+        credential: Cow::Borrowed(credential),
+        signed_headers: Cow::Borrowed(signed_headers),
+        signature: Cow::Borrowed(signature),
         // One that was read in the basic form is written the same.
         moment: match text("x-amz-date") {
-            Some(moment) => moment.to_owned(),
-            None => moment_text(signed_at)?,
+            Some(moment) => Cow::Borrowed(moment),
+            None => Cow::Owned(moment_text(signed_at)?),
         },
         signed_at,
         expires: None,
-        session_token: text("x-amz-security-token").map(str::to_owned),
+        session_token: text("x-amz-security-token").map(Cow::Borrowed),
     })
 }
 
-fn claim_of_query(request: &Canonical<'_>) -> Result<Claim, Fault> {
+fn claim_of_query(request: &Canonical<'_>) -> Result<Claim<'static>, Fault> {
     let names = [
         "X-Amz-Algorithm",
         "X-Amz-Credential",
@@ -246,13 +248,13 @@ fn claim_of_query(request: &Canonical<'_>) -> Result<Claim, Fault> {
             ))
         })?;
     Ok(Claim {
-        credential: value("X-Amz-Credential")?,
-        signed_headers: value("X-Amz-SignedHeaders")?,
-        signature: value("X-Amz-Signature")?,
-        moment,
+        credential: Cow::Owned(value("X-Amz-Credential")?),
+        signed_headers: Cow::Owned(value("X-Amz-SignedHeaders")?),
+        signature: Cow::Owned(value("X-Amz-Signature")?),
+        moment: Cow::Owned(moment),
         signed_at,
         expires: Some(expires),
-        session_token: query_value(request.query, "X-Amz-Security-Token"),
+        session_token: query_value(request.query, "X-Amz-Security-Token").map(Cow::Owned),
     })
 }
 
@@ -279,7 +281,7 @@ fn moment_text(moment: Timestamp) -> Result<String, Fault> {
 }
 
 /// The names under the signature: lower case, in order, each once, and all that have to be there.
-fn signed_headers<'c>(request: &Canonical<'_>, claim: &'c Claim) -> Result<Vec<&'c str>, Fault> {
+fn signed_headers<'c>(request: &Canonical<'_>, claim: &'c Claim<'_>) -> Result<Vec<&'c str>, Fault> {
     let names: Vec<&str> = claim.signed_headers.split(';').collect();
     let in_order = names.windows(2).all(|pair| pair[0] < pair[1]);
     let lower_case = names.iter().all(|name| !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase()));
@@ -298,8 +300,9 @@ fn signed_headers<'c>(request: &Canonical<'_>, claim: &'c Claim) -> Result<Vec<&
         return Err(Fault::Mismatch("'X-Amz-Date' must be a 'SignedHeader' in the AWS Authorization.".to_owned()));
     }
     for (name, _) in &request.headers {
-        let name = name.to_ascii_lowercase();
-        if name.starts_with("x-amz-") && !names.contains(&name.as_str()) {
+        let is_of_aws = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+        if is_of_aws && !names.iter().any(|signed| signed.eq_ignore_ascii_case(name)) {
+            let name = name.to_ascii_lowercase();
             return Err(Fault::Mismatch(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
@@ -309,7 +312,7 @@ fn signed_headers<'c>(request: &Canonical<'_>, claim: &'c Claim) -> Result<Vec<&
 /// The text that stands for the body: its hash, which a declared one must equal, or that it is not signed.
 fn payload_hash(request: &Canonical<'_>) -> Result<String, Fault> {
     let computed = match request.payload {
-        Payload::Bytes(_) => Some(request.payload.hash()),
+        Payload::Bytes(_) | Payload::Hashed(_) => Some(request.payload.hash()),
         Payload::Unsigned => None,
     };
     let declared = request.values("x-amz-content-sha256").next().map(<[u8]>::trim_ascii);
@@ -324,7 +327,7 @@ fn payload_hash(request: &Canonical<'_>) -> Result<String, Fault> {
     }
 }
 
-fn check_moment(claim: &Claim, now: Timestamp) -> Result<(), Fault> {
+fn check_moment(claim: &Claim<'_>, now: Timestamp) -> Result<(), Fault> {
     let (signed, present) = (claim.signed_at.as_second(), now.as_second());
     let text = |second: i64| {
         Timestamp::from_second(second).map(|moment| moment.strftime("%Y%m%dT%H%M%SZ").to_string()).unwrap_or_default()

@@ -11,19 +11,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::{Either, select};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,9 +29,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::capture::{CaptureStream, Exchange, Payload, Written};
-use super::model::{InvokeError, Upstream, UpstreamBody};
-use crate::lanes::Lanes;
-use crate::server::body::{BodyError, TimedBody};
+use super::model::{InvokeError, RequestBody, Upstream, UpstreamBody};
+use crate::lanes::{Lanes, Raised};
+use crate::pieces::{Gathering, Pieces, READ_BYTES};
+use crate::server::body::TimedBody;
 use crate::server::timed_stream::TimedStream;
 
 /// Connections that are served at the same time; more wait.
@@ -85,23 +83,13 @@ pub struct Front {
     pub capture: Arc<CaptureStream>,
 }
 
-type StreamedBody = UnsyncBoxBody<Bytes, BodyError>;
-
-/// A proxy at work.
-struct Proxy {
-    front: Front,
-    /// For requests that stream.
-    client: Client<HttpConnector, StreamedBody>,
-}
-
 /// Serves connections until `stop` is true, then lets requests end for a while.
 ///
 /// # Errors
 /// When the machine has no more threads.
 pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
     let lanes = Lanes::start()?;
-    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build_http();
-    let proxy = Arc::new(Proxy { front, client });
+    let front = Arc::new(front);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -120,38 +108,36 @@ pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receive
                 continue;
             }
         };
-        let (proxy, stop) = (Arc::clone(&proxy), stop.clone());
+        let (front, stop) = (Arc::clone(&front), stop.clone());
         lanes.serve(stream, move |stream| async move {
-            proxy.connection(stream, peer, stop).await;
+            front.connection(stream, peer, stop).await;
             drop(place);
         });
     }
     drop(listener);
     let all = u32::try_from(MAX_CONNECTIONS).expect("a thousand is a small number");
-    let endpoint = &proxy.front.endpoint;
+    let endpoint = &front.endpoint;
     if timeout(GRACE, places.acquire_many(all)).await.is_err() {
         tracing::warn!(endpoint, "requests did not finish in time and are cut off");
     }
     Ok(())
 }
 
-impl Proxy {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<bool>) {
+impl Front {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
         // Answers are small and waited for.
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |request| {
-            let proxy = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
+            let front = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_PATIENCE)
+            .max_buf_size(READ_BYTES)
             .serve_connection(TokioIo::new(TimedStream::new(stream, IDLE)), service);
         let mut connection = pin!(connection);
-        let stopped = async {
-            let _ = stop.wait_for(|stop| *stop).await;
-        };
-        let ended = match select(connection.as_mut(), pin!(stopped)).await {
+        let ended = match select(connection.as_mut(), Raised::new(stop)).await {
             Either::Left((ended, _)) => ended,
             Either::Right(_) => {
                 connection.as_mut().graceful_shutdown();
@@ -168,24 +154,24 @@ impl Proxy {
         if parts.method == Method::CONNECT || parts.headers.contains_key(http::header::UPGRADE) {
             return refusal(StatusCode::NOT_IMPLEMENTED, "this proxy passes no connections of other protocols on");
         }
-        let is_sampled = self.is_captured(&parts) && self.front.capture.sample();
+        let is_sampled = self.is_captured(&parts) && self.capture.sample();
         let time = Timestamp::now();
         let mut exchange = is_sampled.then(|| exchange(&parts.headers, time));
         let body = TimedBody::new(body, &parts.headers, IDLE);
         prepare(&mut parts.headers, peer);
         match self.pass(parts, body, &mut exchange).await {
-            Ok(answer) => returned(answer, exchange.map(|exchange| (Arc::clone(&self.front.capture), exchange))).await,
+            Ok(answer) => returned(answer, exchange.map(|exchange| (Arc::clone(&self.capture), exchange))).await,
             Err(Unpassed::Client(reason)) => refusal(StatusCode::BAD_REQUEST, &reason),
             Err(Unpassed::Upstream(reason)) => {
-                tracing::debug!(endpoint = self.front.endpoint, reason, "the model server gave no answer");
-                refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {}: {reason}", self.front.upstream.address()))
+                tracing::debug!(endpoint = self.endpoint, reason, "the model server gave no answer");
+                refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {}: {reason}", self.upstream.address()))
             }
         }
     }
 
     /// Whether a request is one of those that are captured.
     fn is_captured(&self, parts: &Parts) -> bool {
-        let paths = &self.front.paths;
+        let paths = &self.paths;
         parts.method == Method::POST && (paths.is_empty() || paths.iter().any(|path| path == parts.uri.path()))
     }
 
@@ -195,47 +181,31 @@ impl Proxy {
         mut parts: Parts,
         body: TimedBody,
         exchange: &mut Option<Exchange>,
-    ) -> Result<Response<Source>, Unpassed> {
+    ) -> Result<Response<UpstreamBody>, Unpassed> {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let uri = self.front.upstream.uri(path).map_err(|error| Unpassed::Client(error.to_string()))?;
+        parts.uri = self.upstream.uri(path).map_err(|error| Unpassed::Client(error.to_string()))?;
         let announced = body.size_hint().exact();
         let is_small = announced.is_some_and(|bytes| bytes <= SMALL_BYTES);
         let is_large = announced.is_some_and(|bytes| bytes > MAX_CAPTURED_BYTES as u64);
-        if !is_small && (exchange.is_none() || is_large) {
+        let (read, rest) = if is_small || exchange.is_some() && !is_large {
+            read(body).await?
+        } else {
+            (Pieces::default(), Some(body))
+        };
+        let body = if let Some(rest) = rest {
             *exchange = None;
-            return self.stream(parts, uri, body.boxed_unsync()).await;
-        }
-        let (whole, rest) = read(body, announced).await?;
-        if let Some(rest) = rest {
-            *exchange = None;
-            let body = Resumed { read: Some(whole), rest };
-            return self.stream(parts, uri, body.boxed_unsync()).await;
-        }
-        if let Some(exchange) = exchange {
-            exchange.input.body.push(kept(&whole));
-        }
-        parts.uri = uri;
-        // The length is that of the bytes that are here.
-        parts.headers.remove(CONTENT_LENGTH);
-        let sent = self.front.upstream.send(Request::from_parts(parts, Full::new(whole)));
-        let answer = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(InvokeError::TimedOut(ANSWER_PATIENCE)));
-        answer.map(|answer| answer.map(Source::Pooled)).map_err(|error| Unpassed::Upstream(error.to_string()))
-    }
-
-    async fn stream(&self, mut parts: Parts, uri: Uri, body: StreamedBody) -> Result<Response<Source>, Unpassed> {
-        let broken = |error: &dyn std::fmt::Display| Unpassed::Upstream(error.to_string());
-        let address: Uri = self.front.upstream.address().parse().map_err(|error| broken(&error))?;
-        let authority = address.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-        parts.uri = format!("http://{authority}{uri}").parse().map_err(|error| broken(&error))?;
-        let sent = self.client.request(Request::from_parts(parts, body));
-        match timeout(ANSWER_PATIENCE, sent).await {
-            Ok(Ok(answer)) => Ok(answer.map(Source::Streamed)),
-            Ok(Err(error)) => {
-                let source = std::error::Error::source(&error);
-                Err(source.map_or_else(|| broken(&error), |source| broken(&source)))
+            RequestBody::streamed(read, rest)
+        } else {
+            if let Some(exchange) = exchange {
+                exchange.input.body.extend(read.iter().map(kept));
             }
-            Err(_) => Err(broken(&InvokeError::TimedOut(ANSWER_PATIENCE))),
-        }
+            // The length is that of the bytes that are here.
+            parts.headers.remove(CONTENT_LENGTH);
+            RequestBody::from(read)
+        };
+        let sent = self.upstream.send(Request::from_parts(parts, body));
+        let answer = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(InvokeError::TimedOut(ANSWER_PATIENCE)));
+        answer.map_err(|error| Unpassed::Upstream(error.to_string()))
     }
 }
 
@@ -248,32 +218,17 @@ enum Unpassed {
 }
 
 /// A body up to the most that is captured, with what follows where it is longer.
-async fn read(mut body: TimedBody, announced: Option<u64>) -> Result<(Bytes, Option<TimedBody>), Unpassed> {
-    let mut first: Option<Bytes> = None;
-    let mut all = BytesMut::new();
+async fn read(mut body: TimedBody) -> Result<(Pieces, Option<TimedBody>), Unpassed> {
+    let mut gathering = Gathering::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Unpassed::Client(format!("the request broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
-        match (&mut first, all.is_empty()) {
-            (None, true) => {
-                first = Some(data);
-                continue;
-            }
-            (Some(earlier), true) => {
-                let announced = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-                all.reserve(
-                    announced.clamp(earlier.len() + data.len(), MAX_CAPTURED_BYTES.max(earlier.len() + data.len())),
-                );
-                all.extend_from_slice(earlier);
-            }
-            _ => {}
-        }
-        all.extend_from_slice(&data);
-        if all.len() > MAX_CAPTURED_BYTES {
-            return Ok((all.freeze(), Some(body)));
+        gathering.push(data);
+        if gathering.len() > MAX_CAPTURED_BYTES {
+            return Ok((gathering.end(), Some(body)));
         }
     }
-    Ok((if all.is_empty() { first.unwrap_or_default() } else { all.freeze() }, None))
+    Ok((gathering.end(), None))
 }
 
 /// The record of a request that is captured, without its bodies.
@@ -325,15 +280,18 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// The answer as the client gets it, recorded where it says that the model did not fail.
-async fn returned(answer: Response<Source>, captured: Option<(Arc<CaptureStream>, Exchange)>) -> Response<AnswerBody> {
-    let (mut parts, source) = answer.into_parts();
+async fn returned(
+    answer: Response<UpstreamBody>,
+    captured: Option<(Arc<CaptureStream>, Exchange)>,
+) -> Response<AnswerBody> {
+    let (mut parts, body) = answer.into_parts();
     remove_hop_by_hop(&mut parts.headers);
     let mut captured = captured.filter(|_| parts.status.is_success());
     if let Some((_, exchange)) = &mut captured {
         let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         exchange.output.content_type = content_type.map(str::to_owned);
     }
-    let mut body = AnswerBody::new(source, captured);
+    let mut body = AnswerBody::new(Source::Model(body), captured);
     // Nobody asks for the end of an answer that is empty.
     if body.is_complete() {
         body.record();
@@ -356,47 +314,23 @@ fn kept(piece: &Bytes) -> Bytes {
     if piece.len() <= COPIED_BYTES { Bytes::copy_from_slice(piece) } else { piece.clone() }
 }
 
-/// A body of which a part was read.
-struct Resumed {
-    read: Option<Bytes>,
-    rest: TimedBody,
-}
-
-impl Body for Resumed {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.read.take() {
-            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
-            None => Pin::new(&mut self.rest).poll_frame(context),
-        }
-    }
-}
-
 /// Where an answer comes from.
 enum Source {
-    Pooled(UpstreamBody),
-    Streamed(Incoming),
+    Model(UpstreamBody),
     Text(Option<Bytes>),
 }
 
 impl Source {
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Pooled(body) => body.size_hint(),
-            Self::Streamed(body) => body.size_hint(),
+            Self::Model(body) => body.size_hint(),
             Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
         }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenAnswer>>> {
         match self {
-            Self::Pooled(body) => Pin::new(body).poll_frame(context).map_err(|error| BrokenAnswer(error.to_string())),
-            Self::Streamed(body) => Pin::new(body).poll_frame(context).map_err(|error| BrokenAnswer(error.to_string())),
+            Self::Model(body) => Pin::new(body).poll_frame(context).map_err(|error| BrokenAnswer(error.to_string())),
             Self::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
         }
     }
@@ -442,8 +376,7 @@ impl AnswerBody {
     /// Whether all that was announced has come.
     fn is_complete(&self) -> bool {
         match &self.source {
-            Some(Source::Pooled(body)) => body.is_end_stream(),
-            Some(Source::Streamed(body)) => body.is_end_stream(),
+            Some(Source::Model(body)) => body.is_end_stream(),
             Some(Source::Text(text)) => text.is_none(),
             None => true,
         }

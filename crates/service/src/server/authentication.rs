@@ -67,13 +67,8 @@ pub(super) fn verify(
     codes: Codes,
     now: Timestamp,
 ) -> Result<Verified, Error> {
-    let canonical = Canonical {
-        method: request.method.as_str(),
-        path: request.uri.path(),
-        query: request.uri.query().unwrap_or_default(),
-        headers: headers(request.headers),
-        payload: Payload::Bytes(request.body),
-    };
+    let payload = Payload::Bytes(request.body);
+    let canonical = canonical(request.method, request.uri, request.headers, payload);
     let audience = Audience { service: signing_name, codes };
     let verified = signing::verify(&canonical, |id| keys.signing_secret(id), now, audience)?;
     if request.uri.path().starts_with(KEYS_PATH) && keys.is_temporary(&verified.scope.access_key_id) {
@@ -81,6 +76,33 @@ pub(super) fn verify(
         return Err(Error::new("AccessDeniedException", message).with_status(403));
     }
     Ok(verified)
+}
+
+/// Checks the signature of an invocation.
+pub(super) fn verify_invocation(
+    keys: &AccessKeys,
+    parts: &http::request::Parts,
+    payload: Payload<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let canonical = canonical(&parts.method, &parts.uri, &parts.headers, payload);
+    let audience = Audience { service: "sagemaker", codes: Codes::Rest };
+    signing::verify(&canonical, |id| keys.signing_secret(id), now, audience).map(drop)
+}
+
+fn canonical<'a>(
+    method: &'a http::Method,
+    uri: &'a http::Uri,
+    named: &'a http::HeaderMap,
+    payload: Payload<'a>,
+) -> Canonical<'a> {
+    Canonical {
+        method: method.as_str(),
+        path: uri.path(),
+        query: uri.query().unwrap_or_default(),
+        headers: headers(named),
+        payload,
+    }
 }
 
 /// How a protocol calls the errors of signatures.

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
+use crate::pieces::{Gathering, Pieces};
+
 /// Any error of a body. A type of its own: boxed errors in the types of futures are beyond the compiler's inference.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(crate) struct BodyError(Box<dyn std::error::Error + Send + Sync>);
+pub struct BodyError(Box<dyn std::error::Error + Send + Sync>);
 
 impl BodyError {
     pub(super) fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -64,8 +66,8 @@ impl BodyBudget {
 }
 
 /// A body that is there whole.
-pub(super) struct WholeBody {
-    pub(super) bytes: Bytes,
+pub(super) struct WholeBody<B = Bytes> {
+    pub(super) bytes: B,
     /// Its share of the budget, to be kept until the request is answered. None where nothing was sent.
     pub(super) share: Option<OwnedSemaphorePermit>,
 }
@@ -86,6 +88,7 @@ pub(super) enum Unread {
 /// What nobody has read when it is dropped is still taken from the client, up to a limit: one that is in the middle of
 /// sending would otherwise lose the connection before it sees the answer. A client that waits for leave to send
 /// (`Expect: 100-continue`) is spared that.
+#[derive(Debug)]
 pub(crate) struct TimedBody {
     /// None once it was dropped.
     incoming: Option<Incoming>,
@@ -101,32 +104,46 @@ impl TimedBody {
         Self { incoming: Some(incoming), is_waited_for, idle, deadline: None }
     }
 
-    /// All of it, up to `limit` bytes. The budget gives room for the whole announced length at once, when the first of it has
-    /// come: bodies that each held a part and waited for the rest would wait for each other. A length that was only
-    /// announced takes nothing from others.
-    pub(super) async fn read(mut self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
+    /// All of it in one piece, as [`TimedBody::read_pieces`].
+    pub(super) async fn read(self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
+        let WholeBody { bytes, share } = self.read_pieces(limit, budget, |_| ()).await?;
+        Ok(WholeBody { bytes: bytes.to_bytes(), share })
+    }
+
+    /// All of it, up to `limit` bytes, each piece shown as it comes. The budget gives room for the whole announced length at
+    /// once, when the first of it has come: bodies that each held a part and waited for the rest would wait for each other.
+    /// A length that was only announced takes nothing from others.
+    pub(super) async fn read_pieces(
+        mut self,
+        limit: usize,
+        budget: &BodyBudget,
+        show: impl FnMut(&[u8]),
+    ) -> Result<WholeBody<Pieces>, Unread> {
         let patience = self.idle.saturating_mul(WHOLE_PATIENCE);
-        timeout(patience, self.read_slowly(limit, budget)).await.unwrap_or_else(|_| {
+        timeout(patience, self.read_slowly(limit, budget, show)).await.unwrap_or_else(|_| {
             let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request took too long");
             Err(Unread::Broken(BodyError::new(error)))
         })
     }
 
-    async fn read_slowly(&mut self, limit: usize, budget: &BodyBudget) -> Result<WholeBody, Unread> {
+    async fn read_slowly(
+        &mut self,
+        limit: usize,
+        budget: &BodyBudget,
+        mut show: impl FnMut(&[u8]),
+    ) -> Result<WholeBody<Pieces>, Unread> {
         let announced = self.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-        // The only piece of most bodies, which is then not copied.
-        let mut first = Bytes::new();
-        let mut all = BytesMut::new();
+        let mut gathering = Gathering::default();
         let mut share: Option<OwnedSemaphorePermit> = None;
         // A body without a length takes room as it comes; that long after its first piece it waits for it no more.
         let mut waits_until = None;
         while let Some(frame) = self.frame().await {
             let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
-            if data.len() > limit - first.len().max(all.len()) {
+            if data.len() > limit - gathering.len() {
                 return Err(Unread::TooLarge);
             }
             let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            let needed = first.len().max(all.len()) + data.len();
+            let needed = gathering.len() + data.len();
             if needed > held {
                 let wanted = needed.max(announced.min(limit));
                 let deadline = *waits_until.get_or_insert_with(|| Instant::now() + BUFFER_PATIENCE);
@@ -136,18 +153,10 @@ impl TimedBody {
                     None => share = Some(more),
                 }
             }
-            if first.is_empty() {
-                first = data;
-                continue;
-            }
-            if all.is_empty() {
-                // Room that nothing comes for is none that is taken up.
-                all.reserve(announced.clamp(first.len() + data.len(), limit));
-                all.extend_from_slice(&first);
-            }
-            all.extend_from_slice(&data);
+            show(&data);
+            gathering.push(data);
         }
-        Ok(WholeBody { bytes: if all.is_empty() { first } else { all.freeze() }, share })
+        Ok(WholeBody { bytes: gathering.end(), share })
     }
 }
 

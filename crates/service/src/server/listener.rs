@@ -27,10 +27,9 @@ use super::routing::Router;
 use super::timed_stream::TimedStream;
 use crate::Context;
 use crate::api::s3::is_aws_host;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Raised};
+use crate::pieces::READ_BYTES;
 
-/// Bytes of a request's line and headers.
-const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Headers of a request.
 const MAX_HEADERS: usize = 128;
 /// How long to wait when the machine has no file descriptors left.
@@ -95,7 +94,7 @@ impl Front {
             // Answers are small and waited for.
             let _ = stream.set_nodelay(true);
             let patience = Duration::from_secs(self.context.configuration.server.idle_seconds);
-            let (front, stopping) = (Arc::clone(&self), until(self.context.stopping.clone()));
+            let (front, stopping) = (Arc::clone(&self), Raised::new(self.context.stopping.clone()));
             self.lanes.serve(stream, move |stream| async move {
                 select(front.serve(TimedStream::new(stream, patience), None, permit), stopping).await;
             });
@@ -107,13 +106,13 @@ impl Front {
     }
 
     /// Waits until no more is accepted.
-    pub(super) fn closing(&self) -> BoxFuture<'static, ()> {
-        until(self.closing.clone())
+    pub(super) fn closing(&self) -> Raised {
+        Raised::new(self.closing.clone())
     }
 
     /// Runs what belongs to a connection, until everything ends: nothing of it outlives the service.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stopping = until(self.context.stopping.clone());
+        let stopping = Raised::new(self.context.stopping.clone());
         tokio::spawn(async move {
             select(pin!(task), stopping).await;
         });
@@ -145,7 +144,8 @@ impl Front {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(self.context.configuration.server.header_seconds))
-            .max_buf_size(MAX_HEADER_BYTES)
+            // Of a request's line and headers, too.
+            .max_buf_size(READ_BYTES)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
@@ -198,15 +198,4 @@ impl Front {
             _ => proxy::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the request failed"),
         }
     }
-}
-
-/// Waits until a flag is raised, or nobody is left to raise it.
-fn until(mut flag: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
-    Box::pin(async move {
-        while !*flag.borrow_and_update() {
-            if flag.changed().await.is_err() {
-                return;
-            }
-        }
-    })
 }

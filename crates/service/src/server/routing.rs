@@ -20,7 +20,7 @@ use s3s::service::S3Service;
 use uuid::Uuid;
 use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
 use watchkeeper_aws::protocol::{self, Protocol, Route, Service};
-use watchkeeper_aws::signing::{Codes, Scope};
+use watchkeeper_aws::signing::{BodyHash, Codes, Payload, Scope};
 use watchkeeper_aws::{Call, Error};
 
 use super::authentication::{self, S3Keys, S3Tokens};
@@ -285,14 +285,16 @@ impl Router {
         };
         let refused = |error: &Error| known(protocol::encode_error(&operation.route(), request_id, error).map(whole));
         let limit = if is_known { MAX_INVOCATION_BYTES } else { MAX_STRANGER_BYTES };
-        let body = TimedBody::new(body, &parts.headers, self.idle).read(limit, &self.bodies).await;
+        let mut hash = BodyHash::default();
+        let body = TimedBody::new(body, &parts.headers, self.idle);
+        let body = body.read_pieces(limit, &self.bodies, |piece| hash.update(piece)).await;
         // The share is held until the answer has begun.
         let WholeBody { bytes: body, share: _share } = match body {
             Ok(body) => body,
             Err(unread) => return refused(&unread_error(&unread, limit)),
         };
-        let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
-        if let Err(error) = authentication::verify(&self.keys, &view, "sagemaker", Codes::Rest, self.context.now()) {
+        let (payload, now) = (Payload::Hashed(&hash.end()), self.context.now());
+        if let Err(error) = authentication::verify_invocation(&self.keys, parts, payload, now) {
             return refused(&error);
         }
         match invocation::invoke(&self.hosting, Invocation { operation, parts, body, begun }).await {

@@ -20,6 +20,7 @@ use crate::hosting::capture::{CaptureStream, Exchange, Payload, Written};
 use crate::hosting::model::{InvokeError, ModelAnswer, ModelBody, ModelRequest};
 use crate::hosting::traffic::{Outcome, Traffic};
 use crate::hosting::{Deployment, Variant};
+use crate::pieces::Pieces;
 
 /// The most bytes of an answer that is given whole, as on AWS.
 pub(super) const MAX_ANSWER_BYTES: usize = 6 << 20;
@@ -62,7 +63,7 @@ pub(super) struct Given {
 
 impl Destination<'_> {
     /// Asks for the whole answer.
-    pub(super) async fn ask(self, asked: &Asked, body: Bytes, arrival: Arrival, limit: usize) -> Result<Given, Error> {
+    pub(super) async fn ask(self, asked: Asked, body: Pieces, arrival: Arrival, limit: usize) -> Result<Given, Error> {
         let deadline = tokio::time::Instant::now() + self.patience;
         let (answer, mut account) = self.begin(asked, body, arrival).await?;
         let status = answer.status.as_u16();
@@ -92,11 +93,11 @@ impl Destination<'_> {
     /// Asks, and returns once an answer has begun whose status says that the model did not fail.
     pub(super) async fn begin(
         self,
-        asked: &Asked,
-        body: Bytes,
+        asked: Asked,
+        body: Pieces,
         arrival: Arrival,
     ) -> Result<(ModelAnswer, Account), Error> {
-        let mut account = Account::open(self.variant, asked, &body, arrival);
+        let mut account = Account::open(self.variant, &asked, &body, arrival);
         let Some(model) = &self.variant.model else {
             // Nobody answers, so what was asked is all there is to monitor.
             if let Some(written) = account.end() {
@@ -104,7 +105,7 @@ impl Destination<'_> {
             }
             return Err(refusal::unmapped(self.deployment, self.account, &self.variant.name));
         };
-        let request = ModelRequest { headers: asked.headers.clone(), body };
+        let request = ModelRequest { headers: asked.headers, body };
         let answer = match model.invoke(request, self.patience).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -216,7 +217,7 @@ struct Record {
 }
 
 impl Account {
-    fn open(variant: &Variant, asked: &Asked, body: &Bytes, arrival: Arrival) -> Self {
+    fn open(variant: &Variant, asked: &Asked, body: &Pieces, arrival: Arrival) -> Self {
         let capture = variant.capture.as_ref().filter(|capture| capture.sample());
         let record = capture.map(|stream| Record {
             stream: Arc::clone(stream),
@@ -225,7 +226,10 @@ impl Account {
                 time: arrival.time,
                 inference_id: asked.inference_id().map(str::to_owned),
                 custom_attributes: asked.custom_attributes().map(str::to_owned),
-                input: Payload { content_type: asked.content_type().map(str::to_owned), body: vec![kept(body)] },
+                input: Payload {
+                    content_type: asked.content_type().map(str::to_owned),
+                    body: body.iter().map(kept).collect(),
+                },
                 output: Payload::default(),
                 is_answered: false,
             },

@@ -231,7 +231,7 @@ impl Queue {
             ..destination(&self.hosting, &deployment, variant)
         };
         let arrival = Arrival { instant: Instant::now(), time: self.context().now() };
-        let given = destination.ask(&asked, input, arrival, MAX_BYTES).await?;
+        let given = destination.ask(asked, input.into(), arrival, MAX_BYTES).await?;
         if let Some(written) = given.written {
             written.await;
         }

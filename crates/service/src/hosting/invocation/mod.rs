@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -29,6 +28,7 @@ use watchkeeper_aws::protocol::event_stream;
 
 use super::traffic::{Traffic, TrafficBook};
 use super::{Deployment, Found, Hosting, Variant};
+use crate::pieces::Pieces;
 use ask::{Arrival, Destination, MAX_ANSWER_BYTES};
 use body::Messages;
 use request::{Asked, CUSTOM_ATTRIBUTES};
@@ -98,7 +98,7 @@ pub struct Invocation<'a> {
     /// Address and headers.
     pub parts: &'a Parts,
     /// The body.
-    pub body: Bytes,
+    pub body: Pieces,
     /// When the request came.
     pub begun: Instant,
 }
@@ -114,7 +114,7 @@ pub async fn invoke(hosting: &Arc<Hosting>, invocation: Invocation<'_>) -> Resul
     let deployment = serving(hosting, &asked.endpoint)?;
     match (operation, &deployment.async_config) {
         (Operation::Asynchronous, Some(config)) => {
-            return asynchronous::accept(hosting, &deployment, config, &asked, &parts.headers, body).await;
+            return asynchronous::accept(hosting, &deployment, config, &asked, &parts.headers, body.to_bytes()).await;
         }
         (Operation::Asynchronous, None) => return Err(refusal::is_synchronous(&deployment.name)),
         (_, Some(_)) => return Err(refusal::is_asynchronous(&deployment.name)),
@@ -124,12 +124,12 @@ pub async fn invoke(hosting: &Arc<Hosting>, invocation: Invocation<'_>) -> Resul
     shadow(hosting, &deployment, &asked, &body, arrival);
     let destination = destination(hosting, &deployment, variant);
     if operation == Operation::Stream {
-        let (answer, account) = destination.begin(&asked, body, arrival).await?;
+        let (answer, account) = destination.begin(asked, body, arrival).await?;
         let headers = stream_headers(&answer.headers, &variant.name);
         let messages = Messages::new(answer.body, account, destination.patience);
         return Ok(response(StatusCode::OK, headers, AnswerBody::messages(messages)));
     }
-    let given = destination.ask(&asked, body, arrival, MAX_ANSWER_BYTES).await?;
+    let given = destination.ask(asked, body, arrival, MAX_ANSWER_BYTES).await?;
     if let Some(written) = given.written {
         written.await;
     }
@@ -167,7 +167,7 @@ fn destination<'a>(hosting: &'a Hosting, deployment: &'a Deployment, variant: &'
 }
 
 /// Sends the same request to the shadow variants, as many of a hundred as their weights say; nobody waits for them.
-fn shadow(hosting: &Arc<Hosting>, deployment: &Arc<Deployment>, asked: &Asked, body: &Bytes, arrival: Arrival) {
+fn shadow(hosting: &Arc<Hosting>, deployment: &Arc<Deployment>, asked: &Asked, body: &Pieces, arrival: Arrival) {
     if deployment.shadows.is_empty() {
         return;
     }
@@ -187,7 +187,7 @@ fn shadow(hosting: &Arc<Hosting>, deployment: &Arc<Deployment>, asked: &Asked, b
         let (asked, body) = (asked.clone(), body.clone());
         tokio::spawn(async move {
             let destination = destination(&hosting, &deployment, &deployment.shadows[index]);
-            if let Err(error) = destination.ask(&asked, body, arrival, MAX_ANSWER_BYTES).await {
+            if let Err(error) = destination.ask(asked, body, arrival, MAX_ANSWER_BYTES).await {
                 tracing::debug!(endpoint = deployment.name, %error, "a shadow variant gave no answer");
             }
             drop(permit);

@@ -115,7 +115,7 @@ impl BuiltIn {
             let content_type =
                 request.headers.get(CONTENT_TYPE).map(|content_type| (CONTENT_TYPE, content_type.clone()));
             let headers = HeaderMap::from_iter(content_type);
-            return ModelAnswer { status: StatusCode::OK, headers, body: ModelBody::Whole(request.body.clone()) };
+            return ModelAnswer { status: StatusCode::OK, headers, body: ModelBody::Whole(request.body.to_bytes()) };
         }
         let Some(format) = request.headers.get(CONTENT_TYPE).and_then(|text| Format::of(text.to_str().ok()?)) else {
             let text = format!("this model reads the content types {}", Format::NAMES.join(", "));
@@ -123,7 +123,7 @@ impl BuiltIn {
         };
         let accepted = request.headers.get(ACCEPT).and_then(|text| text.to_str().ok()).unwrap_or_default();
         let answer = accepted.split(',').find_map(Format::of).unwrap_or(format);
-        match self.predict(format, &request.body) {
+        match self.predict(format, &request.body.to_bytes()) {
             Ok((predictions, wrapping)) => self.whole(answer, &predictions, wrapping),
             Err(reason) => ModelAnswer::refusal(StatusCode::BAD_REQUEST, reason),
         }

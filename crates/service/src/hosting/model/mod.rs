@@ -27,10 +27,11 @@ use watchkeeper_aws::generated::sagemaker::CreateModelInput;
 use self::built_in::BuiltIn;
 use self::remote::Remote;
 use crate::context::Context;
+use crate::pieces::Pieces;
 use crate::program::folder;
 use crate::program::launch::Launcher;
 
-pub use upstream::{Upstream, UpstreamBody};
+pub use upstream::{RequestBody, Upstream, UpstreamBody};
 
 /// Which container of a model in `Direct` mode is asked.
 const TARGET_CONTAINER: &str = "x-amzn-sagemaker-target-container-hostname";
@@ -80,7 +81,7 @@ pub struct ModelRequest {
     /// The headers that are passed on: content type, accept, those of AWS.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Pieces,
 }
 
 /// What a model answers, whatever its status.
@@ -242,7 +243,7 @@ impl ModelServer {
             if let Some(content_type) = answer.headers.get(CONTENT_TYPE) {
                 request.headers.insert(CONTENT_TYPE, content_type.clone());
             }
-            request.body = container.between(answer.body).await?;
+            request.body = container.between(answer.body).await?.into();
         }
         if let Some(accept) = accept {
             request.headers.insert(ACCEPT, accept);

@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::upstream::Upstream;
+use super::upstream::{RequestBody, Upstream};
 use super::{InvokeError, ModelAnswer, ModelBody, ModelRequest, Supervision};
+use crate::pieces::Pieces;
 use crate::telemetry::program_log::ProgramLog;
 
 const PING: &str = "/ping";
@@ -76,7 +77,7 @@ impl Remote {
 
     pub(super) async fn ask(&self, request: ModelRequest) -> Result<ModelAnswer, InvokeError> {
         let target = self.access.target()?;
-        let mut asked = Request::new(Full::new(request.body));
+        let mut asked = Request::new(RequestBody::from(request.body));
         *asked.method_mut() = Method::POST;
         *asked.uri_mut() = target.invocations.clone();
         *asked.headers_mut() = request.headers;
@@ -151,7 +152,7 @@ impl Watcher {
 
 /// `GET /ping`: the status of its answer, or why there is none.
 async fn ping(upstream: &Upstream, limit: Duration) -> Result<StatusCode, String> {
-    let mut request = Request::new(Full::default());
+    let mut request = Request::new(RequestBody::from(Pieces::default()));
     *request.uri_mut() = upstream.uri(PING).map_err(|error| error.to_string())?;
     let asking = async {
         let answer = upstream.send(request).await.map_err(|error| error.to_string())?;

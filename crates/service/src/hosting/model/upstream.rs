@@ -16,7 +16,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
-use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -26,6 +25,8 @@ use tokio::time::timeout;
 
 use super::InvokeError;
 use crate::lanes;
+use crate::pieces::Pieces;
+use crate::server::body::{BodyError, TimedBody};
 
 /// How long a server may take to accept a connection.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
@@ -34,6 +35,54 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// The most idle connections to one server.
 const MOST_IDLE: usize = 1024;
+
+/// The body of a request: what was read of it already, and what comes.
+#[derive(Debug)]
+pub struct RequestBody {
+    read: Pieces,
+    /// In a box, as hardly any has it.
+    rest: Option<Box<TimedBody>>,
+}
+
+impl RequestBody {
+    pub(crate) fn streamed(read: Pieces, rest: TimedBody) -> Self {
+        Self { read, rest: Some(Box::new(rest)) }
+    }
+}
+
+impl<B: Into<Pieces>> From<B> for RequestBody {
+    fn from(read: B) -> Self {
+        Self { read: read.into(), rest: None }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match (self.read.is_empty(), &mut self.rest) {
+            (false, _) | (true, None) => Pin::new(&mut self.read).poll_frame(context).map_err(|never| match never {}),
+            (true, Some(rest)) => Pin::new(rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.read.len() as u64;
+        let Some(rest) = &self.rest else { return SizeHint::with_exact(read) };
+        match rest.size_hint().exact() {
+            Some(rest) => SizeHint::with_exact(read + rest),
+            None => SizeHint::default(),
+        }
+    }
+}
 
 /// An HTTP/1.1 server at one address, and the idle connections to it.
 #[derive(Clone, Debug)]
@@ -69,12 +118,12 @@ pub struct UpstreamBody {
     server: Arc<Server>,
 }
 
-type Open = Connection<TokioIo<TcpStream>, Full<Bytes>>;
+type Open = Connection<TokioIo<TcpStream>, RequestBody>;
 
 /// A connection, and what hands requests to it.
 #[derive(Debug)]
 struct Channel {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<RequestBody>,
     /// Whoever holds the channel polls this; none when the connection has ended.
     connection: Option<Pin<Box<Open>>>,
 }
@@ -83,7 +132,7 @@ struct Channel {
 struct Failed {
     error: hyper::Error,
     /// The request, where nothing of it was sent.
-    unsent: Option<Request<Full<Bytes>>>,
+    unsent: Option<Request<RequestBody>>,
 }
 
 impl Upstream {
@@ -150,7 +199,7 @@ impl Upstream {
     /// # Errors
     /// [`InvokeError::Unreachable`], [`InvokeError::Garbage`]. There is no time limit but that of connecting: dropping what
     /// this returns closes the connection.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<UpstreamBody>, InvokeError> {
+    pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, InvokeError> {
         *request.version_mut() = Version::HTTP_11;
         if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, self.server.authority.clone());
@@ -260,7 +309,7 @@ impl Channel {
     }
 
     /// Sends a request and waits until its answer has begun.
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failed> {
+    async fn exchange(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failed> {
         // The answer comes from the connection, which is polled here: nobody has to be woken for it. Without a budget, or
         // it could ask to be polled again.
         let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));

@@ -117,7 +117,7 @@ enum Missed {
 async fn try_once(model: &Arc<ModelServer>, plan: &Plan, body: Bytes) -> Result<Answer, Missed> {
     let deadline = Instant::now() + plan.timeout;
     let too_slow = || format!("the model gave no answer within {} seconds", plan.timeout.as_secs());
-    let request = ModelRequest { headers: plan.headers.clone(), body };
+    let request = ModelRequest { headers: plan.headers.clone(), body: body.into() };
     let answer = model.invoke(request, plan.timeout).await.map_err(|error| match error {
         InvokeError::NotReady(_) => Missed::NotReady(error.to_string()),
         InvokeError::Unreachable(reason) => Missed::Unanswered(Unanswered::Unreachable(reason)),

@@ -116,7 +116,7 @@ impl Bench {
     /// The number of the process that answers.
     async fn process(&self) -> u32 {
         let deployment = self.serving();
-        let request = ModelRequest { headers: HeaderMap::new(), body: Bytes::from_static(b"1") };
+        let request = ModelRequest { headers: HeaderMap::new(), body: Bytes::from_static(b"1").into() };
         let model = deployment.choose(None).unwrap().model.as_ref().unwrap();
         let answer = model.invoke(request, PATIENCE).await.unwrap();
         let body = match answer.body {
@@ -234,7 +234,8 @@ async fn a_stream_ends_where_it_began() {
     let path = "/endpoints/shop/invocations-response-stream";
     let (parts, ()) = http::Request::post(path).body(()).unwrap().into_parts();
     let body = Bytes::from_static(b"slowly");
-    let invocation = Invocation { operation: Operation::Stream, parts: &parts, body, begun: Instant::now() };
+    let invocation =
+        Invocation { operation: Operation::Stream, parts: &parts, body: body.into(), begun: Instant::now() };
     let answer = invoke(&bench.hosting, invocation).await.unwrap();
     bench.ok("UpdateEndpoint", json!({ "EndpointName": "shop", "EndpointConfigName": "second-quiet" })).await;
     bench.hosting.look_once().await.unwrap();

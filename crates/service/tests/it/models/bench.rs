@@ -203,7 +203,7 @@ pub(crate) fn request(content_type: &str, content: impl Into<Bytes>) -> ModelReq
     if !content_type.is_empty() {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
     }
-    ModelRequest { headers, body: content.into() }
+    ModelRequest { headers, body: content.into().into() }
 }
 
 pub(crate) fn with_header(mut request: ModelRequest, name: &'static str, value: &str) -> ModelRequest {

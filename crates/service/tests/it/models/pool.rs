@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use watchkeeper_service::hosting::model::{InvokeError, StartError, Upstream};
+use watchkeeper_service::hosting::model::{InvokeError, RequestBody, StartError, Upstream};
 
 use super::bench::{Bench, FOREVER, Start, ask, command, error, image, request, server};
 
@@ -59,7 +59,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 }
 
 async fn send(upstream: &Upstream, method: Method, path: &str, body: &str) -> String {
-    let mut request = Request::new(Full::from(body.to_owned()));
+    let mut request = Request::new(RequestBody::from(Bytes::from(body.to_owned())));
     *request.method_mut() = method;
     *request.uri_mut() = upstream.uri(path).unwrap();
     let body = upstream.send(request).await.unwrap().into_body();
@@ -113,7 +113,7 @@ async fn requests_at_the_same_time_use_as_many_connections_and_no_more() {
 async fn a_body_that_is_dropped_closes_its_connection() {
     let server = Server::start().await;
     let upstream = Upstream::new(&server.address).unwrap();
-    let large = Full::from("x".repeat(8 << 20));
+    let large = RequestBody::from(Bytes::from("x".repeat(8 << 20)));
     drop(upstream.send(Request::post("/").body(large).unwrap()).await.unwrap());
     assert_eq!(send(&upstream, Method::GET, "/", "").await, "GET / ");
     assert_eq!(server.connections(), 2);
@@ -197,7 +197,7 @@ async fn a_request_that_was_sent_is_not_sent_again() {
         }
     });
     assert_eq!(send(&upstream, Method::POST, "/", "a").await, "ok");
-    let second = upstream.send(Request::post("/").body(Full::from("b")).unwrap()).await;
+    let second = upstream.send(Request::post("/").body(RequestBody::from(Bytes::from("b"))).unwrap()).await;
     assert!(matches!(second.map(|_| ()), Err(InvokeError::Unreachable(_))));
     assert_eq!(requests.load(Ordering::SeqCst), 2);
 }
