@@ -58,10 +58,17 @@ pub enum DatasetFormat {
         /// Where the prediction columns of the baseline stand, when known.
         output_columns_position: Option<OutputColumnsPosition>,
     },
+    /// Files of captured inferences merged with ground truth.
+    MergeJson {
+        /// The side that holds the prediction; None: the endpoint's output, or else that of a batch transform.
+        capture_index_name: Option<CaptureIndexName>,
+    },
 }
 
 /// The key of [`DatasetFormat::CaptureJson`].
 const CAPTURE_JSON: &str = "sagemakerCaptureJson";
+/// The key of [`DatasetFormat::MergeJson`].
+const MERGE_JSON: &str = "sagemakerMergeJson";
 
 impl DatasetFormat {
     /// Reads the text of the variable. Every error is [`Error::DatasetFormat`] and says what is accepted.
@@ -93,6 +100,11 @@ impl DatasetFormat {
                     capture_index_names: settings.capture_index_names()?,
                     output_columns_position: settings.position("output_columns_position")?,
                 })
+            }
+            MERGE_JSON => {
+                let settings = FormatSettings::new(MERGE_JSON, settings, &["captureIndexNames"])?;
+                let names = settings.capture_index_names()?.unwrap_or_default();
+                Ok(Self::MergeJson { capture_index_name: names.first().copied() })
             }
             _ => Err(Error::DatasetFormat(format!("unknown format `{name}`, expected one of {}", accepted_formats()))),
         }
@@ -126,6 +138,14 @@ impl Serialize for DatasetFormat {
                     settings.insert("output_columns_position".to_owned(), json!(position));
                 }
                 json!({CAPTURE_JSON: settings})
+            }
+            Self::MergeJson { capture_index_name } => {
+                let names: Vec<_> = capture_index_name.iter().collect();
+                if names.is_empty() {
+                    json!({MERGE_JSON: {}})
+                } else {
+                    json!({MERGE_JSON: {"captureIndexNames": names}})
+                }
             }
         };
         value.serialize(serializer)

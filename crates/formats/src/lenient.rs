@@ -1,7 +1,7 @@
 //! Numbers and texts as files written by other tools have them.
 //!
 //! A double may stand as an integer, a count as `3.0`, and what is not finite as one of the strings that Java writes.
-//! The modules `double`, `optional_double`, `count`, `optional_count` and `double_levels` are for `#[serde(with)]`;
+//! The modules `double`, `optional_double`, `count`, `optional_count`, `doubles` and `double_levels` are for `#[serde(with)]`;
 //! their serializing halves write the strings, because serde JSON would write `null`.
 
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ impl Visitor<'_> for DoubleVisitor {
 }
 
 /// A number of things: a whole number from 0, in any number form.
-struct Count(u64);
+pub(crate) struct Count(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -123,14 +123,26 @@ pub(crate) mod optional_double {
     }
 }
 
+pub(crate) mod doubles {
+    use super::{Deserialize, Deserializer, Double, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|&value| Double(value)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        Ok(Vec::<Double>::deserialize(deserializer)?.into_iter().map(|double| double.0).collect())
+    }
+}
+
 pub(crate) mod double_levels {
-    use super::{Deserialize, Deserializer, Double, Serialize, Serializer};
+    use super::{Deserialize, Deserializer, Double, Serialize, Serializer, doubles};
 
     struct Level<'a>(&'a [f64]);
 
     impl Serialize for Level<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(self.0.iter().map(|&item| Double(item)))
+            doubles::serialize(self.0, serializer)
         }
     }
 

@@ -16,9 +16,13 @@ pub mod capture;
 pub mod constraints;
 pub mod contract;
 pub mod dataset_format;
+mod document_kind;
 mod error;
+pub mod ground_truth;
 pub mod json;
 mod lenient;
+pub mod merge_report;
+pub mod model_quality;
 pub mod monitoring_config;
 mod named_enum;
 pub mod number;
@@ -28,11 +32,20 @@ pub mod violations;
 pub use capture::{CaptureData, CapturePart, CaptureRecord, Encoding, EventMetadata};
 pub use constraints::{Constraints, FeatureConstraints, NumConstraints, StringConstraints};
 pub use contract::{
-    DataQualityJob, Dimension, DriftRule, ExitMessage, JobContract, Measurement, MetricLine, MonitoringInputType,
-    Settings, StatisticValues,
+    DataQualityJob, Dimension, DriftRule, ExitMessage, JobContract, Measurement, MergeJob, MetricLine, ModelQualityJob,
+    MonitoringInputType, Settings, StatisticValues, Unit,
 };
 pub use dataset_format::{CaptureIndexName, DatasetFormat, OutputColumnsPosition};
+pub use document_kind::DocumentKind;
 pub use error::Error;
+pub use ground_truth::{GroundTruthRecord, NotGroundTruth};
+pub use merge_report::{DuplicateLabels, MergeReport, SideOfMerge};
+pub use model_quality::{
+    BinaryClassificationMetrics, ComparisonOperator, ConfusionMatrix, Metric, MetricConstraint, MetricViolation,
+    MetricViolations, ModelQualityConstraints, ModelQualityMetrics, ModelQualityStatistics,
+    MulticlassClassificationMetrics, PrecisionRecallCurve, ProblemType, ReceiverOperatingCharacteristicCurve,
+    RegressionMetrics,
+};
 pub use monitoring_config::{
     CategoricalDriftMethod, ComparisonMethod, DistributionConstraints, DistributionConstraintsOverrides,
     MonitoringConfig, MonitoringConfigOverrides, Switch,

@@ -6,5 +6,6 @@ mod categories;
 mod distinct_count;
 mod moments;
 mod profile;
+mod quality;
 mod quantile_sketch;
 mod samples;

@@ -157,7 +157,7 @@ impl DataQualityJob {
             cloudwatch_metrics_directory: path(METRICS_DIRECTORY)
                 .unwrap_or_else(|| contract.path(CLOUDWATCH_METRICS_DIRECTORY)),
             settings: Settings::from_contract(contract)?,
-            variables: variables_of_scripts(contract),
+            variables: contract.variables_of_scripts(&PATHS),
         })
     }
 
@@ -237,16 +237,4 @@ fn monitoring_config(contract: &JobContract) -> Result<Option<MonitoringConfigOv
 fn exclude_features(contract: &JobContract) -> Vec<String> {
     let names = contract.variable(EXCLUDE_FEATURES).unwrap_or_default().split(',').map(str::trim);
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-/// Scripts open the paths they find in the environment, so the paths must be those of this machine.
-fn variables_of_scripts(contract: &JobContract) -> BTreeMap<String, String> {
-    let mut variables = contract.variables.clone();
-    variables.remove(JOB_ROOT);
-    for name in PATHS {
-        if let Some(value) = contract.variable(name) {
-            variables.insert(name.to_owned(), contract.path(value).display().to_string());
-        }
-    }
-    variables
 }

@@ -6,8 +6,19 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::json;
 use crate::lenient;
+use crate::named_enum::named_enum;
 
-/// One measurement for CloudWatch. The unit is always `Count`.
+named_enum! {
+    /// What a measurement counts in.
+    pub enum Unit {
+        /// Things.
+        Count = "Count",
+        /// Nothing: a plain number, such as a rate.
+        None = "None",
+    }
+}
+
+/// One measurement for CloudWatch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricLine {
     /// Name of the metric. Characters that CloudWatch refuses are written as `_`.
@@ -18,6 +29,8 @@ pub struct MetricLine {
     pub dimensions: Vec<Dimension>,
     /// What was measured.
     pub measurement: Measurement,
+    /// What it counts in.
+    pub unit: Unit,
 }
 
 /// A name and value that tell series of one metric apart.
@@ -76,7 +89,7 @@ impl Serialize for MetricLine {
             Measurement::Value(value) => line.serialize_field("Value", &lenient::Double(*value))?,
             Measurement::StatisticValues(values) => line.serialize_field("StatisticValues", values)?,
         }
-        line.serialize_field("Unit", "Count")?;
+        line.serialize_field("Unit", &self.unit)?;
         line.end()
     }
 }

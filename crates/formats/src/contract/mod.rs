@@ -7,7 +7,9 @@
 
 mod data_quality_job;
 mod exit_message;
+mod merge_job;
 mod metric_line;
+mod model_quality_job;
 mod settings;
 mod variables;
 
@@ -18,7 +20,9 @@ use serde::Deserialize;
 
 pub use data_quality_job::{DataQualityJob, MonitoringInputType};
 pub use exit_message::ExitMessage;
-pub use metric_line::{Dimension, Measurement, MetricLine, StatisticValues};
+pub use merge_job::MergeJob;
+pub use metric_line::{Dimension, Measurement, MetricLine, StatisticValues, Unit};
+pub use model_quality_job::ModelQualityJob;
 pub use settings::{DriftRule, Settings};
 
 use crate::error::Error;

@@ -1,11 +1,12 @@
 //! Reading single variables. An empty value is the same as none: services and shells set variables to nothing when
 //! they have nothing to say.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::JobContract;
+use super::{JOB_ROOT, JobContract};
 use crate::error::Error;
 
 impl JobContract {
@@ -49,5 +50,17 @@ impl JobContract {
             _ => None,
         })?;
         Ok(flag.unwrap_or(false))
+    }
+
+    /// The variables as user scripts see them: they open the paths they find, so `paths` must be those of this machine.
+    pub(super) fn variables_of_scripts(&self, paths: &[&str]) -> BTreeMap<String, String> {
+        let mut variables = self.variables.clone();
+        variables.remove(JOB_ROOT);
+        for name in paths {
+            if let Some(value) = self.variable(name) {
+                variables.insert((*name).to_owned(), self.path(value).display().to_string());
+            }
+        }
+        variables
     }
 }

@@ -1,6 +1,6 @@
 //! Lines of the metrics file. Referee: the members of CloudWatch's `MetricDatum`.
 
-use watchkeeper_formats::{Dimension, Measurement, MetricLine, StatisticValues};
+use watchkeeper_formats::{Dimension, Measurement, MetricLine, StatisticValues, Unit};
 
 fn line(name: &str, measurement: Measurement) -> MetricLine {
     let dimension = |name: &str, value: &str| Dimension { name: name.to_owned(), value: value.to_owned() };
@@ -9,6 +9,7 @@ fn line(name: &str, measurement: Measurement) -> MetricLine {
         timestamp: "2020-02-19T06:00:00Z".parse().unwrap(),
         dimensions: vec![dimension("Endpoint", "e-1"), dimension("MonitoringSchedule", "s")],
         measurement,
+        unit: Unit::Count,
     }
 }
 

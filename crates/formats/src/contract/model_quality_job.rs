@@ -1,0 +1,183 @@
+//! A model quality job, typed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{CLOUDWATCH_METRICS_DIRECTORY, JobContract, MonitoringInputType, OUTPUT_MESSAGE_FILE, Settings};
+use crate::dataset_format::DatasetFormat;
+use crate::error::Error;
+use crate::model_quality::ProblemType;
+use crate::monitoring_config::Switch;
+
+/// A model quality job: a baseline job has no constraints, a monitoring job may have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelQualityJob {
+    /// `problem_type`.
+    pub problem_type: ProblemType,
+    /// `dataset_format`: how the files are to be read.
+    pub dataset_format: DatasetFormat,
+    /// `dataset_source`: folder or file of the dataset.
+    pub dataset_source: PathBuf,
+    /// `output_path`: folder of the results.
+    pub output_path: PathBuf,
+    /// `baseline_constraints`: the baseline's `constraints.json`.
+    pub baseline_constraints: Option<PathBuf>,
+    /// `inference_attribute`: where the prediction is.
+    pub inference_attribute: Option<String>,
+    /// `probability_attribute`: where the probability is.
+    pub probability_attribute: Option<String>,
+    /// `ground_truth_attribute`: where the label is.
+    pub ground_truth_attribute: Option<String>,
+    /// `probability_threshold_attribute`: above it a row is predicted positive; 0.5 when not set.
+    pub probability_threshold: f64,
+    /// `record_preprocessor_script`: Python file called for every captured record.
+    pub record_preprocessor_script: Option<PathBuf>,
+    /// `post_analytics_processor_script`: Python file called after the analysis.
+    pub post_analytics_processor_script: Option<PathBuf>,
+    /// `publish_cloudwatch_metrics`: whether metrics are written; off when not set.
+    pub publish_cloudwatch_metrics: bool,
+    /// `start_time`: start of the window, inclusive.
+    pub start_time: Option<Timestamp>,
+    /// `end_time`: end of the window, exclusive.
+    pub end_time: Option<Timestamp>,
+    /// `metric_time`: the time that metrics carry.
+    pub metric_time: Option<Timestamp>,
+    /// `sagemaker_endpoint_name`.
+    pub endpoint_name: Option<String>,
+    /// `sagemaker_monitoring_schedule_name`.
+    pub monitoring_schedule_name: Option<String>,
+    /// `monitoring_input_type`.
+    pub monitoring_input_type: Option<MonitoringInputType>,
+    /// `output_message_file`: file of the exit message.
+    pub output_message_file: PathBuf,
+    /// `cloudwatch_metrics_directory`: folder of the metrics.
+    pub cloudwatch_metrics_directory: PathBuf,
+    /// The switches of this project.
+    pub settings: Settings,
+    /// The environment of the job, as user scripts see it: all variables, paths as on this machine.
+    pub variables: BTreeMap<String, String>,
+}
+
+const DATASET_SOURCE: &str = "dataset_source";
+const OUTPUT_PATH: &str = "output_path";
+const BASELINE_CONSTRAINTS: &str = "baseline_constraints";
+const INFERENCE_ATTRIBUTE: &str = "inference_attribute";
+const PROBABILITY_ATTRIBUTE: &str = "probability_attribute";
+const GROUND_TRUTH_ATTRIBUTE: &str = "ground_truth_attribute";
+const PROBABILITY_THRESHOLD_ATTRIBUTE: &str = "probability_threshold_attribute";
+const RECORD_PREPROCESSOR_SCRIPT: &str = "record_preprocessor_script";
+const POST_ANALYTICS_PROCESSOR_SCRIPT: &str = "post_analytics_processor_script";
+const MESSAGE_FILE: &str = "output_message_file";
+const METRICS_DIRECTORY: &str = "cloudwatch_metrics_directory";
+
+/// The variables that hold paths.
+const PATHS: [&str; 7] = [
+    DATASET_SOURCE,
+    OUTPUT_PATH,
+    BASELINE_CONSTRAINTS,
+    RECORD_PREPROCESSOR_SCRIPT,
+    POST_ANALYTICS_PROCESSOR_SCRIPT,
+    MESSAGE_FILE,
+    METRICS_DIRECTORY,
+];
+
+impl ModelQualityJob {
+    /// Above this a row is predicted positive, where nothing else is said.
+    pub const DEFAULT_PROBABILITY_THRESHOLD: f64 = 0.5;
+
+    /// The typed reading of the variables.
+    ///
+    /// # Errors
+    /// [`Error::DatasetFormat`] for `dataset_format`; otherwise names the variable, its value and what is expected; also when
+    /// the attributes that the problem type needs are not given.
+    pub fn from_contract(contract: &JobContract) -> Result<Self, Error> {
+        contract.read("analysis_type", "MODEL_QUALITY, this analysis is for model quality only", |word| {
+            word.eq_ignore_ascii_case("MODEL_QUALITY").then_some(())
+        })?;
+        let text = |name| contract.variable(name).map(str::to_owned);
+        let path = |name| contract.variable(name).map(|value| contract.path(value));
+        let publish: Option<Switch> = contract.word("publish_cloudwatch_metrics", "Enabled or Disabled")?;
+        let job = Self {
+            problem_type: problem_type(contract)?,
+            dataset_format: contract
+                .variable("dataset_format")
+                .map_or_else(|| Err(DatasetFormat::not_set()), DatasetFormat::parse)?,
+            dataset_source: contract.path(contract.required(DATASET_SOURCE, "the path of the dataset")?),
+            output_path: contract.path(contract.required(OUTPUT_PATH, "the folder of the results")?),
+            baseline_constraints: path(BASELINE_CONSTRAINTS),
+            inference_attribute: text(INFERENCE_ATTRIBUTE),
+            probability_attribute: text(PROBABILITY_ATTRIBUTE),
+            ground_truth_attribute: text(GROUND_TRUTH_ATTRIBUTE),
+            probability_threshold: probability_threshold(contract)?,
+            record_preprocessor_script: path(RECORD_PREPROCESSOR_SCRIPT),
+            post_analytics_processor_script: path(POST_ANALYTICS_PROCESSOR_SCRIPT),
+            publish_cloudwatch_metrics: publish.is_some_and(Switch::is_enabled),
+            start_time: contract.time("start_time")?,
+            end_time: contract.time("end_time")?,
+            metric_time: contract.time("metric_time")?,
+            endpoint_name: text("sagemaker_endpoint_name"),
+            monitoring_schedule_name: text("sagemaker_monitoring_schedule_name"),
+            monitoring_input_type: contract.word("monitoring_input_type", "ENDPOINT_INPUT or BATCH_TRANSFORM_INPUT")?,
+            output_message_file: path(MESSAGE_FILE).unwrap_or_else(|| contract.path(OUTPUT_MESSAGE_FILE)),
+            cloudwatch_metrics_directory: path(METRICS_DIRECTORY)
+                .unwrap_or_else(|| contract.path(CLOUDWATCH_METRICS_DIRECTORY)),
+            settings: Settings::from_contract(contract)?,
+            variables: contract.variables_of_scripts(&PATHS),
+        };
+        job.check_attributes()?;
+        Ok(job)
+    }
+
+    /// Refuses a job whose attributes cannot give predictions and labels. Merged captures have their labels beside them, and a
+    /// prediction that is all of the output needs no attribute.
+    ///
+    /// # Errors
+    /// Names the attribute that is missing.
+    pub fn check_attributes(&self) -> Result<(), Error> {
+        let missing = |name, expected| Err(Error::MissingVariable { name, expected });
+        let is_merged = matches!(self.dataset_format, DatasetFormat::MergeJson { .. });
+        let has_prediction = match self.problem_type {
+            ProblemType::Regression => self.inference_attribute.is_some(),
+            ProblemType::BinaryClassification | ProblemType::MulticlassClassification => {
+                self.inference_attribute.is_some() || self.probability_attribute.is_some()
+            }
+        };
+        let is_whole_output = is_merged && self.inference_attribute.is_none() && self.probability_attribute.is_none();
+        if !has_prediction && !is_whole_output {
+            return match self.problem_type {
+                ProblemType::Regression => {
+                    missing(INFERENCE_ATTRIBUTE, "the column or member that holds the prediction")
+                }
+                ProblemType::BinaryClassification => missing(
+                    INFERENCE_ATTRIBUTE,
+                    "the column or member that holds the prediction, or probability_attribute that of the score",
+                ),
+                ProblemType::MulticlassClassification => missing(
+                    INFERENCE_ATTRIBUTE,
+                    "the column or member that holds the prediction, or probability_attribute that of the list of probabilities",
+                ),
+            };
+        }
+        if !is_merged && self.ground_truth_attribute.is_none() {
+            return missing(GROUND_TRUTH_ATTRIBUTE, "the column or member that holds the label");
+        }
+        Ok(())
+    }
+}
+
+fn problem_type(contract: &JobContract) -> Result<ProblemType, Error> {
+    const NAME: &str = "problem_type";
+    const EXPECTED: &str = "Regression, BinaryClassification or MulticlassClassification";
+    contract.word(NAME, EXPECTED)?.ok_or(Error::MissingVariable { name: NAME, expected: EXPECTED })
+}
+
+/// A number; scripts pass it in quotes too.
+fn probability_threshold(contract: &JobContract) -> Result<f64, Error> {
+    let threshold = contract.read(PROBABILITY_THRESHOLD_ATTRIBUTE, "a number such as 0.5", |text| {
+        let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+        number.trim().parse().ok().filter(|threshold: &f64| threshold.is_finite())
+    })?;
+    Ok(threshold.unwrap_or(ModelQualityJob::DEFAULT_PROBABILITY_THRESHOLD))
+}

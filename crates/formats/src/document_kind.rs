@@ -1,0 +1,64 @@
+//! Which document a text is, by the members that only it has: the monitors' documents share their file names.
+
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::json;
+use crate::model_quality::ProblemType;
+
+/// A kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// [`crate::Statistics`].
+    Statistics,
+    /// [`crate::Constraints`].
+    Constraints,
+    /// [`crate::ConstraintViolations`]; also a document without any violation, which is the same in every monitor.
+    Violations,
+    /// [`crate::ModelQualityStatistics`].
+    ModelQualityStatistics(ProblemType),
+    /// [`crate::ModelQualityConstraints`].
+    ModelQualityConstraints(ProblemType),
+    /// [`crate::MetricViolations`].
+    ModelQualityViolations,
+    /// [`crate::MergeReport`].
+    MergeReport,
+}
+
+impl DocumentKind {
+    /// The kind of a text; None where it is none of them.
+    ///
+    /// # Errors
+    /// Not a JSON object.
+    pub fn of(text: &str) -> Result<Option<Self>, Error> {
+        let document: Map<String, Value> = json::parse(text)?;
+        let has = |key: &str| document.get(key).is_some_and(|value| !value.is_null());
+        let of_problem = |key: fn(ProblemType) -> &'static str| {
+            ProblemType::ALL.iter().copied().find(|problem_type| has(key(*problem_type)))
+        };
+        if let Some(problem_type) = of_problem(ProblemType::metrics_key) {
+            return Ok(Some(Self::ModelQualityStatistics(problem_type)));
+        }
+        if let Some(problem_type) = of_problem(ProblemType::constraints_key) {
+            return Ok(Some(Self::ModelQualityConstraints(problem_type)));
+        }
+        let first_has = |list: &str, key: &str| {
+            document.get(list).and_then(|list| list.get(0)).is_some_and(|first| first.get(key).is_some())
+        };
+        Ok(if document.contains_key("violations") {
+            let is_of_metric = first_has("violations", "metric_name");
+            Some(if is_of_metric { Self::ModelQualityViolations } else { Self::Violations })
+        } else if has("captures") && has("ground_truth") {
+            Some(Self::MergeReport)
+        } else if document.contains_key("dataset")
+            || first_has("features", "numerical_statistics")
+            || first_has("features", "string_statistics")
+        {
+            Some(Self::Statistics)
+        } else if document.contains_key("features") || document.contains_key("monitoring_config") {
+            Some(Self::Constraints)
+        } else {
+            None
+        })
+    }
+}
