@@ -166,6 +166,7 @@ impl Chunks {
             BadRecord::Malformed(problem) => Error::Row { path, row, problem },
             BadRecord::Nested(column) => Error::NestedJson { path, row, column },
             BadRecord::Encoding(word) => Error::UnsupportedEncoding(word),
+            BadRecord::EncodingMismatch { input, output } => Error::EncodingMismatch { input, output },
         }
     }
 

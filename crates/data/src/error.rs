@@ -67,6 +67,17 @@ pub enum Error {
     /// A payload that is neither CSV nor JSON.
     #[error("Encoding {0} is not supported without a record preprocessor script.")]
     UnsupportedEncoding(String),
+    /// The folder for what does not fit into memory takes no more.
+    #[error("{}: cannot keep there what does not fit into memory: {source}", shown(path))]
+    Scratch {
+        /// Folder.
+        path: PathBuf,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+    /// Whoever asked for the reading said to stop.
+    #[error("stopped before the end")]
+    Stopped,
     /// The user's preprocessor failed.
     #[error("{0}")]
     Preprocessor(crate::ScriptFailure),

@@ -115,7 +115,8 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    fn open(file: &DatasetFile, count: &Arc<AtomicU64>) -> Result<Self, Error> {
+    /// Opens a file whose bytes are added to `count`.
+    pub(crate) fn open(file: &DatasetFile, count: &Arc<AtomicU64>) -> Result<Self, Error> {
         let reader = file.open_counted(count)?;
         Ok(Self { path: file.path.clone(), compressed: file.is_compressed(), reader })
     }

@@ -10,23 +10,53 @@ use crate::text::{MAX_COLUMNS, too_many_columns, valid_text};
 use crate::{Error, Source};
 
 /// A dataset of JSON files.
-pub(crate) struct JsonSource {
+pub(crate) struct JsonSource<R> {
     chunks: Chunks,
     lines: bool,
-    flatten: bool,
-    columns: Columns,
     document: Document,
+    records: R,
 }
 
-impl JsonSource {
-    pub(crate) fn new(files: Vec<DatasetFile>, lines: bool, flatten: bool) -> Self {
-        Self {
-            chunks: Chunks::new(files, lines),
-            lines,
-            flatten,
-            columns: Columns::default(),
-            document: Document::Before,
-        }
+/// Makes rows of JSON records.
+pub(crate) trait JsonRecords {
+    /// Adds the rows of a record. `is_document`: it is the whole of its file.
+    fn add(&mut self, record: &str, is_document: bool, rows: &mut Rows<'_>) -> Result<(), BadRecord>;
+
+    /// Names of the columns met so far.
+    fn names(&self) -> &[String];
+
+    /// Places of the columns in dataset order.
+    fn order(&self) -> Vec<usize>;
+
+    /// True when an array may be a record, as an element of a document's array.
+    fn takes_arrays(&self) -> bool;
+
+    /// What is wrong with the records as a whole, after the last one.
+    fn finish(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Flat objects: a row each, a column for every key.
+pub(crate) struct FlatRecords {
+    flatten: bool,
+    columns: Columns,
+}
+
+impl FlatRecords {
+    pub(crate) fn new(flatten: bool) -> Self {
+        Self { flatten, columns: Columns::default() }
+    }
+}
+
+impl<R: JsonRecords> JsonSource<R> {
+    pub(crate) fn new(files: Vec<DatasetFile>, lines: bool, records: R) -> Self {
+        Self { chunks: Chunks::new(files, lines), lines, document: Document::Before, records }
+    }
+
+    /// What makes the rows.
+    pub(crate) fn records(&self) -> &R {
+        &self.records
     }
 }
 
@@ -47,15 +77,15 @@ enum Document {
 
 /// The next record of a chunk.
 enum Next {
-    /// Its bytes, and where to go on.
-    Record { from: usize, to: usize, next: usize },
+    /// Its bytes, and where to go on; `is_document`: it is the whole of its file.
+    Record { from: usize, to: usize, next: usize, is_document: bool },
     /// White space up to here.
     Nothing(usize),
     /// It is cut off.
     CutOff,
 }
 
-impl JsonSource {
+impl<R: JsonRecords> JsonSource<R> {
     fn next_record(&mut self, text: &[u8], from: usize, whole: bool) -> Result<Next, String> {
         if self.lines {
             return Ok(next_line(text, from, whole));
@@ -64,20 +94,22 @@ impl JsonSource {
         loop {
             at += text[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             let Some(byte) = text.get(at) else { return Ok(Next::Nothing(at)) };
+            let opens_record = *byte == b'{' || (*byte == b'[' && self.records.takes_arrays());
             self.document = match (self.document, byte) {
                 (Document::Before, b'[') => Document::InArray,
                 (Document::BehindElement, b',') => Document::BehindComma,
                 (Document::InArray | Document::BehindElement, b']') => Document::Behind,
-                (Document::Before | Document::InArray | Document::BehindComma, b'{') => {
+                (Document::Before | Document::InArray | Document::BehindComma, _) if opens_record => {
                     let Some(length) = object_length(&text[at..]) else {
                         if whole {
-                            return Err("the document ends within an object: it is cut off".to_owned());
+                            let record = if *byte == b'[' { "an array" } else { "an object" };
+                            return Err(format!("the document ends within {record}: it is cut off"));
                         }
                         return Ok(Next::CutOff);
                     };
                     let is_alone = self.document == Document::Before;
                     self.document = if is_alone { Document::Behind } else { Document::BehindElement };
-                    return Ok(Next::Record { from: at, to: at + length, next: at + length });
+                    return Ok(Next::Record { from: at, to: at + length, next: at + length, is_document: is_alone });
                 }
                 (Document::Behind, _) => {
                     return Err("more follows behind the document; one object a line is the dataset format \
@@ -93,25 +125,29 @@ impl JsonSource {
         }
     }
 
-    /// Takes the records of a chunk; returns where the first one that was not taken begins.
-    fn take(&mut self, text: &[u8], chunk: Chunk, rows: &mut Rows<'_>) -> Result<usize, Error> {
+    /// Takes the records of a chunk; returns where the first one that was not taken begins, and how many were.
+    fn take(&mut self, text: &[u8], chunk: Chunk, rows: &mut Rows<'_>) -> Result<(usize, u64), Error> {
         // A record that the chunk cuts off may end in the middle of a character; it is looked at again later.
         let (valid, is_broken) = valid_text(text, chunk.whole);
         let mut consumed = chunk.start;
+        let mut done = 0;
         while consumed < chunk.stop && !rows.is_full() {
-            let (before, done) = (self.document, rows.count() as u64);
+            let before = self.document;
             let problem = match self.next_record(text, consumed, chunk.whole) {
-                Ok(Next::Record { from, to, next }) if to <= valid.len() => match self.add(&valid[from..to], rows) {
-                    Ok(()) if rows.keep() => {
-                        consumed = next;
-                        continue;
+                Ok(Next::Record { from, to, next, is_document }) if to <= valid.len() => {
+                    match self.records.add(&valid[from..to], is_document, rows) {
+                        Ok(()) if rows.keep() => {
+                            consumed = next;
+                            done += 1;
+                            continue;
+                        }
+                        Ok(()) => {
+                            self.document = before;
+                            break;
+                        }
+                        Err(problem) => problem,
                     }
-                    Ok(()) => {
-                        self.document = before;
-                        break;
-                    }
-                    Err(problem) => problem,
-                },
+                }
                 Ok(Next::Record { .. }) => BadRecord::Malformed("the record is not UTF-8".to_owned()),
                 Ok(Next::Nothing(at)) if at < text.len() => {
                     consumed = at;
@@ -135,14 +171,14 @@ impl JsonSource {
         let is_open = matches!(self.document, Document::InArray | Document::BehindElement | Document::BehindComma);
         if chunk.whole && consumed == text.len() && is_open {
             let problem = "the document ends within its array: it is cut off".to_owned();
-            let row = self.chunks.rows() + rows.count() as u64 + 1;
-            return Err(self.chunks.record_error(row, BadRecord::Malformed(problem)));
+            return Err(self.chunks.record_error(self.chunks.rows() + done + 1, BadRecord::Malformed(problem)));
         }
-        Ok(consumed)
+        Ok((consumed, done))
     }
+}
 
-    /// Adds the row of one record.
-    fn add(&mut self, record: &str, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
+impl JsonRecords for FlatRecords {
+    fn add(&mut self, record: &str, _is_document: bool, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
         rows.begin();
         let mut guess = 0;
         members(record, self.flatten, |name, value| {
@@ -155,9 +191,21 @@ impl JsonSource {
         }
         Ok(())
     }
+
+    fn names(&self) -> &[String] {
+        self.columns.names()
+    }
+
+    fn order(&self) -> Vec<usize> {
+        sorted_by_name(self.columns.names())
+    }
+
+    fn takes_arrays(&self) -> bool {
+        false
+    }
 }
 
-impl Source for JsonSource {
+impl<R: JsonRecords> Source for JsonSource<R> {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         batch.reset();
         while let Some(chunk) = self.chunks.next(&mut batch.text)? {
@@ -166,20 +214,22 @@ impl Source for JsonSource {
             }
             let cells = std::mem::take(&mut batch.cells);
             let records = &batch.text[..chunk.filled];
-            let mut rows = Rows::new(records, cells, self.columns.names().len());
-            let consumed = self.take(records, chunk, &mut rows)?;
+            let mut rows = Rows::new(records, cells, self.records.names().len());
+            let (consumed, done) = self.take(records, chunk, &mut rows)?;
             let built = rows.finish();
-            self.chunks.used(&batch.text, chunk, consumed, built.rows as u64)?;
+            self.chunks.used(&batch.text, chunk, consumed, done)?;
             built.put_into(batch, chunk.filled);
             if batch.rows > 0 {
                 return Ok(true);
             }
         }
+        let problem = |problem| Error::File { path: self.chunks.path().to_owned(), problem };
+        self.records.finish().map_err(problem)?;
         Ok(false)
     }
 
     fn names(&self) -> &[String] {
-        self.columns.names()
+        self.records.names()
     }
 
     fn has_own_names(&self) -> bool {
@@ -187,7 +237,7 @@ impl Source for JsonSource {
     }
 
     fn order(&self) -> Vec<usize> {
-        sorted_by_name(self.columns.names())
+        self.records.order()
     }
 
     fn split(&self) -> u32 {
@@ -217,7 +267,11 @@ fn next_line(text: &[u8], from: usize, whole: bool) -> Next {
         None if whole => (text.len(), text.len()),
         None => return Next::CutOff,
     };
-    if text[from..to].trim_ascii().is_empty() { Next::Nothing(next) } else { Next::Record { from, to, next } }
+    if text[from..to].trim_ascii().is_empty() {
+        Next::Nothing(next)
+    } else {
+        Next::Record { from, to, next, is_document: false }
+    }
 }
 
 /// Length of the object that begins the text, `None` when it does not end there. Only brackets and strings are looked

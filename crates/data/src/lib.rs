@@ -12,9 +12,13 @@ mod csv;
 mod error;
 mod files;
 mod json;
+pub mod locate;
 mod members;
+pub mod merge;
 mod parquet;
 mod rows;
+pub mod scored;
+pub mod spill;
 mod text;
 
 use std::path::Path;
@@ -85,9 +89,15 @@ pub fn open<'a>(
 ) -> Box<dyn Source + 'a> {
     match &reading.format {
         DatasetFormat::Csv { header, .. } => Box::new(csv::CsvSource::new(files, *header)),
-        DatasetFormat::Json { lines } => Box::new(json::JsonSource::new(files, *lines, reading.flatten_json)),
+        DatasetFormat::Json { lines } => {
+            Box::new(json::JsonSource::new(files, *lines, json::FlatRecords::new(reading.flatten_json)))
+        }
         DatasetFormat::Parquet => Box::new(parquet::ParquetSource::new(files)),
-        DatasetFormat::CaptureJson { .. } => Box::new(capture::CaptureSource::new(files, reading, preprocessor)),
+        // Merged captures are captures: their labels are no columns of the data.
+        DatasetFormat::CaptureJson { .. } | DatasetFormat::MergeJson { .. } => {
+            let rows = capture::JoinedRows::new(reading);
+            Box::new(capture::CaptureSource::new(files, reading.window, preprocessor, rows))
+        }
     }
 }
 

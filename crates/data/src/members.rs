@@ -51,6 +51,8 @@ pub(crate) enum BadRecord {
     Nested(String),
     /// Its payload has this encoding.
     Encoding(String),
+    /// Request and answer are encoded differently.
+    EncodingMismatch { input: String, output: String },
 }
 
 /// Walks over the members of a JSON object. With `flatten`, members of objects and arrays within it are members of
@@ -113,6 +115,14 @@ fn value<'a>(
         _ => member(name, Scalar::Number(raw)),
     }
     Ok(())
+}
+
+/// Walks over the members of a JSON object, unparsed.
+pub(crate) fn raw_members<'a>(object: &'a str, mut member: impl FnMut(&str, &'a str)) -> Result<(), BadRecord> {
+    let mut parser = serde_json::Deserializer::from_str(object);
+    let visitor = Members(|key: Cow<'a, str>, raw: &'a RawValue| member(&key, raw.get()));
+    let parsed = parser.deserialize_map(visitor).and_then(|()| parser.end());
+    parsed.map_err(|error| BadRecord::Malformed(said(object, &error)))
 }
 
 /// The elements of a JSON array, unparsed.

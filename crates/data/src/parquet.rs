@@ -15,7 +15,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -28,6 +28,7 @@ use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use watchkeeper_engine::column::{BATCH_BYTES, Batch, Cell, CellKind};
 use watchkeeper_formats::number::write_java_double;
@@ -44,6 +45,8 @@ const MOST_TEXT: usize = 4 * 1024 * 1024;
 pub(crate) struct ParquetSource {
     files: Files,
     names: Vec<String>,
+    /// Of the columns' names those to read; `None`: all.
+    wanted: Option<ChooseColumns>,
     reader: Option<Reader>,
     /// Parts of the current file that follow, each a split's row groups.
     rest: Vec<Vec<usize>>,
@@ -51,6 +54,9 @@ pub(crate) struct ParquetSource {
     /// Rows taken from the current file.
     rows: u64,
 }
+
+/// Which columns to read, of those of these names.
+type ChooseColumns = Box<dyn Fn(&[String]) -> Vec<usize>>;
 
 struct Reader {
     path: PathBuf,
@@ -63,7 +69,27 @@ struct Reader {
 
 impl ParquetSource {
     pub(crate) fn new(files: Vec<DatasetFile>) -> Self {
-        Self { files: Files::new(files), names: Vec::new(), reader: None, rest: Vec::new(), file: None, rows: 0 }
+        Self {
+            files: Files::new(files),
+            names: Vec::new(),
+            wanted: None,
+            reader: None,
+            rest: Vec::new(),
+            file: None,
+            rows: 0,
+        }
+    }
+
+    /// Reads some columns alone: batches hold those that `wanted` gives, in ascending order. [`Source::names`] are still those of
+    /// all columns.
+    pub(crate) fn with_columns(mut self, wanted: impl Fn(&[String]) -> Vec<usize> + 'static) -> Self {
+        self.wanted = Some(Box::new(wanted));
+        self
+    }
+
+    /// The file that was read last.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.as_ref().map_or(Path::new(""), |file| &file.path)
     }
 
     /// Opens the next part of a file; false after the last.
@@ -103,7 +129,10 @@ impl ParquetSource {
         if names.len() > MAX_COLUMNS {
             return Err(Error::File { path: path.clone(), problem: too_many_columns() });
         }
-        for field in builder.schema().fields() {
+        let wanted = self.wanted.as_ref().map(|wanted| wanted(&names));
+        let is_wanted = |index: usize| wanted.as_ref().is_none_or(|wanted| wanted.contains(&index));
+        let fields = builder.schema().fields().iter().enumerate();
+        for (_, field) in fields.filter(|(index, _)| is_wanted(*index)) {
             if !is_flat(field.data_type()) {
                 let problem = format!(
                     "column `{}` is of the type {}; only numbers, booleans, text, dates and times can be analysed",
@@ -127,8 +156,12 @@ impl ParquetSource {
         let bytes_per_row = bytes.sum::<usize>() / (total_rows.max(1) as usize);
         let rows = (BATCH_BYTES / (16 * names.len().max(1))).clamp(16, 8192);
         let rows = rows.min(MOST_TEXT / bytes_per_row.max(1)).max(1);
-        let batches =
-            builder.with_row_groups(groups).with_batch_size(rows).build().map_err(|error| failed(path, &error))?;
+        let columns = match &wanted {
+            None => ProjectionMask::all(),
+            Some(wanted) => ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied()),
+        };
+        let builder = builder.with_row_groups(groups).with_batch_size(rows).with_projection(columns);
+        let batches = builder.build().map_err(|error| failed(path, &error))?;
         self.reader = Some(Reader { path: path.clone(), batches, pending: None, bytes_per_row: disk_bytes_per_row });
         Ok(())
     }
@@ -151,7 +184,7 @@ fn parts(sizes: impl Iterator<Item = u64>) -> Vec<Vec<usize>> {
     parts
 }
 
-fn failed(path: &std::path::Path, error: &dyn std::error::Error) -> Error {
+fn failed(path: &Path, error: &dyn std::error::Error) -> Error {
     Error::File { path: path.to_owned(), problem: format!("cannot be read as Parquet: {error}") }
 }
 

@@ -47,11 +47,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Rows so far.
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
     /// Begins a row; its values are missing until they are set.
     pub(crate) fn begin(&mut self) {
         self.cells.resize(self.cells.len() + self.stride, Cell::MISSING);
@@ -103,6 +98,13 @@ impl<'a> Rows<'a> {
     fn cell(&mut self, text: &str, kind: CellKind) -> Cell {
         let start = self.place_of(text).unwrap_or_else(|| self.put_behind(text.as_bytes()));
         Cell::new(start, text.len(), kind)
+    }
+
+    /// The text of a cell.
+    pub(crate) fn text_of(&self, cell: Cell) -> &[u8] {
+        let (from, to) = (cell.start(), cell.start() + cell.length());
+        let behind = self.records.len();
+        if from < behind { &self.records[from..to] } else { &self.behind[from - behind..to - behind] }
     }
 
     /// Where a text stands in the records, if it is a piece of them.

@@ -12,15 +12,15 @@ use crate::members::BadRecord;
 use crate::rows::Rows;
 
 /// A payload as text: `CSV` or `JSON`, decoded where it was not.
-pub(super) struct Payload<'a> {
-    pub(super) encoding: Encoding<'static>,
-    pub(super) text: Cow<'a, str>,
+pub(crate) struct Payload<'a> {
+    pub(crate) encoding: Encoding<'static>,
+    pub(crate) text: Cow<'a, str>,
     /// It is the answer, not the request.
-    pub(super) is_output: bool,
+    pub(crate) is_output: bool,
 }
 
 /// The payload of one side of a record. Base 64 holds what its content type says; a payload without an encoding too.
-pub(super) fn payload_of<'a>(part: &'a CapturePart<'_>, is_output: bool) -> Result<Payload<'a>, BadRecord> {
+pub(crate) fn payload_of<'a>(part: &'a CapturePart<'_>, is_output: bool) -> Result<Payload<'a>, BadRecord> {
     let content_type = part.observed_content_type.as_deref().unwrap_or_default();
     let by_content_type = if content_type.starts_with("text/csv") {
         Some(Encoding::Csv)
@@ -54,7 +54,7 @@ fn from_base64(data: &str) -> Result<String, BadRecord> {
 
 /// Where payloads stand that are a piece of their record each: nothing in them is escaped, so they are one line
 /// without quotes. `None` when one is not, or is empty.
-pub(super) fn lines_in_place<'p>(
+pub(crate) fn lines_in_place<'p>(
     first: &'p str,
     second: Option<&'p str>,
     rows: &Rows<'_>,
@@ -66,7 +66,7 @@ pub(super) fn lines_in_place<'p>(
 
 /// The rows of one CSV payload. Memory is kept from record to record.
 #[derive(Default)]
-pub(super) struct Side {
+pub(crate) struct Side {
     cells: Vec<Cell>,
     width: usize,
     rows: usize,
@@ -76,7 +76,7 @@ pub(super) struct Side {
 
 impl Side {
     /// Cuts a payload into rows; line ends at its end do not make one.
-    pub(super) fn cut(&mut self, payload: &str, rows: &mut Rows<'_>) {
+    pub(crate) fn cut(&mut self, payload: &str, rows: &mut Rows<'_>) {
         self.cells.clear();
         self.ragged = Ragged::default();
         // A client's slip must not end a job: a quote that is never closed is text.
@@ -101,23 +101,23 @@ impl Side {
     }
 
     /// A single row with as many fields as the other side has rows: each is a row of its own.
-    pub(super) fn spread_over(&mut self, rows: usize) {
+    pub(crate) fn spread_over(&mut self, rows: usize) {
         if self.rows == 1 && rows > 1 && self.width == rows {
             self.rows = rows;
             self.width = 1;
         }
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    pub(super) fn row(&self, index: usize) -> &[Cell] {
+    pub(crate) fn row(&self, index: usize) -> &[Cell] {
         &self.cells[index * self.width..(index + 1) * self.width]
     }
 
     /// What was wrong with lines of the payload.
-    pub(super) fn ragged(&self) -> Ragged {
+    pub(crate) fn ragged(&self) -> Ragged {
         self.ragged
     }
 }

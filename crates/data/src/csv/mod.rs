@@ -61,6 +61,11 @@ impl CsvSource {
         }
     }
 
+    /// The current file, or the last one.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.chunks.path()
+    }
+
     /// Takes the header of the current file; returns where it ends, `None` when the chunk does not hold it whole.
     fn take_header(&mut self, text: &[u8], chunk: Chunk) -> Result<Option<usize>, Error> {
         let limits = Limits { whole: chunk.whole, unclosed_is_text: false, rows: 1, stop: usize::MAX };

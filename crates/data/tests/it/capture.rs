@@ -234,10 +234,12 @@ fn the_window_is_half_open() {
         ("2020-02-19T07:00:00Z", false),
         ("2020-02-19T08:30:00+02:00", true),
         ("2020-02-19T06:30:00+02:00", false),
+        // Without a zone it is UTC.
+        ("2020-02-19T05:59:59", false),
+        ("2020-02-19T06:00:00.5", true),
         // What cannot be read is kept.
         ("", true),
         ("yesterday", true),
-        ("2020-02-19T05:59:59", true),
     ];
     let lines: String = times.iter().map(|(time, _)| at(&json!(time), &format!("{time},x"))).collect();
     let window = Some(("2020-02-19T06:00:00Z".parse().unwrap(), "2020-02-19T07:00:00Z".parse().unwrap()));
@@ -245,7 +247,7 @@ fn the_window_is_half_open() {
     let kept: Vec<&str> = table.texts().into_iter().map(|row| row[0]).collect();
     let expected: Vec<&str> = times.iter().filter(|(_, is_kept)| *is_kept).map(|(time, _)| *time).collect();
     assert_eq!(kept, expected);
-    assert_eq!(table.notes, ["3 records outside the window skipped"]);
+    assert_eq!(table.notes, ["4 records outside the window skipped"]);
     assert_eq!(read_text(&lines, &capture()).rows.len(), times.len());
 }
 

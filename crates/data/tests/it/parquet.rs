@@ -25,7 +25,7 @@ fn reading() -> Reading {
     Reading::of(DatasetFormat::Parquet)
 }
 
-fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, rows_a_group: usize) {
+pub fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, rows_a_group: usize) {
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(rows_a_group)).build();

@@ -1,0 +1,49 @@
+//! Records of a batch transform: the id and the time that it added are taken away again.
+
+use std::borrow::Cow;
+
+use super::object::quoted;
+
+/// The member with the id.
+pub(super) const INFERENCE_ID: &str = "SageMakerInferenceId";
+/// The member with the time of the transform.
+pub(super) const INFERENCE_TIME: &str = "SageMakerInferenceTime";
+
+/// A record, the two columns apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BatchLine<'a> {
+    pub(super) id: Cow<'a, str>,
+    pub(super) data: &'a str,
+}
+
+/// A CSV line whose last two columns are an id and a time; None where they are not.
+pub(super) fn csv_line(line: &str) -> Option<BatchLine<'_>> {
+    let (rest, time) = line.rsplit_once(',')?;
+    let (data, id) = rest.rsplit_once(',')?;
+    // Two columns that the transform wrote: neither has a comma in it.
+    let id = unquoted(id);
+    (is_time(unquoted(time)) && !id.is_empty()).then_some(BatchLine { id: Cow::Borrowed(id), data })
+}
+
+fn unquoted(cell: &str) -> &str {
+    cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell)
+}
+
+/// Whether a text begins as a time does: `2023-01-21T01:29:04Z`.
+fn is_time(text: &str) -> bool {
+    let pattern = b"dddd-dd-ddTdd:dd:dd";
+    text.len() >= pattern.len()
+        && text
+            .bytes()
+            .zip(pattern)
+            .all(|(byte, &part)| if part == b'd' { byte.is_ascii_digit() } else { byte == part })
+}
+
+/// Appends the merged record without the label and the brace that closes it.
+pub(super) fn write_record(id: &str, data: &str, encoding: &str, to: &mut Vec<u8>) {
+    let (id, data) = (quoted(id), quoted(data));
+    let record = format!(
+        r#"{{"eventMetadata":{{"eventId":{id}}},"eventVersion":"0","captureData":{{"batchTransformOutput":{{"data":{data},"encoding":"{encoding}"}}}}"#
+    );
+    to.extend_from_slice(record.as_bytes());
+}

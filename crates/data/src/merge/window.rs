@@ -1,0 +1,51 @@
+//! Whether a time is within the window, for a count: mostly told from its text.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// Characters of a time down to the second.
+const TO_THE_SECOND: usize = "2021-05-26T00:30:11".len();
+
+/// A half-open window.
+pub(super) struct Window {
+    start: Timestamp,
+    end: Timestamp,
+    /// Both ends as texts, where they are whole seconds.
+    texts: Option<(String, String)>,
+}
+
+impl Window {
+    pub(super) fn new((start, end): (Timestamp, Timestamp)) -> Self {
+        let is_whole = start.subsec_nanosecond() == 0 && end.subsec_nanosecond() == 0;
+        let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        Self { start, end, texts: is_whole.then(|| (text(start), text(end))) }
+    }
+
+    /// Whether a time is within it; one that cannot be read counts as such.
+    pub(super) fn has(&self, time: &[u8]) -> bool {
+        if let Some((start, end)) = &self.texts
+            && is_utc(time)
+        {
+            let time = &time[..TO_THE_SECOND];
+            return start.as_bytes() <= time && time < end.as_bytes();
+        }
+        let Ok(text) = std::str::from_utf8(time) else { return true };
+        let time = text.parse::<Timestamp>().or_else(|_| {
+            text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC)).map(|time| time.timestamp())
+        });
+        time.map_or(true, |time| self.start <= time && time < self.end)
+    }
+}
+
+/// Whether a text is a time in UTC in its longest form, fractions of a second aside.
+fn is_utc(time: &[u8]) -> bool {
+    let pattern = b"dddd-dd-ddTdd:dd:dd";
+    let is_digit_or = |(&byte, &part): (&u8, &u8)| if part == b'd' { byte.is_ascii_digit() } else { byte == part };
+    if time.len() < TO_THE_SECOND || !time.iter().zip(pattern).all(is_digit_or) {
+        return false;
+    }
+    let rest = &time[TO_THE_SECOND..];
+    let rest = rest.strip_suffix(b"Z").unwrap_or(rest);
+    rest.is_empty() || (rest[0] == b'.' && rest.len() > 1 && rest[1..].iter().all(u8::is_ascii_digit))
+}
