@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use watchkeeper_data::{Preprocess, Preprocessed, Reading, ScriptFailure, Source};
+use watchkeeper_data::{Preprocess, Reading, Source};
 use watchkeeper_engine::profile::{ColumnProfile, Judgement, Profile, Rules, judge};
 use watchkeeper_formats::contract::CLOUDWATCH_METRICS_FILE;
 use watchkeeper_formats::{
@@ -13,6 +13,7 @@ use crate::columns::arrange;
 use crate::fold::{NewColumn, fold};
 use crate::metrics::metric_lines;
 use crate::output::Output;
+use crate::scripts::{Script, unwrap_script_error};
 use crate::{Error, Level, Observer, Preprocessor, post_analytics};
 
 /// What a dataset is judged by.
@@ -164,7 +165,7 @@ fn read(
         (profile, arrange(&*source, baseline.as_deref(), &job.exclude_features), source.notes())
     };
     if let Some(preprocessor) = preprocessor {
-        preprocessor.0.finish()?;
+        preprocessor.finish()?;
     }
     if profile.records == 0 {
         let skipped = notes.iter().fold(String::new(), |text, note| format!("{text} ({note})"));
@@ -195,27 +196,7 @@ fn preprocessor<'a>(job: &DataQualityJob, observer: &'a dyn Observer) -> Result<
         return Ok(None);
     }
     let started = Preprocessor::start(script, &job.variables, job.settings.script_time_limit, observer)?;
-    Ok(Some(Script(started)))
-}
-
-/// A user's script as the reader of captured data sees it.
-struct Script<'a>(Preprocessor<'a>);
-
-impl Preprocess for Script<'_> {
-    fn process(&mut self, lines: &[&str]) -> Result<Vec<Preprocessed>, ScriptFailure> {
-        Ok(self.0.process(lines)?)
-    }
-}
-
-/// A script's failure has gone through the reader; here it is itself again.
-fn unwrap_script_error(error: Error) -> Error {
-    match error {
-        Error::Data(watchkeeper_data::Error::Preprocessor(failure)) => match failure.downcast() {
-            Ok(failure) => Error::Script(*failure),
-            Err(failure) => Error::Data(watchkeeper_data::Error::Preprocessor(failure)),
-        },
-        error => error,
-    }
+    Ok(Some(Script::new(started)))
 }
 
 /// How each column's fold begins: those that stand for a feature with a domain count its values.

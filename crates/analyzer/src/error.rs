@@ -15,6 +15,30 @@ pub enum Error {
     /// The dataset cannot be read.
     #[error(transparent)]
     Data(#[from] watchkeeper_data::Error),
+    /// None of the records can be measured.
+    #[error(
+        "No usable rows: {read}, {}{dropped} dropped, first reason: {first_reason}",
+        outside.as_ref().map_or_else(String::new, |outside| format!("{outside}, "))
+    )]
+    NoUsableRows {
+        /// How many records there were.
+        read: String,
+        /// How many were outside which window, if there is one.
+        outside: Option<String>,
+        /// How many were dropped.
+        dropped: u64,
+        /// Why the first one was.
+        first_reason: String,
+    },
+    /// A label or a prediction that the problem cannot have.
+    #[error(transparent)]
+    Label(#[from] watchkeeper_engine::quality::LabelError),
+    /// No captured record has a label.
+    #[error("Job inputs had no data. {found}")]
+    NothingToMerge {
+        /// What was found instead.
+        found: String,
+    },
     /// A variable of the contract cannot be understood.
     #[error("{}", contract(.0))]
     Contract(#[from] watchkeeper_formats::Error),

@@ -7,7 +7,9 @@ mod columns;
 pub mod data_quality;
 mod error;
 mod fold;
+pub mod merge;
 mod metrics;
+pub mod model_quality;
 mod observer;
 pub mod output;
 pub mod report;
@@ -20,21 +22,61 @@ pub use scripts::{DryRunSummary, Preprocessed, Preprocessor, ScriptError, Stage,
 use std::path::PathBuf;
 
 use watchkeeper_formats::contract::OUTPUT_MESSAGE_FILE;
-use watchkeeper_formats::{DataQualityJob, ExitMessage, JobContract};
+use watchkeeper_formats::{DataQualityJob, ExitMessage, JobContract, MergeJob, ModelQualityJob};
 
 /// How much of an exit message AWS keeps, in bytes.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// Carries out the data quality job of a contract and leaves its exit message where the contract says. Failures are a
-/// message too.
+/// Carries out what the image `sagemaker-model-monitor-analyzer` is asked for, data quality or model quality by `analysis_type`, and leaves
+/// the exit message where the contract says. Failures are a message too.
 ///
 /// # Errors
 /// When the message cannot be written.
-pub fn run_data_quality(contract: &JobContract, threads: usize, observer: &dyn Observer) -> Result<ExitMessage, Error> {
-    let ended = match DataQualityJob::from_contract(contract) {
-        Ok(job) => data_quality::run(&job, threads, observer),
-        Err(error) => Err(error.into()),
+pub fn run_model_monitor_analyzer(
+    contract: &JobContract,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<ExitMessage, Error> {
+    let analysis_type = contract.variables.get("analysis_type").map_or("", |word| word.trim());
+    let ended = match analysis_type.to_ascii_uppercase().as_str() {
+        "" | "DATA_QUALITY" => DataQualityJob::from_contract(contract)
+            .map_err(Error::from)
+            .and_then(|job| data_quality::run(&job, threads, observer)),
+        "MODEL_QUALITY" => ModelQualityJob::from_contract(contract)
+            .map_err(Error::from)
+            .and_then(|job| model_quality::run(&job, observer)),
+        _ => Err(Error::Contract(watchkeeper_formats::Error::Variable {
+            name: "analysis_type",
+            value: analysis_type.to_owned(),
+            expected: "DATA_QUALITY, MODEL_QUALITY or nothing".to_owned(),
+        })),
     };
+    end(contract, ended, observer)
+}
+
+/// Carries out what the image `sagemaker-model-monitor-groundtruth-merger` is asked for. None where it ended well: that leaves no
+/// exit message.
+///
+/// # Errors
+/// When the message cannot be written.
+pub fn run_ground_truth_merger(
+    contract: &JobContract,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Option<ExitMessage>, Error> {
+    let ended =
+        MergeJob::from_contract(contract).map_err(Error::from).and_then(|job| merge::merge(&job, threads, observer));
+    match ended {
+        Ok(_) => Ok(None),
+        Err(error) => end(contract, Err(error), observer).map(Some),
+    }
+}
+
+fn end(
+    contract: &JobContract,
+    ended: Result<ExitMessage, Error>,
+    observer: &dyn Observer,
+) -> Result<ExitMessage, Error> {
     let message = ended.unwrap_or_else(|error| failure(&error, observer));
     leave_message(contract, &message)?;
     Ok(message)

@@ -1,30 +1,26 @@
-//! Metrics of a data quality run as CloudWatch takes them (section 10).
+//! Metrics of a run as CloudWatch takes them (sections 10 of data quality, 7.3 of model quality).
 
 use jiff::Timestamp;
 use watchkeeper_engine::profile::DriftComparison;
 use watchkeeper_formats::{
-    DataQualityJob, Dimension, FeatureStatistics, Measurement, MetricLine, StatisticValues, Statistics,
+    DataQualityJob, Dimension, FeatureStatistics, Measurement, MetricLine, ModelQualityJob, ModelQualityMetrics,
+    MonitoringInputType, StatisticValues, Statistics, Unit,
 };
 
-/// The lines of the metrics file.
+/// The lines of the metrics file of a data quality run.
 pub(crate) fn metric_lines(
     job: &DataQualityJob,
     statistics: &Statistics,
     drift: &[DriftComparison],
 ) -> Vec<MetricLine> {
     let timestamp = job.metric_time.or(job.start_time).unwrap_or_else(Timestamp::now);
-    let named = |name: &str, value: &Option<String>| {
-        value.as_ref().map(|value| Dimension { name: name.to_owned(), value: value.clone() })
-    };
-    let dimensions: Vec<Dimension> = named("Endpoint", &job.endpoint_name)
-        .into_iter()
-        .chain(named("MonitoringSchedule", &job.monitoring_schedule_name))
-        .collect();
+    let dimensions = dimensions(job.endpoint_name.as_deref(), job.monitoring_schedule_name.as_deref());
     let line = |metric_name: String, measurement| MetricLine {
         metric_name,
         timestamp,
         dimensions: dimensions.clone(),
         measurement,
+        unit: Unit::Count,
     };
     let mut lines = Vec::new();
     for feature in &statistics.features {
@@ -41,6 +37,31 @@ pub(crate) fn metric_lines(
         }
     }
     lines
+}
+
+/// The lines of the metrics file of a model quality run: every scalar metric that is a number.
+pub(crate) fn model_quality_lines(job: &ModelQualityJob, metrics: &ModelQualityMetrics) -> Vec<MetricLine> {
+    let timestamp = job.metric_time.or(job.start_time).unwrap_or_else(Timestamp::now);
+    let is_batch = job.monitoring_input_type == Some(MonitoringInputType::BatchTransformInput);
+    let endpoint = job.endpoint_name.as_deref().filter(|_| !is_batch);
+    let dimensions = dimensions(endpoint, job.monitoring_schedule_name.as_deref());
+    let finite = metrics.scalars().into_iter().filter(|(_, metric)| metric.value.is_finite());
+    finite
+        .map(|(name, metric)| MetricLine {
+            metric_name: name.to_owned(),
+            timestamp,
+            dimensions: dimensions.clone(),
+            measurement: Measurement::Value(metric.value),
+            unit: Unit::None,
+        })
+        .collect()
+}
+
+fn dimensions(endpoint: Option<&str>, schedule: Option<&str>) -> Vec<Dimension> {
+    let named = |name: &str, value: Option<&str>| {
+        value.map(|value| Dimension { name: name.to_owned(), value: value.to_owned() })
+    };
+    named("Endpoint", endpoint).into_iter().chain(named("MonitoringSchedule", schedule)).collect()
 }
 
 fn values(feature: &FeatureStatistics) -> Option<StatisticValues> {

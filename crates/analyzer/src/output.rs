@@ -56,6 +56,17 @@ impl Output {
         Ok(())
     }
 
+    /// Begins a file that is too large to be held; [`Output::append`] adds to it until the next one is added or begun.
+    pub fn begin(&mut self, path: &Path) -> Result<(), Error> {
+        self.add(path, b"")
+    }
+
+    /// Adds to the file that was begun last.
+    pub fn append(&mut self, content: &[u8]) -> Result<(), Error> {
+        let Some((file, path)) = self.written.last_mut() else { return Ok(()) };
+        file.as_file_mut().write_all(content).map_err(|source| failed(path, source))
+    }
+
     /// A file of an earlier run that would tell of it wrongly; it goes when the new ones come.
     pub fn remove(&mut self, path: &Path) {
         self.obsolete.push(path.to_owned());
@@ -120,6 +131,16 @@ impl Drop for NewFolders {
 pub fn check_folder(folder: &Path) -> Result<(), Error> {
     let mut output = Output::default();
     output.folders.make(folder).and_then(|()| temporary(folder, b"").map(drop)).map_err(|source| failed(folder, source))
+}
+
+/// Where goes what does not fit into memory: to the disk that results go to, as there is room for them, but not among them; else
+/// where the system has temporary files.
+pub(crate) fn scratch_folder(output: &Path) -> PathBuf {
+    let parents = output.ancestors().skip(1);
+    let mut named = parents.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let nearest = named.find(|folder| is_folder(folder));
+    let writable = nearest.filter(|folder| tempfile::tempfile_in(folder).is_ok());
+    writable.map_or_else(std::env::temp_dir, Path::to_owned)
 }
 
 fn temporary(folder: &Path, content: &[u8]) -> std::io::Result<NamedTempFile> {

@@ -269,7 +269,8 @@ impl Cumulative {
     }
 }
 
-fn column(bins: &Bins, value: f64) -> i32 {
+/// Where a value stands in the box of a chart, from the left.
+pub(super) fn column(bins: &Bins, value: f64) -> i32 {
     (bins.place(value) * f64::from(WIDTH)).round() as i32
 }
 

@@ -33,6 +33,11 @@ impl Distribution {
         buckets.iter().any(|bucket| bucket.count > 0.0).then_some(Self { source: Source::Buckets(buckets), ends })
     }
 
+    /// Of values that were ranked, of which there are some; `ends` are the smallest and the largest.
+    pub(super) fn of_ranks(ranks: Ranks, ends: (f64, f64)) -> Self {
+        Self { source: Source::Sketch(ranks), ends }
+    }
+
     pub(super) fn ranks(&self) -> Option<&Ranks> {
         match &self.source {
             Source::Sketch(ranks) => Some(ranks),

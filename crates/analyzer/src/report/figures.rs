@@ -65,6 +65,18 @@ impl Figure {
         Self { shown: format!("{sign}{}", points.shown), exact: points.exact }
     }
 
+    /// The same to one decimal, for tables of shares.
+    pub(super) fn signed_tenths_of_points(difference: f64) -> Self {
+        let points = difference * 100.0;
+        let shown = format!("{:.1}", points.abs());
+        let sign = match points {
+            _ if shown == "0.0" => String::new(),
+            negative if negative < 0.0 => MINUS.to_string(),
+            _ => "+".to_owned(),
+        };
+        Self { shown: sign + &shown, exact: Some(java_double(points)) }
+    }
+
     /// A value and the limit it is held against, with as many digits as it takes to see that they differ.
     pub(super) fn against_limit(value: f64, limit: f64) -> (Self, Self) {
         let differ = |&digits: &usize| significant(value, digits) != significant(limit, digits);

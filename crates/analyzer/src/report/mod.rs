@@ -35,6 +35,7 @@ mod drift;
 mod feature;
 mod figures;
 mod pairs;
+mod quality;
 mod settings;
 mod severity;
 mod violations;
@@ -45,6 +46,7 @@ use watchkeeper_formats::{Constraints, Statistics, Violation};
 
 use chapter::{Chapter, MOST_FEATURES_DRAWN, Position, Verdict, VerdictKind};
 use figures::{Figure, counted, readable};
+pub use quality::{QualityDocuments, QualityReport, QualityRun};
 pub use severity::Finding;
 
 /// One dataset's documents.
@@ -83,7 +85,7 @@ pub struct Report {
 }
 
 #[derive(Template)]
-#[template(path = "page.html")]
+#[template(path = "data_quality.html")]
 struct Page<'a> {
     title: &'a str,
     verdict: Verdict,

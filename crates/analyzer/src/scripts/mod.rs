@@ -16,8 +16,10 @@ mod dry_run;
 mod error;
 mod preprocessor;
 mod process;
+mod reader;
 
 pub use dry_run::{DryRunSummary, dry_run};
 pub use error::{ScriptError, Stage};
 pub use preprocessor::{Preprocessor, post_analytics};
+pub(crate) use reader::{Script, unwrap_script_error};
 pub use watchkeeper_data::Preprocessed;

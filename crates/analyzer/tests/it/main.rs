@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod goldens;
+mod merge;
+mod model_quality;
 mod report;
 mod scripts;

@@ -4,3 +4,4 @@ mod content;
 mod datasets;
 mod html;
 mod page;
+mod quality;

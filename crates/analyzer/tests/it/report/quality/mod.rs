@@ -1,0 +1,5 @@
+//! The report of model quality.
+
+mod content;
+mod documents;
+mod page;
