@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Baseline(BaselineArguments),
     /// Check a dataset against a baseline.
     Check(CheckArguments),
+    /// Model quality: predictions measured by labels, and judged by a baseline.
+    Quality(commands::quality::QualityArguments),
     /// Write the report of a baseline, or of checks against one, as one HTML file.
     Report(ReportArguments),
     /// Show a statistics, constraints or violations file as a table, AWS's own included.
@@ -48,6 +50,10 @@ pub(crate) enum Command {
     Run(commands::run::RunArguments),
     /// Run the ticks of a range that did not run.
     Backfill(commands::backfill::BackfillArguments),
+    /// Upload labels for what a monitoring schedule watches.
+    Labels(commands::labels::LabelsArguments),
+    /// Merge and analyse past windows again, with labels that have come since.
+    Remerge(commands::remerge::RemergeArguments),
     /// Let no schedule start anything until `resume`.
     Pause(commands::pause::PauseArguments),
     /// End a pause.
@@ -110,11 +116,11 @@ pub(crate) struct DatasetArguments {
     /// File or folder; - is standard input.
     #[arg(value_name = "DATASET")]
     pub(crate) source: PathBuf,
-    /// Format of the dataset (csv, json, parquet, sagemakerCaptureJson, or AWS's JSON form of it), where its name does
-    /// not tell.
+    /// Format of the dataset (csv, json, parquet, sagemakerCaptureJson, sagemakerMergeJson, or AWS's JSON form of it),
+    /// where its name does not tell.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) dataset_format: Option<String>,
-    /// The same for csv, parquet and sagemakerCaptureJson; `json` asks for JSON on standard output, `text` for tables.
+    /// The same for csv, parquet, sagemakerCaptureJson and sagemakerMergeJson; `json` asks for JSON on standard output, `text` for tables.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Vec<String>,
     /// The first line of CSV files is data.
@@ -163,7 +169,8 @@ pub(crate) struct ReportArguments {
 
 #[derive(Args)]
 pub(crate) struct InspectArguments {
-    /// A statistics, constraints or violations file; - is standard input.
+    /// A statistics, constraints or violations file, of data or of model quality, or the report of a merge; - is standard
+    /// input.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Table or JSON.
@@ -183,8 +190,10 @@ pub(crate) struct AnalyzeArguments {
 /// The built-in analyzers.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Analyzer {
-    /// The image sagemaker-model-monitor-analyzer, for data quality.
-    DataQuality,
+    /// The image sagemaker-model-monitor-analyzer: data quality, or model quality where `analysis_type` says so.
+    ModelMonitorAnalyzer,
+    /// The image sagemaker-model-monitor-groundtruth-merger: captures and labels merged.
+    GroundtruthMerger,
 }
 
 /// Which settings a command of the service takes.

@@ -17,10 +17,7 @@ const PEEK_BYTES: u64 = 64 * 1024;
 impl DatasetArguments {
     /// The job that reads this dataset; it writes nothing by itself.
     pub(crate) fn job(&self) -> anyhow::Result<DataQualityJob> {
-        let format = match self.named_format()? {
-            Some(format) => format,
-            None => self.with_options(guess(&self.source)?),
-        };
+        let format = self.resolved_format()?;
         let variables = crate::environment();
         let contract = JobContract { variables: variables.clone(), root: None };
         let settings = Settings::from_contract(&contract)?;
@@ -48,6 +45,14 @@ impl DatasetArguments {
             settings,
             variables,
         })
+    }
+
+    /// The format that is named, or else what the dataset looks like.
+    pub(crate) fn resolved_format(&self) -> anyhow::Result<DatasetFormat> {
+        match self.named_format()? {
+            Some(format) => Ok(format),
+            None => Ok(self.with_options(guess(&self.source)?)),
+        }
     }
 
     /// The same options for another dataset. Its format is its own, where its name tells it.
@@ -87,7 +92,10 @@ impl DatasetArguments {
             "json" | "jsonl" => DatasetFormat::Json { lines: true },
             "parquet" => DatasetFormat::Parquet,
             "sagemakercapturejson" => capture(),
-            _ => bail!("no dataset format `{word}`; there are csv, json, parquet and sagemakerCaptureJson"),
+            "sagemakermergejson" => merged(),
+            _ => bail!(
+                "no dataset format `{word}`; there are csv, json, parquet, sagemakerCaptureJson and sagemakerMergeJson"
+            ),
         };
         Ok(self.with_options(format))
     }
@@ -103,7 +111,7 @@ impl DatasetArguments {
                 capture_index_names,
                 output_columns_position: self.output_columns_position.or(output_columns_position),
             },
-            DatasetFormat::Parquet => DatasetFormat::Parquet,
+            format @ (DatasetFormat::Parquet | DatasetFormat::MergeJson { .. }) => format,
         }
     }
 }
@@ -114,6 +122,10 @@ fn csv() -> DatasetFormat {
 
 fn capture() -> DatasetFormat {
     DatasetFormat::CaptureJson { capture_index_names: None::<Vec<CaptureIndexName>>, output_columns_position: None }
+}
+
+fn merged() -> DatasetFormat {
+    DatasetFormat::MergeJson { capture_index_name: None }
 }
 
 /// The format of a dataset by the name of its first file, and for JSON by how it begins.
@@ -128,13 +140,14 @@ fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
         Some(format) => Ok(format),
         None if source == Path::new("-") => Ok(csv()),
         None => bail!(
-            "{}: its name does not tell what it is; say --dataset-format csv, json, parquet or sagemakerCaptureJson",
+            "{}: its name does not tell what it is; say --dataset-format csv, json, parquet, sagemakerCaptureJson or \
+             sagemakerMergeJson",
             file.path.display()
         ),
     }
 }
 
-/// Captured data, or JSON, whose name says whether it is one object a line; else its first line does.
+/// Captured data, with labels or without, or JSON, whose name says whether it is one object a line; else its first line does.
 fn kind_of_json(file: &DatasetFile, lines: bool) -> DatasetFormat {
     let mut head = Vec::new();
     // What is read from a pipe is gone.
@@ -150,7 +163,7 @@ fn kind_of_json(file: &DatasetFile, lines: bool) -> DatasetFormat {
     };
     let is_object = first_line.starts_with('{');
     if is_object && first_line.contains("\"captureData\"") {
-        return capture();
+        return if first_line.contains("\"groundTruthData\"") { merged() } else { capture() };
     }
     let is_object_a_line = is_object && (first_line.trim_end().ends_with('}') || !is_whole);
     DatasetFormat::Json { lines: lines || is_object_a_line || head.is_empty() }

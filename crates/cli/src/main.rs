@@ -35,6 +35,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Quality(arguments) => commands::quality::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         Command::Executions(arguments) => commands::executions::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Backfill(arguments) => commands::backfill::run(&arguments),
+        Command::Labels(arguments) => commands::labels::run(&arguments),
+        Command::Remerge(arguments) => commands::remerge::run(&arguments),
         Command::Pause(arguments) => commands::pause::run(&arguments),
         Command::Resume(arguments) => commands::resume::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),

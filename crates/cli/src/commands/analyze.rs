@@ -5,7 +5,9 @@
 use std::io::ErrorKind;
 
 use anyhow::Context as _;
-use watchkeeper_analyzer::{Error, Level, Observer as _, leave_message, run_data_quality};
+use watchkeeper_analyzer::{
+    Error, Level, Observer as _, leave_message, run_ground_truth_merger, run_model_monitor_analyzer,
+};
 use watchkeeper_formats::contract::PROCESSING_JOB_CONFIG;
 use watchkeeper_formats::{ExitMessage, JobContract};
 
@@ -25,7 +27,14 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> anyhow::Result<Ending> {
     })?;
     let message = match contract {
         Ok(contract) => match arguments.analyzer {
-            Analyzer::DataQuality => run_data_quality(&contract, arguments.run.threads(), &watcher)?,
+            Analyzer::ModelMonitorAnalyzer => run_model_monitor_analyzer(&contract, arguments.run.threads(), &watcher)?,
+            Analyzer::GroundtruthMerger => {
+                let threads = arguments.run.threads();
+                let Some(failure) = run_ground_truth_merger(&contract, threads, &watcher)? else {
+                    return Ok(Ending::Fine);
+                };
+                failure
+            }
         },
         Err(error) => {
             let message = watchkeeper_analyzer::failure(&format!("{error:#}"), &watcher);

@@ -4,7 +4,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use watchkeeper_formats::{ConstraintViolations, Constraints, Statistics};
+use watchkeeper_formats::{
+    ConstraintViolations, Constraints, DocumentKind, MergeReport, MetricViolations, ModelQualityConstraints,
+    ModelQualityStatistics, Statistics,
+};
 
 use crate::Ending;
 use crate::arguments::{InspectArguments, OutputFormat};
@@ -20,18 +23,40 @@ pub(crate) fn run(arguments: &InspectArguments) -> anyhow::Result<Ending> {
 fn shown(text: &str, format: OutputFormat) -> anyhow::Result<String> {
     let as_json = format == OutputFormat::Json;
     let style = crate::output::style();
-    let shown = match kind(text)? {
-        Kind::Statistics => {
+    let Some(kind) = DocumentKind::of(text)? else {
+        bail!(
+            "neither statistics (`dataset`), nor constraints (`features`), nor violations (`violations`), nor those of model \
+             quality, nor the report of a merge"
+        )
+    };
+    let shown = match kind {
+        DocumentKind::Statistics => {
             let document = Statistics::parse(text)?;
             if as_json { document.to_json() } else { terminal::statistics(&document, &style) }
         }
-        Kind::Constraints => {
+        DocumentKind::Constraints => {
             let document = Constraints::parse(text)?;
             if as_json { document.to_json() } else { terminal::constraints(&document, &style) }
         }
-        Kind::Violations => {
+        DocumentKind::Violations => {
             let document = ConstraintViolations::parse(text)?;
             if as_json { document.to_json() } else { terminal::violations(&document, &style) }
+        }
+        DocumentKind::ModelQualityStatistics(_) => {
+            let document = ModelQualityStatistics::parse(text)?;
+            if as_json { document.to_json() } else { terminal::quality_statistics(&document, &style) }
+        }
+        DocumentKind::ModelQualityConstraints(problem_type) => {
+            let document = ModelQualityConstraints::parse(text, problem_type)?;
+            if as_json { document.to_json() } else { terminal::quality_constraints(&document, &style) }
+        }
+        DocumentKind::ModelQualityViolations => {
+            let document = MetricViolations::parse(text)?;
+            if as_json { document.to_json() } else { terminal::quality_violations(&document, &style) }
+        }
+        DocumentKind::MergeReport => {
+            let document = MergeReport::parse(text)?;
+            if as_json { document.to_json() } else { terminal::merge_report(&document, &style) }
         }
     };
     Ok(if as_json { shown + "\n" } else { shown })
@@ -44,28 +69,4 @@ fn read(path: &Path) -> std::io::Result<String> {
         return Ok(text);
     }
     std::fs::read_to_string(path)
-}
-
-enum Kind {
-    Statistics,
-    Constraints,
-    Violations,
-}
-
-/// Which document a text is, by the keys that only it has.
-fn kind(text: &str) -> anyhow::Result<Kind> {
-    let document: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))?;
-    let first_feature_has = |key: &str| document["features"][0].get(key).is_some();
-    if document.get("violations").is_some() {
-        Ok(Kind::Violations)
-    } else if document.get("dataset").is_some()
-        || first_feature_has("numerical_statistics")
-        || first_feature_has("string_statistics")
-    {
-        Ok(Kind::Statistics)
-    } else if document.get("features").is_some() || document.get("monitoring_config").is_some() {
-        Ok(Kind::Constraints)
-    } else {
-        bail!("neither statistics (`dataset`), nor constraints (`features`), nor violations (`violations`)")
-    }
 }

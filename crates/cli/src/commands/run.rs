@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
-use watchkeeper_formats::ConstraintViolations;
+use watchkeeper_formats::{ConstraintViolations, MetricViolations};
 use watchkeeper_service::api::operators::{ExecutionDetail, ExecutionView, RunRequest};
 
 use crate::Ending;
@@ -94,7 +94,7 @@ fn wait(operators: &Operators, id: &str) -> anyhow::Result<ExecutionDetail> {
     }
 }
 
-/// The execution, and its violations where they are those of a dataset; other monitors' as they are.
+/// The execution, and its violations where they are those of a dataset or of metrics; other monitors' as they are.
 fn shown(printed: &Printed, violations: Option<&str>) -> String {
     let style = crate::output::style();
     let mut text = terminal::execution(&printed.detail, &style);
@@ -102,6 +102,8 @@ fn shown(printed: &Printed, violations: Option<&str>) -> String {
         text.push('\n');
         if let Ok(document) = ConstraintViolations::parse(violations) {
             text.push_str(&terminal::violations(&document, &style));
+        } else if let Ok(document) = MetricViolations::parse(violations) {
+            text.push_str(&terminal::quality_violations(&document, &style));
         } else {
             text.push_str(violations);
             text.push('\n');

@@ -62,7 +62,7 @@ fn execution_table(executions: &[ExecutionView], style: &Style) -> String {
     text
 }
 
-fn paint_of(status: &str) -> Paint {
+pub(super) fn paint_of(status: &str) -> Paint {
     match status {
         "Completed" | "Scheduled" | "OK" => paints::GOOD,
         "CompletedWithViolations" | "Failed" => paints::BAD,
@@ -86,6 +86,14 @@ pub fn execution(detail: &ExecutionDetail, style: &Style) -> String {
         facts.push(("window", format!("{} to {}", window.start, window.end)));
     }
     facts.extend(execution.job.iter().map(|job| ("job", job.clone())));
+    let merge = execution.merge.as_ref();
+    facts.extend(merge.map(|merge| ("merge job", merge.job.clone())));
+    facts.extend(merge.and_then(|merge| merge.counts.as_ref()).map(|merge| {
+        let captures = counted(merge.captures, "captured record");
+        let labels = counted(merge.labels, "label");
+        ("merge", format!("{} of {captures} matched, by {labels}", count(merge.matched)))
+    }));
+    facts.extend(execution.note.iter().map(|note| ("note", note.clone())));
     facts.extend(execution.reason.iter().map(|reason| ("reason", reason.clone())));
     facts.extend(detail.exit_message.iter().map(|message| ("message", message.clone())));
     facts.extend(detail.results.iter().map(|results| ("results", results.clone())));

@@ -19,6 +19,7 @@ use super::{CheckView, Style, figures};
 
 mod cells;
 mod documents;
+mod quality;
 mod service;
 mod steps;
 mod texts;

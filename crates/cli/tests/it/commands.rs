@@ -180,11 +180,18 @@ fn every_document_of_aws_can_be_looked_at() {
         let ran = folder.run(&["inspect", path.to_str().unwrap()]).ended(0);
         let text = std::fs::read_to_string(&path).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
-        let features = document.get("features").or_else(|| document.get("violations")).unwrap().as_array().unwrap();
         let name =
             |feature: &Value| feature.get("name").unwrap_or(&feature["feature_name"]).as_str().unwrap().to_owned();
-        assert!(!features.is_empty());
-        for name in features.iter().map(name) {
+        let names: Vec<String> = match document.get("features").or_else(|| document.get("violations")) {
+            Some(features) => features.as_array().unwrap().iter().map(name).collect(),
+            // Of model quality: metrics, in the section of a problem type.
+            None => {
+                let sections = document.as_object().unwrap().values().filter_map(Value::as_object);
+                sections.flat_map(|section| section.keys().cloned()).collect()
+            }
+        };
+        assert!(!names.is_empty());
+        for name in names {
             // A long name may be cut in the middle.
             let start: String = name.chars().take(6).collect();
             assert!(ran.stdout.contains(&start), "{}: {name}", path.display());

@@ -1,4 +1,4 @@
-//! `watchkeeper analyze data-quality` as a job runner calls it: variables in, files and an exit message out.
+//! `watchkeeper analyze model-monitor-analyzer` as a job runner calls it: variables in, files and an exit message out.
 
 use std::collections::BTreeMap;
 

@@ -128,11 +128,14 @@ fn a_format_that_cannot_be_told_is_asked_for() {
     let ran = folder.run(&["baseline", "table.dat"]).ended(2);
     assert_eq!(
         ran.stderr,
-        "Error: table.dat: its name does not tell what it is; say --dataset-format csv, json, parquet or \
-         sagemakerCaptureJson\n"
+        "Error: table.dat: its name does not tell what it is; say --dataset-format csv, json, parquet, \
+         sagemakerCaptureJson or sagemakerMergeJson\n"
     );
     let ran = folder.run(&["baseline", "table.dat", "--format", "xml"]).ended(2);
-    assert_eq!(ran.stderr, "Error: no dataset format `xml`; there are csv, json, parquet and sagemakerCaptureJson\n");
+    assert_eq!(
+        ran.stderr,
+        "Error: no dataset format `xml`; there are csv, json, parquet, sagemakerCaptureJson and sagemakerMergeJson\n"
+    );
     let ran = folder.run(&["baseline", "table.dat", "--format", "csv", "--dataset-format", "parquet"]).ended(2);
     assert!(ran.stderr.contains("more than once"), "{}", ran.stderr);
     let ran = folder.run(&["baseline", "table.dat", "--dataset-format", "{\"xml\": {}}"]).ended(2);

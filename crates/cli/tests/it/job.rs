@@ -99,7 +99,7 @@ impl Job {
     }
 
     pub(crate) fn run(&self) -> Ran {
-        let mut command = self.folder.command(&["analyze", "data-quality"]);
+        let mut command = self.folder.command(&["analyze", "model-monitor-analyzer"]);
         Ran::of(command.envs(&self.variables).output().unwrap())
     }
 

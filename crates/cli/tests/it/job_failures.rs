@@ -111,11 +111,8 @@ fn every_failure_has_its_message() {
 
     job.set("start_time", "yesterday");
     job.fails("Error: variable start_time is `yesterday`, expected a time such as 2020-02-19T06:00:00Z");
-    job.set("start_time", "2026-05-18T01:00:00Z").set("analysis_type", "MODEL_QUALITY");
-    job.fails(
-        "Error: variable analysis_type is `MODEL_QUALITY`, expected DATA_QUALITY or nothing, this analysis is for data \
-         quality only",
-    );
+    job.set("start_time", "2026-05-18T01:00:00Z").set("analysis_type", "MODEL_BIAS");
+    job.fails("Error: variable analysis_type is `MODEL_BIAS`, expected DATA_QUALITY, MODEL_QUALITY or nothing");
     job.unset(&["analysis_type"]).set("publish_cloudwatch_metrics", "yes");
     job.fails("Error: variable publish_cloudwatch_metrics is `yes`, expected Enabled or Disabled");
 }

@@ -28,7 +28,7 @@ fn a_folder_that_cannot_be_written_is_found_out_before_the_dataset_is_read() {
             assert_eq!(ran.stderr, format!("Error: {reason}\n"));
         }
         let ran = folder.run_with(
-            &["analyze", "data-quality"],
+            &["analyze", "model-monitor-analyzer"],
             &[
                 ("dataset_format", "{\"csv\": {}}"),
                 ("dataset_source", "/dev/zero"),

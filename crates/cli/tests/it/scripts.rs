@@ -112,7 +112,7 @@ fn a_script_may_print_megabytes() {
         ("output_path", "job"),
         ("output_message_file", "message"),
     ];
-    let ran = folder.run_with(&["analyze", "data-quality"], &variables).ended(0);
+    let ran = folder.run_with(&["analyze", "model-monitor-analyzer"], &variables).ended(0);
     assert_eq!(ran.stderr.matches(&"x".repeat(99)).count(), 40_000);
     assert_eq!(
         ran.stderr.matches('y').count() - ran.stderr.matches("yz").count(),

@@ -170,7 +170,7 @@ fn a_job_leaves_its_message() {
     with_each_signal(|signal| {
         let folder = Folder::new();
         let path = pipe(&folder, "data.csv");
-        let mut analyze = folder.command(&["analyze", "data-quality"]);
+        let mut analyze = folder.command(&["analyze", "model-monitor-analyzer"]);
         analyze.envs(variables(r#"{"csv": {"header": true}}"#, "data.csv"));
         let child = analyze.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut dataset = File::create(path).unwrap();
@@ -185,7 +185,7 @@ fn a_job_leaves_its_message() {
     folder.write("capture.jsonl", traffic::record(0, "1", "2"));
     folder.write("script.py", HANGS);
     let lifeline = pipe(&folder, "lifeline");
-    let mut analyze = folder.command(&["analyze", "data-quality"]);
+    let mut analyze = folder.command(&["analyze", "model-monitor-analyzer"]);
     analyze.envs(variables(r#"{"sagemakerCaptureJson": {}}"#, "capture.jsonl"));
     let child = analyze.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let lifeline = Lifeline::of(&lifeline);
