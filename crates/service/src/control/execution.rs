@@ -9,6 +9,7 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::types::ScheduleExpression;
 use watchkeeper_store::metadata::{Columns, Kind};
 
+use super::merge::{Labels, Merge, Merged};
 use super::milliseconds;
 use super::processing_job::ProcessingJob;
 use super::schedule::MonitoringSchedule;
@@ -56,6 +57,15 @@ pub struct Execution {
     pub failure_reason: Option<String>,
     /// What was looked for and found, for "why didn't it run".
     pub looked: Vec<Looked>,
+    /// The merge that precedes the analysis, for model quality and bias.
+    #[serde(default)]
+    pub merge: Option<Merge>,
+    /// Key of the execution whose window this one merges again.
+    #[serde(default)]
+    pub remerge_of: Option<String>,
+    /// What operators should know of a good end.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// What made an execution.
@@ -67,6 +77,8 @@ pub enum Trigger {
     Run,
     /// An operator's backfill.
     Backfill,
+    /// An operator's remerge: labels have come since the window was merged last.
+    Remerge,
 }
 
 /// What became of a tick.
@@ -147,6 +159,9 @@ impl Execution {
             processing_job_arn: None,
             failure_reason: None,
             looked: Vec::new(),
+            merge: None,
+            remerge_of: None,
+            note: None,
         }
     }
 
@@ -188,6 +203,33 @@ impl Execution {
             _ => (ExecutionStatus::Completed, None),
         };
         self.ended(status, reason, now)
+    }
+
+    /// The execution of a remerge by which nothing has changed: its window stands as an earlier one left it, and that is what
+    /// clients are shown.
+    #[must_use]
+    pub fn unchanged(self, earlier: &Self, note: String, now: Timestamp) -> Self {
+        let (status, failure_reason) = (earlier.status, earlier.failure_reason.clone());
+        let processing_job_arn = earlier.processing_job_arn.clone();
+        Self { processing_job_arn, note: Some(note), ..self.ended(status, failure_reason, now) }
+    }
+
+    /// The labels that it made use of, or found to be of no use. None where it ended in a way that the same data need not
+    /// bring about again: stopped, or failed for reasons of the service.
+    pub fn labels_used(&self) -> Option<Labels> {
+        let labels = self.merge.as_ref()?.labels;
+        let by_program = || self.failure_reason.as_ref().is_some_and(|reason| reason.starts_with("AlgorithmError"));
+        match self.status {
+            ExecutionStatus::Completed | ExecutionStatus::CompletedWithViolations => Some(labels),
+            ExecutionStatus::Failed if by_program() => Some(labels),
+            _ => None,
+        }
+    }
+
+    /// What its merge came to, where that was analysed to the end.
+    pub fn merge_analysed(&self) -> Option<&Merged> {
+        let is_good = matches!(self.status, ExecutionStatus::Completed | ExecutionStatus::CompletedWithViolations);
+        self.merge.as_ref()?.merged.as_ref().filter(|_| is_good)
     }
 
     /// The execution as AWS lists it.

@@ -12,6 +12,7 @@ pub mod execution;
 pub mod execution_plan;
 pub mod job_definition;
 pub mod listing;
+pub mod merge;
 pub mod model;
 pub mod monitoring_input;
 pub mod names;

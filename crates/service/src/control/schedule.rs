@@ -11,6 +11,7 @@ use watchkeeper_aws::{Error, Time};
 use watchkeeper_store::metadata::{Columns, Kind};
 
 use self::config::{Filled, References};
+use super::execution::Window;
 use super::names::Named;
 use super::{Stamp, milliseconds, tags};
 use crate::resources::Resource;
@@ -65,6 +66,31 @@ pub struct OperatorWork {
     pub is_running: bool,
     /// The ticks that are to be run later than they came due.
     pub backfill: Option<Backfill>,
+    /// The windows that are to be merged again, with labels that have come since.
+    #[serde(default)]
+    pub remerge: Option<Remerge>,
+}
+
+/// Windows that an operator wants merged again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remerge {
+    /// Those that are left, in order.
+    pub windows: Vec<RemergedWindow>,
+    /// When to take up the next one.
+    pub due: Time,
+}
+
+/// A window that is to be merged again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemergedWindow {
+    /// Key of the execution to be.
+    pub execution: String,
+    /// The tick of the window.
+    pub tick: Time,
+    /// The window.
+    pub window: Window,
+    /// Key of the execution that it stands as left by.
+    pub earlier: String,
 }
 
 /// A range of ticks that an operator wants run.
@@ -292,8 +318,11 @@ impl MonitoringSchedule {
             return None;
         }
         let tick = self.next_tick.filter(|_| self.status == ScheduleStatus::Scheduled);
-        let backfill = self.operator.backfill.as_ref().filter(|_| self.running.is_none());
-        tick.into_iter().chain(backfill.map(|backfill| backfill.due)).min()
+        let work = &self.operator;
+        let backfill = work.backfill.as_ref().map(|backfill| backfill.due);
+        let remerge = work.remerge.as_ref().map(|remerge| remerge.due);
+        let asked = backfill.into_iter().chain(remerge).filter(|_| self.running.is_none());
+        tick.into_iter().chain(asked).min()
     }
 }
 

@@ -11,7 +11,10 @@ use watchkeeper_aws::types::ImageUri;
 use crate::configuration::Image;
 
 /// Built-in repositories and the arguments of this program that make it what the repository holds.
-const BUILT_IN: [(&str, [&str; 2]); 1] = [("sagemaker-model-monitor-analyzer", ["analyze", "data-quality"])];
+const BUILT_IN: [(&str, [&str; 2]); 2] = [
+    ("sagemaker-model-monitor-analyzer", ["analyze", "model-monitor-analyzer"]),
+    ("sagemaker-model-monitor-groundtruth-merger", ["analyze", "groundtruth-merger"]),
+];
 
 /// What an image runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +157,10 @@ mod tests {
         assert_eq!(command_of(&images, &plain("host.example/team")).unwrap(), ["first"]);
         assert_eq!(command_of(&images, &plain("host.example/team-x@sha256:00")).unwrap(), ["second"]);
         assert_eq!(command_of(&images, &plain("host.example/other:3")).unwrap(), ["third"]);
-        assert_eq!(command_of(&images, &plain(analyzer)).unwrap(), ["watchkeeper", "analyze", "data-quality"]);
+        assert_eq!(
+            command_of(&images, &plain(analyzer)).unwrap(),
+            ["watchkeeper", "analyze", "model-monitor-analyzer"]
+        );
         assert_eq!(command_of(&[entry("*", &["mine"])], &plain(analyzer)).unwrap(), ["mine"]);
     }
 

@@ -3,13 +3,17 @@
 //! A partitioned folder has objects at `YYYY/MM/DD/HH/…` below it, so that the order of their keys is the order of their
 //! hours. A window costs one page for each thousand objects in it, and none for the rest of the folder.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use watchkeeper_aws::Time;
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error;
 use watchkeeper_store::objects::{ListObjects, Listing, ObjectInfo, Objects};
 
 use crate::control::execution::{Looked, Window};
 use crate::control::execution_plan::{CaptureHour, Manifest, hour_path, hours};
+use crate::control::merge::{Labels, fingerprint_of_object};
 
 /// Objects on a page.
 const PAGE: usize = 1000;
@@ -73,7 +77,7 @@ pub(crate) async fn manifests(
     let mut looked = Looked::new("capture of batch transform jobs");
     let mut places = Vec::new();
     folder
-        .scan(objects, window, |hour, object| {
+        .scan(objects, window, MOST_PAGES_OF_AN_HOUR, |hour, object| {
             looked.objects += 1;
             looked.bytes += object.size;
             if places.len() < MOST_MANIFESTS {
@@ -87,6 +91,70 @@ pub(crate) async fn manifests(
         (looked.nearest_before, looked.nearest_after) = nearest(objects, &[folder], window).await?;
     }
     Ok(Found { places, looked })
+}
+
+/// The hours with ground truth, and all the objects that hold it.
+pub(crate) async fn ground_truth(
+    objects: &dyn Objects,
+    address: &S3Uri,
+    hours: Window,
+) -> Result<(Found<Timestamp>, Labels), Error> {
+    let folder = Folder::at(address);
+    let mut looked = Looked::new("ground truth");
+    let (mut places, mut labels) = (Vec::new(), Labels::default());
+    folder
+        .scan(objects, hours, usize::MAX, |hour, object| {
+            if places.last() != Some(&hour) {
+                places.push(hour);
+            }
+            looked.objects += 1;
+            looked.bytes += object.size;
+            labels.add(&object.key, &object.etag, Time(object.modified));
+        })
+        .await?;
+    looked.places = described(std::slice::from_ref(&folder), hours);
+    if places.is_empty() {
+        (looked.nearest_before, looked.nearest_after) = nearest(objects, &[folder], hours).await?;
+    }
+    Ok((Found { places, looked }, labels))
+}
+
+/// The objects that hold ground truth, by the hours of their folders.
+pub(crate) async fn ground_truth_by_hour(
+    objects: &dyn Objects,
+    address: &S3Uri,
+    hours: Window,
+) -> Result<BTreeMap<Timestamp, Labels>, Error> {
+    let mut labels: BTreeMap<Timestamp, Labels> = BTreeMap::new();
+    let count = |hour, object: &ObjectInfo| {
+        labels.entry(hour).or_default().add(&object.key, &object.etag, Time(object.modified));
+    };
+    Folder::at(address).scan(objects, hours, usize::MAX, count).await?;
+    Ok(labels)
+}
+
+/// The hours of a folder that a merge wrote to, each with the variant, where there are any, and a fingerprint of their content.
+pub(crate) async fn merged(
+    objects: &dyn Objects,
+    address: &S3Uri,
+    has_variants: bool,
+    hours: Window,
+) -> Result<(Vec<(String, Timestamp)>, u64), Error> {
+    let folder = Folder::at(address);
+    let variants = if has_variants { folder.subfolders(objects).await? } else { vec![String::new()] };
+    let (mut places, mut fingerprint) = (Vec::new(), 0_u64);
+    for variant in variants {
+        let partitioned = if has_variants { folder.subfolder(&variant) } else { Folder::at(address) };
+        let mut latest = None;
+        let take = |hour, object: &ObjectInfo| {
+            if latest.replace(hour) != Some(hour) {
+                places.push((variant.clone(), hour));
+            }
+            fingerprint = fingerprint.wrapping_add(fingerprint_of_object(&object.key, &object.etag));
+        };
+        partitioned.scan(objects, hours, usize::MAX, take).await?;
+    }
+    Ok((places, fingerprint))
 }
 
 /// Whether there is anything at an address, taken as a prefix the way jobs take it.
@@ -175,6 +243,13 @@ impl Folder {
         Self { bucket: address.bucket.clone(), prefix: format!("{}/", address.join(&format!("/{name}")).key) }
     }
 
+    /// The folder that an address names, with or without its slash.
+    fn at(address: &S3Uri) -> Self {
+        let S3Uri { bucket, key } = address.clone();
+        let prefix = if key.is_empty() || key.ends_with('/') { key } else { key + "/" };
+        Self { bucket, prefix }
+    }
+
     fn subfolder(&self, name: &str) -> Self {
         Self { bucket: self.bucket.clone(), prefix: format!("{}{name}/", self.prefix) }
     }
@@ -209,7 +284,7 @@ impl Folder {
 
     async fn hours_with_data(&self, objects: &dyn Objects, window: Window) -> Result<Vec<HourWithData>, Error> {
         let mut found: Vec<HourWithData> = Vec::new();
-        self.scan(objects, window, |hour, object| {
+        self.scan(objects, window, MOST_PAGES_OF_AN_HOUR, |hour, object| {
             if found.last().is_none_or(|last| last.hour != hour) {
                 found.push(HourWithData { hour, objects: 0, bytes: 0 });
             }
@@ -222,11 +297,12 @@ impl Folder {
         Ok(found)
     }
 
-    /// Hands out the data in the window's hours in the order of its keys, of hours with very much data the first part.
+    /// Hands out the data in the window's hours in the order of its keys, of each hour so many pages.
     async fn scan(
         &self,
         objects: &dyn Objects,
         window: Window,
+        most_pages_of_an_hour: usize,
         mut found: impl FnMut(Timestamp, &ObjectInfo),
     ) -> Result<(), Error> {
         let (first, end) = hour_bounds(window);
@@ -252,7 +328,7 @@ impl Folder {
             after = match latest {
                 // A zero is the character after the slash: what follows is the next hour. Never back, where the keys that
                 // filled the pages are of no hour.
-                Some(hour) if pages_of_latest >= MOST_PAGES_OF_AN_HOUR => {
+                Some(hour) if pages_of_latest >= most_pages_of_an_hour => {
                     format!("{}{}0", self.prefix, hour_path(hour)).max(next)
                 }
                 _ => next,

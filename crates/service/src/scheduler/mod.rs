@@ -2,7 +2,8 @@
 //!
 //! Any number of schedulers work on the same store. Each claims the schedules that are due, takes their ticks up (`ticks`;
 //! which ticks are due is `due`, pure), then claims the executions that wait for their start and gives them a job
-//! (`start`, with `look` for the data). What a job's end means is `finish`. Between any two of these steps the process may
+//! (`start`, with `look` for the data). What a job's end means is `finish`; what follows a merge of ground truth is `merging`,
+//! and `remerge` does it anew when labels come late. Between any two of these steps the process may
 //! die: what is due stays due, and an execution without a job is claimed again.
 //!
 //! Promises: every tick has exactly one row with its outcome, whatever clocks and processes do; at most one execution of a
@@ -13,8 +14,10 @@
 mod due;
 pub mod finish;
 mod look;
+mod merging;
 pub mod operator;
-mod start;
+pub mod remerge;
+pub(crate) mod start;
 mod ticks;
 pub mod why;
 
@@ -158,7 +161,7 @@ impl Scheduler {
             let context = Arc::clone(&self.context);
             Box::pin(async move {
                 let key = execution.resource.key.clone();
-                let result = start::start(&context, execution).await;
+                let result = Box::pin(start::start(&context, execution)).await;
                 result
                     .inspect_err(|error| {
                         tracing::error!(execution = key, %error, "an execution could not be started");

@@ -222,7 +222,7 @@ pub(super) async fn load(context: &Context, name: &str) -> Result<Versioned<Moni
     schedule.ok_or_else(|| Refusal::NoSuchSchedule(name.to_owned()))
 }
 
-fn refuse_deleted(schedule: &MonitoringSchedule) -> Result<(), Refusal> {
+pub(super) fn refuse_deleted(schedule: &MonitoringSchedule) -> Result<(), Refusal> {
     match &schedule.transition {
         Some(transition) if transition.to == Target::Deleted => {
             Err(Refusal::NotNow(format!("monitoring schedule {} is being deleted", schedule.name)))

@@ -6,17 +6,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, ExecutionStatus};
-use watchkeeper_aws::types::{S3Uri, ScheduleExpression};
+use watchkeeper_aws::types::{S3Uri, S3UriError, ScheduleExpression};
 use watchkeeper_store::metadata::{Kind, Query, SortBy};
 
-use super::{finish, look};
+use super::{finish, look, remerge};
 use crate::Context;
 use crate::control::endpoint::Endpoint;
 use crate::control::execution::{Execution, Looked, Trigger, Window, schedule_after};
 use crate::control::execution_plan::{
-    self, Baseline, BaselineReference, Data, Definition, MonitoredInput, Planned, Source, analysis_job,
+    self, Baseline, BaselineReference, Data, Definition, GroundTruth, MonitoredInput, Planned, Source, analysis_job,
+    hour_path,
 };
 use crate::control::job_definition::JobDefinition;
+use crate::control::merge::{Labels, Merge};
 use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::MonitoringSchedule;
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
@@ -34,8 +36,25 @@ pub(crate) struct Examined {
     pub(crate) window: Option<Window>,
     /// What was looked for.
     pub(crate) looked: Vec<Looked>,
-    /// The request of the job, or the reason why there is none.
-    pub(crate) job: Result<CreateProcessingJobRequest, String>,
+    /// What is to be run, or the reason why there is nothing.
+    pub(crate) jobs: Result<Jobs, String>,
+}
+
+/// What an execution runs.
+pub(crate) struct Jobs {
+    /// The job that comes first, or alone.
+    pub(crate) first: CreateProcessingJobRequest,
+    /// What follows it, where it is a merge.
+    pub(crate) merge: Option<PlannedMerge>,
+}
+
+/// A merge before it has a job: see [`Merge`].
+pub(crate) struct PlannedMerge {
+    analysis: CreateProcessingJobRequest,
+    has_variants: bool,
+    hours: Window,
+    /// The labels there are.
+    pub(crate) labels: Labels,
 }
 
 /// Starts the job of a Pending execution, or ends the execution where there is nothing to run. Somebody who does the same
@@ -61,13 +80,30 @@ pub(super) async fn start(context: &Context, execution: Versioned<Execution>) ->
     let mut looked_for = execution;
     looked_for.resource.window = examined.window;
     looked_for.resource.looked = examined.looked;
-    match examined.job {
-        Ok(request) => begin(context, &schedule, &looked_for, request).await,
+    let jobs = match examined.jobs {
+        Ok(jobs) => jobs,
         Err(reason) => {
             tracing::warn!(schedule = schedule.name, %tick, reason, "execution failed before its job");
-            finish::execution_ended(context, &looked_for, ExecutionStatus::Failed, Some(reason)).await
+            return finish::execution_ended(context, &looked_for, ExecutionStatus::Failed, Some(reason)).await;
+        }
+    };
+    if trigger == Trigger::Remerge {
+        let earlier = remerge::earlier(context, &looked_for.resource).await?;
+        if let Some(earlier) = &earlier {
+            looked_for.resource.remerge_of = Some(earlier.key.clone());
+        }
+        let is_known = |earlier: &Execution| {
+            let labels = jobs.merge.as_ref().map(|merge| merge.labels);
+            labels.zip(earlier.labels_used()).is_some_and(|(labels, used)| labels.are_those_of(&used))
+        };
+        if let Some(earlier) = earlier.filter(is_known) {
+            let note = "no labels have come since the window was merged last".to_owned();
+            let ended = looked_for.resource.unchanged(&earlier, note, context.now());
+            return finish::execution_at_end(context, &Versioned { resource: ended, version: looked_for.version })
+                .await;
         }
     }
+    begin(context, &schedule, &looked_for, jobs).await
 }
 
 /// Commits the job and that its execution is in progress.
@@ -75,20 +111,24 @@ async fn begin(
     context: &Context,
     schedule: &MonitoringSchedule,
     execution: &Versioned<Execution>,
-    request: CreateProcessingJobRequest,
+    jobs: Jobs,
 ) -> Result<(), Error> {
     let now = context.now();
-    let job = match ProcessingJob::create(request, &context.stamp(&schedule.region)) {
-        Ok(job) => ProcessingJob {
-            monitoring_schedule_arn: Some(schedule.arn.clone()),
-            execution: Some(execution.resource.key.clone()),
-            ..job
-        },
+    let job = match job_of(context, &execution.resource, jobs.first) {
+        Ok(job) => job,
         Err(error) => {
             return finish::execution_ended(context, execution, ExecutionStatus::Failed, Some(error.message)).await;
         }
     };
-    let started = execution.resource.clone().in_progress(&job, now);
+    let mut started = execution.resource.clone().in_progress(&job, now);
+    started.merge = jobs.merge.map(|PlannedMerge { analysis, has_variants, hours, labels }| Merge {
+        job_arn: job.arn.clone(),
+        analysis: Some(Box::new(analysis)),
+        has_variants,
+        hours,
+        labels,
+        merged: None,
+    });
     for attempt in 1.. {
         let mut transaction = Transaction::new().insert(&job).update(&started, execution.version);
         let stored = context.resources.get::<MonitoringSchedule>(&schedule.key()).await?;
@@ -112,6 +152,19 @@ async fn begin(
     Ok(())
 }
 
+/// The job of a request, as one of an execution.
+pub(super) fn job_of(
+    context: &Context,
+    execution: &Execution,
+    request: CreateProcessingJobRequest,
+) -> Result<ProcessingJob, watchkeeper_aws::Error> {
+    Ok(ProcessingJob {
+        monitoring_schedule_arn: Some(execution.schedule_arn.clone()),
+        execution: Some(execution.key.clone()),
+        ..ProcessingJob::create(request, &context.stamp(&execution.region))?
+    })
+}
+
 /// Finds out what a tick, made by a trigger, would run; changes nothing. Without a window the tick's own is taken.
 ///
 /// # Errors
@@ -123,19 +176,19 @@ pub(crate) async fn examine(
     window: Option<Window>,
     unique: Uuid,
 ) -> Result<Examined, Error> {
-    let mut examined = Examined { window, looked: Vec::new(), job: Err(String::new()) };
-    examined.job = job(context, schedule, tick, &mut examined.window, &mut examined.looked, unique).await?;
+    let mut examined = Examined { window, looked: Vec::new(), jobs: Err(String::new()) };
+    examined.jobs = jobs(context, schedule, tick, &mut examined.window, &mut examined.looked, unique).await?;
     Ok(examined)
 }
 
-async fn job(
+async fn jobs(
     context: &Context,
     schedule: &MonitoringSchedule,
     (tick, trigger): (Timestamp, Trigger),
     window: &mut Option<Window>,
     looked: &mut Vec<Looked>,
     unique: Uuid,
-) -> Result<Result<CreateProcessingJobRequest, String>, Error> {
+) -> Result<Result<Jobs, String>, Error> {
     let definition = match definition(context, schedule).await? {
         Ok(definition) => definition,
         Err(reason) => return Ok(Err(reason)),
@@ -147,28 +200,128 @@ async fn job(
             Err(reason) => return Ok(Err(reason)),
         },
     };
-    if definition.needs_merge() {
-        // An execution with two jobs: the merge first, and this job when it has ended (see `finish::job_ended`).
-        return Ok(Err(format!(
-            "{} monitoring needs captured data merged with ground truth, which this version of the service cannot do yet",
-            definition.monitoring_type
-        )));
+    if let Source::Endpoint { name } = &definition.input.source {
+        written(context, name).await;
     }
-    let data = match data(context, schedule, &definition, window, looked).await? {
-        Ok(data) => data,
-        Err(reason) => return Ok(Err(reason)),
+    let sides = if definition.needs_merge() {
+        match merge_sides(context, schedule, &definition, (tick, trigger), window, looked).await? {
+            Ok((data, merged)) => (data, Some(merged)),
+            Err(reason) => return Ok(Err(reason)),
+        }
+    } else {
+        match data(context, schedule, &definition, window, looked).await? {
+            Ok(data) => (data, None),
+            Err(reason) => return Ok(Err(reason)),
+        }
     };
     let baseline = baseline(context, &definition).await?;
     if let Err(reason) = files(context, schedule, &definition, &baseline, looked).await? {
         return Ok(Err(reason));
     }
-    let planned =
-        Planned { schedule, tick, trigger, window, definition: &definition, baseline: &baseline, data: &data, unique };
-    Ok(analysis_job(&planned).map_err(|error| error.to_string()))
+    let (data, merge) = sides;
+    let now = context.now();
+    let planned = Planned {
+        schedule,
+        tick,
+        trigger,
+        window,
+        definition: &definition,
+        baseline: &baseline,
+        data: &data,
+        unique,
+        now,
+    };
+    Ok(planned_jobs(&planned, merge).map_err(|error| error.to_string()))
+}
+
+/// The requests of the one job, or of the two.
+fn planned_jobs(planned: &Planned<'_>, merge: Option<MergeSides>) -> Result<Jobs, S3UriError> {
+    let Some(MergeSides { ground_truth, hours, labels }) = merge else {
+        return Ok(Jobs { first: analysis_job(planned)?, merge: None });
+    };
+    let merged = execution_plan::merged_data(planned)?;
+    let analysis = analysis_job(&Planned { data: &merged, ..*planned })?;
+    let first = execution_plan::merge_job(planned, &ground_truth, &analysis)?;
+    let has_variants = matches!(planned.definition.input.source, Source::Endpoint { .. });
+    Ok(Jobs { first, merge: Some(PlannedMerge { analysis, has_variants, hours, labels }) })
+}
+
+/// What a merge takes beside the captures.
+struct MergeSides {
+    ground_truth: GroundTruth,
+    /// The hours of the captures.
+    hours: Window,
+    labels: Labels,
+}
+
+/// Looks at both sides of a merge.
+async fn merge_sides(
+    context: &Context,
+    schedule: &MonitoringSchedule,
+    definition: &Definition,
+    (tick, trigger): (Timestamp, Trigger),
+    window: Window,
+    looked: &mut Vec<Looked>,
+) -> Result<Result<(Data, MergeSides), String>, Error> {
+    let folder = match ground_truth_folder(definition) {
+        Ok(folder) => folder,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let is_apart = definition.input.has_offsets() || is_now(schedule);
+    let takes_later = match definition.takes_later_ground_truth() {
+        Ok(takes_later) => takes_later,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    // Up to when labels were collected that count, where that is later than the window.
+    let until = match trigger {
+        Trigger::Remerge => Some(context.now()),
+        Trigger::Run => takes_later.then_some(tick),
+        Trigger::Tick | Trigger::Backfill => (takes_later && is_apart).then_some(tick),
+    };
+    let hours = execution_plan::merged_hours(window, is_apart && trigger != Trigger::Run);
+    let label_hours = execution_plan::ground_truth_hours(hours, until);
+    let data = data(context, schedule, definition, hours, looked).await?;
+    let (found, labels) = look::ground_truth(context.objects.as_ref(), &folder, label_hours).await?;
+    looked.push(found.looked);
+    let data = match data {
+        Ok(data) => data,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if found.places.is_empty() {
+        return Ok(Err(no_data(&folder.to_string(), label_hours)));
+    }
+    let ground_truth = GroundTruth { folder, hours: found.places };
+    Ok(Ok((data, MergeSides { ground_truth, hours, labels })))
+}
+
+/// The folder of a definition's ground truth, or why there is none.
+pub(crate) fn ground_truth_folder(definition: &Definition) -> Result<S3Uri, String> {
+    if !definition.needs_merge() {
+        return Err(format!("{} monitoring needs no labels", definition.monitoring_type));
+    }
+    let address = definition.ground_truth.as_deref();
+    let address = address.ok_or("GroundTruthS3Input of its definition has no S3Uri: update it with one")?;
+    address.parse().map_err(|error| format!("GroundTruthS3Input: {error}"))
+}
+
+fn is_now(schedule: &MonitoringSchedule) -> bool {
+    schedule.config.schedule_config.as_ref().is_some_and(|config| config.schedule_expression == "NOW")
+}
+
+/// AWS's words for a side of a merge on which there is nothing, and where that was.
+pub(super) fn no_data(prefix: &str, hours: Window) -> String {
+    let mut all = execution_plan::hours(hours);
+    let first = all.next().unwrap_or(hours.start.0);
+    let last = all.last().unwrap_or(first);
+    let (first, last) = (hour_path(first), hour_path(last));
+    format!("Job inputs had no data. No objects under {prefix}, hours {first}…{last}.")
 }
 
 /// What the schedule runs.
-async fn definition(context: &Context, schedule: &MonitoringSchedule) -> Result<Result<Definition, String>, Error> {
+pub(crate) async fn definition(
+    context: &Context,
+    schedule: &MonitoringSchedule,
+) -> Result<Result<Definition, String>, Error> {
     let nothing = || format!("the definition of monitoring schedule {} watches no input", schedule.name);
     if let Some(embedded) = &schedule.config.monitoring_job_definition {
         return Ok(Definition::embedded(schedule.monitoring_type, embedded).ok_or_else(nothing));
@@ -191,7 +344,27 @@ fn window_of(schedule: &MonitoringSchedule, tick: Timestamp, input: &MonitoredIn
     execution_plan::window(tick, &expression, config, input).map_err(|error| error.to_string())
 }
 
-/// Where the window's data is.
+/// Whether anything was captured in a window. Changes nothing.
+pub(super) async fn has_captures(
+    context: &Context,
+    schedule: &MonitoringSchedule,
+    definition: &Definition,
+    window: Window,
+) -> Result<bool, Error> {
+    Ok(data(context, schedule, definition, window, &mut Vec::new()).await?.is_ok())
+}
+
+/// Whether the files that a definition names are there, or what is missing.
+pub(super) async fn has_files(
+    context: &Context,
+    schedule: &MonitoringSchedule,
+    definition: &Definition,
+) -> Result<Result<(), String>, Error> {
+    let baseline = baseline(context, definition).await?;
+    files(context, schedule, definition, &baseline, &mut Vec::new()).await
+}
+
+/// Where the window's data is; for a merge what was predicted, else what was asked.
 async fn data(
     context: &Context,
     schedule: &MonitoringSchedule,
@@ -199,19 +372,21 @@ async fn data(
     window: Window,
     looked: &mut Vec<Looked>,
 ) -> Result<Result<Data, String>, Error> {
-    const NO_DATA: &str = "Job inputs had no data";
     let objects = context.objects.as_ref();
+    let is_merge = definition.needs_merge();
+    let nothing = |prefix: S3Uri| {
+        if is_merge { no_data(&prefix.to_string(), window) } else { "Job inputs had no data".to_owned() }
+    };
     match &definition.input.source {
         Source::Endpoint { name } => {
             let destination = match capture_destination(context, name).await? {
                 Ok(destination) => destination,
                 Err(reason) => return Ok(Err(reason)),
             };
-            written(context, name).await;
             let found = look::captures(objects, &destination, name, window).await?;
             looked.push(found.looked);
             if found.places.is_empty() {
-                return Ok(Err(NO_DATA.to_owned()));
+                return Ok(Err(nothing(destination.join(&format!("/{name}")))));
             }
             Ok(Ok(Data::Captures { destination, hours: found.places }))
         }
@@ -220,13 +395,15 @@ async fn data(
                 Ok(destination) => destination,
                 Err(error) => return Ok(Err(format!("DataCapturedDestinationS3Uri: {error}"))),
             };
-            let found = look::manifests(objects, &destination, "input", window).await?;
+            let side = if is_merge { "output" } else { "input" };
+            let found = look::manifests(objects, &destination, side, window).await?;
             let is_empty = found.places.is_empty();
             looked.push(found.looked);
             if is_empty && look::file(objects, "capture", &destination).await?.objects == 0 {
                 return Ok(Err(no_objects(schedule, definition, &destination)));
             }
-            Ok(if is_empty { Err(NO_DATA.to_owned()) } else { Ok(Data::Manifests(found.places)) })
+            let place = destination.join(&format!("/{side}"));
+            Ok(if is_empty { Err(nothing(place)) } else { Ok(Data::Manifests(found.places)) })
         }
     }
 }

@@ -13,7 +13,7 @@ use watchkeeper_aws::types::ScheduleExpression;
 use watchkeeper_store::metadata::Kind;
 
 use super::due::{DueTicks, at_or_after, due_ticks, jitter};
-use super::finish;
+use super::{finish, remerge};
 use crate::Context;
 use crate::control::alert::Alert;
 use crate::control::execution::{Execution, Outcome, Trigger, schedule_after, stop_after_last};
@@ -26,8 +26,8 @@ use crate::resources::{Error, Resource as _, Transaction, Versioned};
 const ATTEMPTS: usize = 5;
 /// The most ticks of a backfill that are looked at in one go.
 const MOST_BACKFILL_TICKS: usize = 200;
-/// How long a backfill waits while all schedules are paused.
-const PAUSED_BACKFILL: SignedDuration = SignedDuration::from_secs(1);
+/// How long a backfill or a remerge waits while all schedules are paused.
+pub(super) const PAUSED_WORK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Carries out what is due of a schedule at `now`. Whether anything was changed is returned; a change that somebody else
 /// made at the same time is left to the next look.
@@ -131,11 +131,14 @@ async fn ticks(
     if let Some(due) = due {
         return take_up_ticks(context, schedule, &due, is_paused, now).await;
     }
-    match &schedule.resource.operator.backfill {
-        Some(backfill) if schedule.resource.running.is_none() => {
-            take_up_backfill(context, schedule, &expression, backfill, is_paused, now).await
-        }
-        _ => Ok(false),
+    if schedule.resource.running.is_some() {
+        return Ok(false);
+    }
+    let work = &schedule.resource.operator;
+    match (&work.backfill, &work.remerge) {
+        (Some(backfill), _) => take_up_backfill(context, schedule, &expression, backfill, is_paused, now).await,
+        (None, Some(remerge)) => remerge::take_up(context, schedule, remerge, is_paused, now).await,
+        (None, None) => Ok(false),
     }
 }
 
@@ -190,8 +193,7 @@ pub(super) async fn without_ended_execution(
     if !job.resource.is_terminal() {
         return Ok(schedule);
     }
-    let ended = execution.resource.clone().ended_as(&job.resource, context.now());
-    finish::execution_ended(context, &execution, ended.status, ended.failure_reason).await?;
+    finish::follow_job(context, &execution, &job.resource).await?;
     let stored = context.resources.get::<MonitoringSchedule>(&schedule.resource.key()).await?;
     Ok(stored.unwrap_or(schedule))
 }
@@ -329,7 +331,7 @@ async fn take_up_backfill(
     }
     let mut after = schedule.resource.clone();
     if is_paused {
-        let due = milliseconds(now.saturating_add(PAUSED_BACKFILL).unwrap_or(now));
+        let due = milliseconds(now.saturating_add(PAUSED_WORK).unwrap_or(now));
         after.operator.backfill = Some(Backfill { due, ..backfill.clone() });
         context.resources.commit(Transaction::new().update(&after, schedule.version)).await?;
         return Ok(true);
@@ -387,13 +389,17 @@ pub(super) async fn follow_clock(
         after.next_tick = Some(Time(earlier));
     }
     if let Some(backfill) = &mut after.operator.backfill
-        && backfill.due.0.duration_since(now) > PAUSED_BACKFILL
+        && backfill.due.0.duration_since(now) > PAUSED_WORK
     {
         backfill.due = milliseconds(now);
     }
+    if let Some(remerge) = &mut after.operator.remerge
+        && remerge.due.0.duration_since(now) > PAUSED_WORK
+    {
+        remerge.due = milliseconds(now);
+    }
     let before = &schedule.resource;
-    if (&after.transition, after.next_tick, &after.operator.backfill)
-        == (&before.transition, before.next_tick, &before.operator.backfill)
+    if (&after.transition, after.next_tick, &after.operator) == (&before.transition, before.next_tick, &before.operator)
     {
         return Ok(());
     }

@@ -11,6 +11,7 @@ use super::start::examine;
 use super::ticks::expression;
 use crate::Context;
 use crate::control::execution::{Execution, Looked, Outcome, Trigger, Window};
+use crate::control::merge::Merge;
 use crate::control::pause::Pause;
 use crate::control::schedule::{MonitoringSchedule, Target};
 
@@ -78,7 +79,7 @@ async fn findings(context: &Context, why: &Why) -> Result<Option<Findings>, Refu
         tick: Time(tick),
         window: examined.window,
         looked: examined.looked,
-        reason: examined.job.err(),
+        reason: examined.jobs.err(),
     }))
 }
 
@@ -155,7 +156,11 @@ fn first_tick_sentence(schedule: &MonitoringSchedule) -> String {
 
 fn row_sentences(row: &Execution) -> Vec<String> {
     let tick = row.scheduled;
-    let what = if row.trigger == Trigger::Run { "run" } else { "tick" };
+    let what = match row.trigger {
+        Trigger::Run => "run",
+        Trigger::Remerge => "remerge",
+        Trigger::Tick | Trigger::Backfill => "tick",
+    };
     match row.outcome {
         Outcome::Skipped => {
             vec![format!("the last tick, {tick}, was skipped: the execution before it was still running")]
@@ -182,10 +187,22 @@ fn row_sentences(row: &Execution) -> Vec<String> {
             if let Some(window) = row.window {
                 sentences.push(format!("its window was {} to {} (UTC, the end excluded)", window.start, window.end));
             }
+            sentences.extend(row.merge.as_ref().and_then(merge_sentence));
+            sentences.extend(row.note.clone());
             sentences.extend(row.looked.iter().filter(|looked| looked.objects == 0).map(nothing_found));
             sentences
         }
     }
+}
+
+fn merge_sentence(merge: &Merge) -> Option<String> {
+    let merged = merge.merged.as_ref()?;
+    let counts = merged.counts?;
+    let report = merged.report.as_ref().map_or_else(String::new, |report| format!(", see {report}"));
+    Some(format!(
+        "its merge matched {} of {} captured records with {} records of ground truth{report}",
+        counts.matched, counts.captures, counts.labels
+    ))
 }
 
 fn nothing_found(looked: &Looked) -> String {
@@ -201,7 +218,8 @@ fn nothing_found(looked: &Looked) -> String {
 
 fn findings_sentences(findings: &Findings) -> Vec<String> {
     let mut sentences = Vec::new();
-    for looked in findings.looked.iter().filter(|looked| looked.objects > 0 && looked.what.starts_with("capture")) {
+    let is_data = |looked: &&Looked| looked.what.starts_with("capture") || looked.what == "ground truth";
+    for looked in findings.looked.iter().filter(is_data).filter(|looked| looked.objects > 0) {
         let plural = if looked.objects == 1 { "" } else { "s" };
         sentences.push(format!(
             "at this moment the hours that its window touches hold {} object{plural} of {} ({} bytes)",

@@ -166,4 +166,21 @@ mod tests {
         assert!(refused[1].ends_with("it has neither Value nor StatisticValues"), "{}", refused[1]);
         assert!(refused[2].contains("\"soon\" is no time"), "{}", refused[2]);
     }
+
+    #[test]
+    fn monitors_have_namespaces_of_their_own() {
+        let of = |analysis_type: &str, input_type: &str| {
+            let request = serde_json::json!({
+                "ProcessingJobName": "j", "RoleArn": "arn:aws:iam::000000000000:role/monitor",
+                "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+                "AppSpecification": {"ImageUri": "i"},
+                "Environment": {"analysis_type": analysis_type, "monitoring_input_type": input_type},
+            });
+            namespace(&serde_json::from_value(request).unwrap())
+        };
+        // Section 7.3 of the specification of model quality, and E.7 of that of the service.
+        assert_eq!(of("MODEL_QUALITY", "ENDPOINT_INPUT"), "aws/sagemaker/Endpoints/model-metrics");
+        assert_eq!(of("MODEL_QUALITY", "BATCH_TRANSFORM_INPUT"), "aws/sagemaker/ModelMonitoring/model-metrics");
+        assert_eq!(of("", ""), "aws/sagemaker/Endpoints/data-metrics");
+    }
 }

@@ -130,7 +130,10 @@ pub(super) async fn describe(
         Some(name) => context.resources.get::<ProcessingJob>(name).await?.map(|job| job.resource),
         None => None,
     };
-    let results = job.as_ref().and_then(ProcessingJob::first_output).map(str::to_owned);
+    // What a merge makes are no results yet.
+    let merge = execution.merge.as_ref().map(|merge| &merge.job_arn);
+    let analysis = job.as_ref().filter(|job| merge != Some(&job.arn));
+    let results = analysis.and_then(ProcessingJob::first_output).map(str::to_owned);
     let violations = results.as_deref().and_then(|folder| result_file(folder, "constraint_violations.json"));
     let violations = match violations {
         Some(address) if execution.is_terminal() && exists(&state, &address).await? => Some(address.to_string()),

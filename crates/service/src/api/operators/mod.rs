@@ -7,6 +7,7 @@
 mod captures;
 mod endpoints;
 mod executions;
+mod ground_truth;
 mod jobs;
 mod openapi;
 mod schedules;
@@ -26,8 +27,9 @@ use watchkeeper_aws::Time;
 
 pub use shapes::{
     BackfillAnswer, BackfillRequest, CaptureView, EndpointRegistration, EndpointView, ExecutionDetail, ExecutionList,
-    ExecutionView, Failure, FindingsView, IngestionAnswer, JobList, JobView, LogLine, LogPage, LookedView, PauseView,
-    RunRequest, ScheduleList, ScheduleView, StatusView, UsageView, WhyView, WindowView,
+    ExecutionView, Failure, FindingsView, GroundTruthAnswer, IngestionAnswer, JobList, JobView, LogLine, LogPage,
+    LookedView, MergeCountsView, MergeView, PauseView, RemergeAnswer, RemergeRequest, RemergedWindowView, RunRequest,
+    ScheduleList, ScheduleView, StatusView, UsageView, WhyView, WindowView,
 };
 
 use crate::Context;
@@ -53,6 +55,8 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/_watchkeeper/schedules", get(schedules::list))
         .route("/_watchkeeper/schedules/{name}/run", post(schedules::run))
         .route("/_watchkeeper/schedules/{name}/backfill", post(schedules::backfill))
+        .route("/_watchkeeper/schedules/{name}/ground-truth", post(ground_truth::upload))
+        .route("/_watchkeeper/schedules/{name}/remerge", post(schedules::remerge))
         .route("/_watchkeeper/schedules/{name}/why", get(schedules::why))
         .route("/_watchkeeper/endpoints/{name}", get(endpoints::describe).put(endpoints::register))
         .route("/_watchkeeper/endpoints/{name}/captures", post(captures::ingest))

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{captures, endpoints, executions, jobs, schedules, status};
+use super::{captures, endpoints, executions, ground_truth, jobs, schedules, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +20,9 @@ use super::{captures, endpoints, executions, jobs, schedules, status};
         schedules::list,
         schedules::run,
         schedules::backfill,
+        schedules::remerge,
         schedules::why,
+        ground_truth::upload,
         endpoints::register,
         endpoints::describe,
         captures::ingest,

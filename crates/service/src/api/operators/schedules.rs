@@ -9,13 +9,13 @@ use watchkeeper_store::metadata::{Position, Query, SortBy};
 
 use super::executions::{PageQuery, limit};
 use super::shapes::{
-    BackfillAnswer, BackfillRequest, ExecutionView, Failure, FindingsView, LookedView, PauseView, RunRequest,
-    ScheduleList, ScheduleView, WhyView, WindowView,
+    BackfillAnswer, BackfillRequest, ExecutionView, Failure, FindingsView, LookedView, MergeCountsView, PauseView,
+    RemergeAnswer, RemergeRequest, RemergedWindowView, RunRequest, ScheduleList, ScheduleView, WhyView, WindowView,
 };
 use super::{Error, State, moment, read_body, read_query};
 use crate::control::schedule::MonitoringSchedule;
 use crate::resources::Resource as _;
-use crate::scheduler::{operator, why};
+use crate::scheduler::{operator, remerge, why};
 
 /// Schedules in the order of their names.
 #[utoipa::path(get, path = "/_watchkeeper/schedules", params(PageQuery), responses(
@@ -71,6 +71,39 @@ pub(super) async fn backfill(
     }
     let ticks = operator::backfill(&state.context, &name, from, to).await? as u64;
     Ok((StatusCode::ACCEPTED, Json(BackfillAnswer { ticks })))
+}
+
+/// Merges and analyses past windows again for which labels have come since, one after the other.
+#[utoipa::path(post, path = "/_watchkeeper/schedules/{name}/remerge", request_body = RemergeRequest,
+    params(("name" = String, Path, description = "Name of the schedule")), responses(
+    (status = 200, body = RemergeAnswer, description = "nothing is to be done, or it was asked only"),
+    (status = 202, body = RemergeAnswer), (status = 400, body = Failure), (status = 404, body = Failure),
+    (status = 409, body = Failure)))]
+pub(super) async fn remerge(
+    extract::State(state): extract::State<State>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<RemergeAnswer>), Error> {
+    let request: RemergeRequest = read_body(&body)?;
+    let since = request.since.as_deref().map(|text| moment("since", text)).transpose()?;
+    let plan = remerge::remerge(&state.context, &name, since, request.dry_run).await?;
+    let is_begun = !request.dry_run && !plan.windows.is_empty();
+    let id = |key: &String| key.replace('/', "~");
+    let window = |planned: &remerge::PlannedWindow| RemergedWindowView {
+        id: id(&planned.execution),
+        scheduled: watchkeeper_aws::Time(planned.tick).to_string(),
+        window: WindowView::of(planned.window),
+        earlier: id(&planned.earlier),
+        before: planned.before.map(MergeCountsView::of),
+        label_objects: planned.objects,
+        more_label_objects: planned.more,
+    };
+    let answer = RemergeAnswer {
+        windows: plan.windows.iter().map(window).collect(),
+        unchanged: plan.unchanged as u64,
+        without_captures: plan.without_captures as u64,
+    };
+    Ok((if is_begun { StatusCode::ACCEPTED } else { StatusCode::OK }, Json(answer)))
 }
 
 /// Says why a schedule did not run: its ticks and their outcomes, what was looked for and found, what is there now.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use watchkeeper_aws::types::S3Uri;
 
 use crate::control::execution::{Execution, Looked, Outcome, Trigger, Window};
+use crate::control::merge::{Merge, MergeCounts};
 use crate::control::pause::Pause;
 use crate::control::processing_job::{ProcessingJob, Usage};
 use crate::control::schedule::MonitoringSchedule;
@@ -130,7 +131,7 @@ pub struct ExecutionView {
     pub endpoint: Option<String>,
     /// The nominal time.
     pub scheduled: String,
-    /// `tick`, `run` or `backfill`.
+    /// `tick`, `run`, `backfill` or `remerge`.
     pub trigger: String,
     /// `started`, `skipped` (the one before was running still), `missed` (no scheduler was running) or `paused`.
     pub outcome: String,
@@ -142,12 +143,71 @@ pub struct ExecutionView {
     pub created: String,
     /// When anything about it changed last.
     pub modified: String,
-    /// Name of its job.
+    /// Name of its job; of two the one that runs now or ran last.
     pub job: Option<String>,
     /// Why it failed, or what the row stands for.
     pub reason: Option<String>,
+    /// What is worth knowing of a good end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What was looked for and found.
     pub looked: Vec<LookedView>,
+    /// The merge with ground truth that came before the analysis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeView>,
+    /// Id of the execution whose window this one merged again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remerge_of: Option<String>,
+}
+
+/// A merge of captured data with ground truth.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MergeView {
+    /// Name of the merge job.
+    pub job: String,
+    /// Objects with ground truth that there were.
+    pub label_objects: u64,
+    /// When the newest of them was put.
+    pub labels_until: Option<String>,
+    /// What it found; none before its end, where it failed, and where its program left no report.
+    pub counts: Option<MergeCountsView>,
+    /// Address of its report.
+    pub report: Option<String>,
+}
+
+/// What a merge found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MergeCountsView {
+    /// Captured records.
+    pub captures: u64,
+    /// Records of ground truth.
+    pub labels: u64,
+    /// Captured records that got a label.
+    pub matched: u64,
+    /// Labels, by their ids, without a captured record.
+    pub labels_without_capture: u64,
+    /// Matched records outside the window, where that is known.
+    pub out_of_window: Option<u64>,
+}
+
+impl MergeView {
+    fn of(merge: &Merge) -> Self {
+        let merged = merge.merged.as_ref();
+        Self {
+            job: merge.job_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+            label_objects: merge.labels.objects,
+            labels_until: merge.labels.newest.map(|time| time.to_string()),
+            counts: merged.and_then(|merged| merged.counts).map(MergeCountsView::of),
+            report: merged.and_then(|merged| merged.report.clone()),
+        }
+    }
+}
+
+impl MergeCountsView {
+    pub(super) fn of(counts: MergeCounts) -> Self {
+        let MergeCounts { captures, labels, matched, labels_without_capture, out_of_window } = counts;
+        Self { captures, labels, matched, labels_without_capture, out_of_window }
+    }
 }
 
 impl ExecutionView {
@@ -162,6 +222,7 @@ impl ExecutionView {
             Trigger::Tick => "tick",
             Trigger::Run => "run",
             Trigger::Backfill => "backfill",
+            Trigger::Remerge => "remerge",
         };
         let job = execution.processing_job_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
         Self {
@@ -178,7 +239,10 @@ impl ExecutionView {
             modified: execution.modified.to_string(),
             job: job.map(str::to_owned),
             reason: execution.failure_reason.clone(),
+            note: execution.note.clone(),
             looked: execution.looked.iter().map(LookedView::of).collect(),
+            merge: execution.merge.as_ref().map(MergeView::of),
+            remerge_of: execution.remerge_of.as_ref().map(|key| key.replace('/', "~")),
         }
     }
 }
@@ -258,6 +322,9 @@ pub struct ScheduleView {
     pub last_scheduled: Option<String>,
     /// Up to which moment a backfill is in progress.
     pub backfill_until: Option<String>,
+    /// How many windows a remerge has yet to take up.
+    #[serde(default)]
+    pub remerge_left: u64,
     /// Why it failed.
     pub failure_reason: Option<String>,
 }
@@ -277,6 +344,7 @@ impl ScheduleView {
             last_status: last.map(|last| last.monitoring_execution_status.to_string()),
             last_scheduled: last.map(|last| last.scheduled_time.to_string()),
             backfill_until: schedule.operator.backfill.as_ref().map(|backfill| backfill.until.to_string()),
+            remerge_left: schedule.operator.remerge.as_ref().map_or(0, |remerge| remerge.windows.len() as u64),
             failure_reason: schedule.failure_reason.clone(),
         }
     }
@@ -318,6 +386,57 @@ pub struct BackfillRequest {
 pub struct BackfillAnswer {
     /// Ticks in the range without a started execution; they are run one after the other.
     pub ticks: u64,
+}
+
+/// Windows that are to be merged again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemergeRequest {
+    /// Only windows that end after this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Say only what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What a remerge will do, or would.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RemergeAnswer {
+    /// The windows that are merged again, the oldest first, one after the other.
+    pub windows: Vec<RemergedWindowView>,
+    /// Windows for which no labels have come since they were merged last.
+    pub unchanged: u64,
+    /// Windows with labels, but no captures.
+    pub without_captures: u64,
+}
+
+/// A window that is merged again.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RemergedWindowView {
+    /// Id of the execution that does it; it is there when the ones before it have ended.
+    pub id: String,
+    /// Its tick.
+    pub scheduled: String,
+    /// The window.
+    pub window: WindowView,
+    /// Id of the execution that left the window as it is now.
+    pub earlier: String,
+    /// What its last merge found.
+    pub before: Option<MergeCountsView>,
+    /// Objects with ground truth from the window's first hour to now.
+    pub label_objects: u64,
+    /// How many more than at its last merge.
+    pub more_label_objects: u64,
+}
+
+/// Ground truth that was uploaded.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GroundTruthAnswer {
+    /// Records; all of them are stored.
+    pub uploaded: u64,
+    /// Addresses of the objects that hold them.
+    pub objects: Vec<String>,
 }
 
 /// "Why didn't it run."

@@ -275,6 +275,23 @@ impl Definition {
         !self.is_embedded && matches!(self.monitoring_type, MonitoringType::ModelQuality | MonitoringType::ModelBias)
     }
 
+    /// Whether ground truth may have been collected after the window, up to the tick; what is said otherwise is an error in
+    /// words.
+    ///
+    /// # Errors
+    /// The variable says neither of the two things that it can.
+    pub fn takes_later_ground_truth(&self) -> Result<bool, String> {
+        const VARIABLE: &str = "watchkeeper_ground_truth_hours";
+        match self.environment.get(VARIABLE).map(String::as_str) {
+            None | Some("until_now") => Ok(true),
+            Some("window") => Ok(false),
+            Some(other) => Err(format!(
+                "Environment of the definition: {VARIABLE} is `{other}`, write `until_now` (labels of all hours up to the \
+                 tick) or `window` (labels of the window's own hours)"
+            )),
+        }
+    }
+
     /// Where results go: the model allows one place.
     pub(super) fn output_destination(&self) -> &MonitoringS3Output {
         let output = self.output.monitoring_outputs.first().expect("the model demands one output");
@@ -283,6 +300,11 @@ impl Definition {
 }
 
 impl MonitoredInput {
+    /// Whether the window stands apart from the tick by what the definition says.
+    pub fn has_offsets(&self) -> bool {
+        self.start_offset.is_some() || self.end_offset.is_some()
+    }
+
     fn of(endpoint: Option<&EndpointInput>, batch: Option<&BatchTransformInput>) -> Option<Self> {
         /// Both shapes have these members.
         macro_rules! input {

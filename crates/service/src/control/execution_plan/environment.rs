@@ -34,7 +34,7 @@ fn usual(planned: &Planned<'_>) -> BTreeMap<String, String> {
     };
     let capture_prefix = match planned.data {
         Data::Captures { destination, .. } => Some(destination.to_string()),
-        Data::Manifests(_) => None,
+        Data::Manifests(_) | Data::Merged { .. } => None,
     };
     let variables = [
         ("metric_time", Some(planned.window.start.to_string())),
@@ -69,6 +69,8 @@ fn binding(planned: &Planned<'_>) -> BTreeMap<String, String> {
         Source::Endpoint { name } => (Some(name.clone()), capture_format(planned)),
         Source::BatchTransform { format, .. } => (None, batch_format(format)),
     };
+    let is_merged = matches!(planned.data, Data::Merged { .. });
+    let format = if is_merged { merge_format(planned) } else { format };
     given([
         ("dataset_format", Some(format)),
         ("dataset_source", Some(input.local_path.clone())),
@@ -92,8 +94,18 @@ fn capture_format(planned: &Planned<'_>) -> String {
     json!({ "sagemakerCaptureJson": format }).to_string()
 }
 
+/// What was merged: bias looks at the features, too.
+fn merge_format(planned: &Planned<'_>) -> String {
+    let names: &[&str] = match (&planned.definition.input.source, planned.definition.monitoring_type) {
+        (Source::BatchTransform { .. }, _) => &["batchTransformOutput"],
+        (Source::Endpoint { .. }, MonitoringType::ModelBias) => &["endpointInput", "endpointOutput"],
+        (Source::Endpoint { .. }, _) => &["endpointOutput"],
+    };
+    json!({ "sagemakerMergeJson": { "captureIndexNames": names } }).to_string()
+}
+
 /// The analyzer's spelling of a definition's format.
-fn batch_format(format: &MonitoringDatasetFormat) -> String {
+pub(super) fn batch_format(format: &MonitoringDatasetFormat) -> String {
     if let Some(json) = &format.json {
         return json!({"json": json.line.map_or_else(|| json!({}), |line| json!({"line": line}))}).to_string();
     }

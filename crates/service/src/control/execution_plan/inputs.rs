@@ -1,7 +1,5 @@
 //! The inputs of a job: the baseline's files, the data, scripts and configuration.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use watchkeeper_aws::generated::sagemaker::{
     ProcessingInput, ProcessingS3CompressionType, ProcessingS3DataDistributionType, ProcessingS3DataType,
@@ -13,7 +11,9 @@ use super::definition::Source;
 use super::{Planned, hour_path};
 
 /// The most inputs that a job can have.
-const MOST_INPUTS: usize = 10;
+pub(super) const MOST_INPUTS: usize = 10;
+/// The first input of what is analysed.
+pub(super) const DATA_INPUT: &str = "endpoint_input_1";
 
 pub(super) const STATISTICS_FOLDER: &str = "/opt/ml/processing/baseline/stats";
 pub(super) const CONSTRAINTS_FOLDER: &str = "/opt/ml/processing/baseline/constraints";
@@ -33,6 +33,13 @@ pub enum Data {
     },
     /// What batch transform jobs captured: lists of objects, in order.
     Manifests(Vec<Manifest>),
+    /// What a merge is going to write.
+    Merged {
+        /// The folder that all of it goes to.
+        folder: S3Uri,
+        /// The folder's name.
+        name: String,
+    },
 }
 
 /// An hour of a variant in which something was captured.
@@ -73,12 +80,13 @@ pub(super) fn inputs(planned: &Planned<'_>) -> Vec<ProcessingInput> {
     inputs
 }
 
-fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingInput> {
+pub(super) fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingInput> {
     let input = &planned.definition.input;
     let places = match planned.data {
         Data::Captures { destination, hours } => {
             let Source::Endpoint { name } = &input.source else { return Vec::new() };
-            capture_folders(hours, room)
+            let hours: Vec<(&str, Timestamp)> = hours.iter().map(|hour| (hour.variant.as_str(), hour.hour)).collect();
+            hour_folders(&hours, room)
                 .into_iter()
                 .map(|folder| {
                     let uri = destination.join(&format!("/{name}")).join(&folder).to_string();
@@ -88,6 +96,7 @@ fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingInput> {
                 .collect()
         }
         Data::Manifests(manifests) => manifest_folders(manifests, &planned.schedule.name),
+        Data::Merged { folder, name } => vec![(folder.to_string(), name.clone(), ProcessingS3DataType::S3Prefix)],
     };
     let input_of = |(index, (uri, path, data_type)): (usize, (String, String, ProcessingS3DataType))| {
         let name = format!("endpoint_input_{}", index + 1);
@@ -103,32 +112,25 @@ fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingInput> {
     places.into_iter().enumerate().map(input_of).collect()
 }
 
-/// Folders below the endpoint's that hold the hours: one an hour, or where there is no room for that the longest common
-/// folder of each variant, or all there is. The job's program leaves out what is not in the window.
-fn capture_folders(hours: &[CaptureHour], room: usize) -> Vec<String> {
-    if hours.len() <= room {
-        return hours.iter().map(|hour| format!("{}/{}", hour.variant, hour_path(hour.hour))).collect();
-    }
-    let mut variants: BTreeMap<&str, String> = BTreeMap::new();
-    for hour in hours {
-        let path = hour_path(hour.hour);
-        variants
-            .entry(&hour.variant)
-            .and_modify(|common| *common = common_folder(common, &path).to_owned())
-            .or_insert(path);
-    }
-    if variants.len() > room {
-        return vec![String::new()];
-    }
-    // A slash at the end where the variant's name is the end: another variant's name may begin with it.
-    variants.iter().map(|(variant, common)| format!("{variant}/{common}")).collect()
-}
-
-/// The folders with which both paths begin.
-fn common_folder<'a>(one: &'a str, other: &str) -> &'a str {
-    let parts = one.split('/').zip(other.split('/')).take_while(|(one, other)| one == other);
-    let length = parts.map(|(part, _)| part.len() + 1).sum::<usize>();
-    &one[..length.saturating_sub(1).min(one.len())]
+/// Folders that hold hours, of each of which is given what stands above it, such as a variant, and the hour, in order: one
+/// an hour, or where there is no room for that one a day, a month, a year, one for all, of each that stands above; or all there
+/// is. The job's program leaves out what is not in the window.
+pub(super) fn hour_folders(hours: &[(&str, Timestamp)], room: usize) -> Vec<String> {
+    const LENGTHS: [usize; 5] = ["2021/05/18/01".len(), "2021/05/18".len(), "2021/05".len(), "2021".len(), 0];
+    let folders = |length: usize| {
+        let mut folders: Vec<String> = hours
+            .iter()
+            .map(|(above, hour)| {
+                // A slash at the end where a variant's name is the end: another variant's name may begin with it.
+                let above = if above.is_empty() { String::new() } else { format!("{above}/") };
+                let path = hour_path(*hour);
+                format!("{above}{}", &path[..length.min(path.len())])
+            })
+            .collect();
+        folders.dedup();
+        folders
+    };
+    LENGTHS.into_iter().map(folders).find(|folders| folders.len() <= room).unwrap_or_else(|| vec![String::new()])
 }
 
 /// The folder of each manifest's hour; where several are in one hour, a folder of its own for each but the first, as they
@@ -149,7 +151,7 @@ fn manifest_folders(manifests: &[Manifest], schedule: &str) -> Vec<(String, Stri
 }
 
 /// An input from a prefix, every member given: clients check that they are there.
-fn prefix(name: &str, uri: &str, local_path: String) -> ProcessingInput {
+pub(super) fn prefix(name: &str, uri: &str, local_path: String) -> ProcessingInput {
     ProcessingInput {
         input_name: name.to_owned(),
         app_managed: Some(false),

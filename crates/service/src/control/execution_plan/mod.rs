@@ -8,11 +8,13 @@ mod baseline;
 mod definition;
 mod environment;
 mod inputs;
+mod merge;
 mod window;
 
 pub use baseline::{Baseline, baseline};
 pub use definition::{BaselineReference, Definition, MonitoredInput, Source};
 pub use inputs::{CaptureHour, Data, Manifest};
+pub use merge::{GroundTruth, ground_truth_hours, merge_job, merged_data, merged_hours, with_merged};
 pub use window::{WindowError, hours, whole_seconds, window};
 
 use jiff::Timestamp;
@@ -45,6 +47,8 @@ pub struct Planned<'a> {
     pub data: &'a Data,
     /// Makes the job's name unique.
     pub unique: Uuid,
+    /// This moment: when a window that was analysed before is analysed again.
+    pub now: Timestamp,
 }
 
 /// The request of the job that analyses what was captured.
@@ -55,7 +59,7 @@ pub fn analysis_job(planned: &Planned<'_>) -> Result<CreateProcessingJobRequest,
     let definition = planned.definition;
     let cluster = &definition.resources.cluster_config;
     Ok(CreateProcessingJobRequest {
-        processing_job_name: job_name(definition.monitoring_type, planned.tick, planned.unique),
+        processing_job_name: job_name(kind(definition.monitoring_type), planned.tick, planned.unique),
         processing_inputs: Some(inputs::inputs(planned)),
         processing_output_config: Some(ProcessingOutputConfig {
             outputs: vec![output(planned)?],
@@ -88,16 +92,20 @@ pub fn analysis_job(planned: &Planned<'_>) -> Result<CreateProcessingJobRequest,
     })
 }
 
-/// `data-quality-monitoring-202105180100-e03b…`: the kind, the tick's minute and 24 digits, or as many as there is room for.
-fn job_name(monitoring_type: MonitoringType, tick: Timestamp, unique: Uuid) -> String {
-    const LONGEST_NAME: usize = 63;
-    const DIGITS: usize = 24;
-    let kind = match monitoring_type {
+/// What names of analyses begin with.
+fn kind(monitoring_type: MonitoringType) -> &'static str {
+    match monitoring_type {
         MonitoringType::DataQuality => "data-quality-monitoring",
         MonitoringType::ModelQuality => "model-quality-monitoring",
         MonitoringType::ModelBias => "model-bias-monitoring",
         MonitoringType::ModelExplainability => "model-explainability-monitoring",
-    };
+    }
+}
+
+/// `data-quality-monitoring-202105180100-e03b…`: the kind, the tick's minute and 24 digits, or as many as there is room for.
+fn job_name(kind: &str, tick: Timestamp, unique: Uuid) -> String {
+    const LONGEST_NAME: usize = 63;
+    const DIGITS: usize = 24;
     let start = format!("{kind}-{}-", tick.strftime("%Y%m%d%H%M"));
     let digits = unique.simple().to_string();
     format!("{start}{}", &digits[..DIGITS.min(LONGEST_NAME - start.len())])
@@ -116,8 +124,13 @@ fn output(planned: &Planned<'_>) -> Result<ProcessingOutput, S3UriError> {
         planned.schedule.config.schedule_config.as_ref().is_some_and(|config| config.schedule_expression == "NOW");
     match planned.trigger {
         Trigger::Run => folder = folder.join(&planned.tick.strftime("%M-%S-%3f").to_string()),
-        Trigger::Tick | Trigger::Backfill if is_now || planned.tick.as_second() % 3600 == 0 => {}
-        Trigger::Tick | Trigger::Backfill => folder = folder.join(&planned.tick.strftime("%M-%S").to_string()),
+        Trigger::Tick | Trigger::Backfill | Trigger::Remerge if is_now || planned.tick.as_second() % 3600 == 0 => {}
+        Trigger::Tick | Trigger::Backfill | Trigger::Remerge => {
+            folder = folder.join(&planned.tick.strftime("%M-%S").to_string());
+        }
+    }
+    if planned.trigger == Trigger::Remerge {
+        folder = folder.join(&planned.now.strftime("remerged-%Y%m%dT%H%M%S").to_string());
     }
     Ok(ProcessingOutput {
         output_name: "result".to_owned(),

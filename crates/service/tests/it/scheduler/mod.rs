@@ -2,9 +2,12 @@
 
 mod clock;
 mod ends;
+mod ground_truth;
 mod looks;
+mod merges;
 mod operators;
 mod plans;
 mod races;
+mod remerges;
 mod ticks;
 mod world;

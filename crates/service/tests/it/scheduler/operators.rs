@@ -14,7 +14,7 @@ use watchkeeper_service::control::schedule::OperatorWork;
 
 use super::world::{World, embedded};
 
-async fn call(world: &World, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+pub(super) async fn call(world: &World, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
     let service = TowerToHyperService::new(router(Arc::clone(&world.context)));
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder().method(method).uri(path).body(Full::new(bytes::Bytes::from(body))).unwrap();
@@ -24,7 +24,7 @@ async fn call(world: &World, method: Method, path: &str, body: Value) -> (Status
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-async fn get(world: &World, path: &str) -> Value {
+pub(super) async fn get(world: &World, path: &str) -> Value {
     let (status, body) = call(world, Method::GET, path, Value::Null).await;
     assert_eq!(status, StatusCode::OK, "{path}: {body}");
     body
@@ -237,7 +237,7 @@ async fn the_description_names_every_route() {
     let world = World::at("2026-01-01T00:10:00Z").await;
     let description = get(&world, "/_watchkeeper/openapi.json").await;
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths.len(), 14);
+    assert_eq!(paths.len(), 16);
     for (path, operations) in description["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

@@ -27,7 +27,7 @@ async fn request(world: &World) -> Value {
     request
 }
 
-fn input(name: &str, uri: &str, path: &str, data_type: &str) -> Value {
+pub(super) fn input(name: &str, uri: &str, path: &str, data_type: &str) -> Value {
     json!({"InputName": name, "AppManaged": false, "S3Input": {
         "S3Uri": uri, "LocalPath": path, "S3DataType": data_type, "S3InputMode": "File",
         "S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None"}})
@@ -65,7 +65,7 @@ async fn data_quality_definition(world: &World, change: impl FnOnce(&mut Value))
     define(world, Specification::DataQuality(request)).await
 }
 
-async fn define(world: &World, specification: Specification) -> JobDefinition {
+pub(super) async fn define(world: &World, specification: Specification) -> JobDefinition {
     let now = watchkeeper_aws::Time(world.context.now());
     let definition = json!({
         "specification": specification, "arn": "arn:aws:sagemaker:eu-west-1:000000000000:job-definition/x",
@@ -76,7 +76,7 @@ async fn define(world: &World, specification: Specification) -> JobDefinition {
     definition
 }
 
-fn named(name: &str, kind: &str, expression: &str) -> Value {
+pub(super) fn named(name: &str, kind: &str, expression: &str) -> Value {
     json!({"ScheduleConfig": {"ScheduleExpression": expression}, "MonitoringJobDefinitionName": name, "MonitoringType": kind})
 }
 

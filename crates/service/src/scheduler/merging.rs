@@ -1,0 +1,168 @@
+//! From the merge of an execution to its analysis.
+//!
+//! The end of the merge job, the analysis job and the execution that goes on with it are one transaction, so that there is no
+//! moment between the two jobs: whoever dies, the one job runs or the other waits for a runner.
+
+use jiff::SignedDuration;
+use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, ExecutionStatus, ProcessingJobStatus};
+use watchkeeper_aws::types::S3Uri;
+use watchkeeper_formats::MergeReport;
+use watchkeeper_store::objects::{ListObjects, read_all};
+
+use super::{look, remerge, start};
+use crate::Context;
+use crate::control::execution::{Execution, Trigger, Window};
+use crate::control::execution_plan::with_merged;
+use crate::control::merge::{Merge, MergeCounts, Merged};
+use crate::control::processing_job::ProcessingJob;
+use crate::resources::{Error, Resource as _};
+
+/// The folder of reports below that of the merged lines; readers of these skip names that begin so.
+const REPORTS: &str = "_reports/";
+/// The most bytes of a report: it is figures and samples.
+const LARGEST_REPORT: u64 = 4 << 20;
+/// How far before the window a report may begin: where there is not room for its hours one by one, whole months are merged.
+const WIDEST: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// How an execution goes on after its merge.
+pub(super) enum Next {
+    /// With its analysis.
+    Analysis {
+        /// The execution with that job.
+        execution: Box<Execution>,
+        /// The job.
+        job: Box<ProcessingJob>,
+    },
+    /// Not at all: it has ended.
+    End(Box<Execution>),
+}
+
+/// How an execution goes on once a job of it has ended; None where that was no merge that went well.
+///
+/// # Errors
+/// The store failed.
+pub(super) async fn after_merge(
+    context: &Context,
+    execution: &Execution,
+    job: &ProcessingJob,
+) -> Result<Option<Next>, Error> {
+    let Some(merge) = execution.merge.as_ref().filter(|merge| merge.job_arn == job.arn) else { return Ok(None) };
+    let Some(analysis) = merge.analysis.as_deref().filter(|_| job.status == ProcessingJobStatus::Completed) else {
+        return Ok(None);
+    };
+    let now = context.now();
+    let mut after = execution.clone();
+    let end = |after: Execution, status, reason| Ok(Some(Next::End(Box::new(after.ended(status, reason, now)))));
+    if execution.status == ExecutionStatus::Stopping {
+        // It was asked to stop, and had done its work when that was heard.
+        return end(without_analysis(after), ExecutionStatus::Stopped, None);
+    }
+    let folder = merged_folder(analysis);
+    let Some(folder) = folder else {
+        let reason = "the analysis that was planned has no input for what was merged".to_owned();
+        return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
+    };
+    let (hours, fingerprint) = look::merged(context.objects.as_ref(), &folder, merge.has_variants, merge.hours).await?;
+    let report = report(context, job, merge.hours).await?;
+    let merged = Merged {
+        fingerprint,
+        counts: report.as_ref().map(|(_, report)| MergeCounts::from(report)),
+        report: report.map(|(address, _)| address.to_string()),
+    };
+    if let Some(merge) = &mut after.merge {
+        merge.merged = Some(merged);
+    }
+    if execution.trigger == Trigger::Remerge
+        && let Some(earlier) = remerge::earlier(context, execution).await?
+        && earlier.merge_analysed().is_some_and(|merged| merged.fingerprint == fingerprint)
+    {
+        let note = unchanged_note(after.merge.as_ref());
+        return Ok(Some(Next::End(Box::new(without_analysis(after).unchanged(&earlier, note, now)))));
+    }
+    if hours.is_empty() {
+        let reason = start::no_data(&folder.to_string(), merge.hours);
+        return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
+    }
+    let request = with_merged(analysis.clone(), &hours, duration(job));
+    let job = match start::job_of(context, &after, request) {
+        Ok(job) => job,
+        Err(error) => return end(without_analysis(after), ExecutionStatus::Failed, Some(error.message)),
+    };
+    if context.resources.get::<ProcessingJob>(&job.key()).await?.is_some() {
+        // Either this was done at the same time, which the transaction will notice, or somebody has taken the name.
+        let reason = format!("there is a processing job with the name of the analysis, {}", job.name());
+        return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
+    }
+    let after = without_analysis(after).in_progress(&job, now);
+    Ok(Some(Next::Analysis { execution: Box::new(after), job: Box::new(job) }))
+}
+
+/// The request is needed no more.
+fn without_analysis(mut execution: Execution) -> Execution {
+    if let Some(merge) = &mut execution.merge {
+        merge.analysis = None;
+    }
+    execution
+}
+
+fn unchanged_note(merge: Option<&Merge>) -> String {
+    let counts = merge.and_then(|merge| merge.merged.as_ref()).and_then(|merged| merged.counts);
+    let matched = counts.map_or_else(String::new, |counts| format!(", {} matched as before", counts.matched));
+    format!("labels that have come change nothing in this window{matched}: it was not analysed again")
+}
+
+/// Where merged data is: the input that stands for all of it.
+fn merged_folder(analysis: &CreateProcessingJobRequest) -> Option<S3Uri> {
+    let inputs = analysis.processing_inputs.as_ref()?;
+    let data = inputs.iter().find(|input| input.input_name.starts_with("endpoint_input_"))?;
+    data.s3_input.as_ref()?.s3_uri.parse().ok()
+}
+
+fn duration(job: &ProcessingJob) -> SignedDuration {
+    let ended = job.ended.unwrap_or(job.modified);
+    job.started.map_or(SignedDuration::ZERO, |started| ended.0.duration_since(started.0))
+}
+
+/// The newest report of a merge on hours that overlap these, and its address. What cannot be read is no reason to lose an
+/// execution.
+async fn report(context: &Context, job: &ProcessingJob, hours: Window) -> Result<Option<(S3Uri, MergeReport)>, Error> {
+    let folder = job.first_output().and_then(|output| output.parse::<S3Uri>().ok());
+    let Some(folder) = folder.map(|folder| folder.join(REPORTS)) else { return Ok(None) };
+    let hour = |moment: jiff::Timestamp| moment.strftime("%Y%m%d%H").to_string();
+    let last = hour(hours.end.0.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(hours.end.0));
+    let (first, earliest) = (hour(hours.start.0), hour(hours.start.0.saturating_sub(WIDEST).unwrap_or(hours.start.0)));
+    let list = ListObjects {
+        bucket: folder.bucket.clone(),
+        prefix: folder.key.clone(),
+        start_after: Some(format!("{}{earliest}", folder.key)),
+        limit: 1000,
+        ..ListObjects::default()
+    };
+    let found = match context.objects.list(&list).await {
+        Ok(found) => found.objects,
+        Err(watchkeeper_store::Error::NoSuchBucket(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let overlaps = |key: &str| {
+        let name = key[folder.key.len()..].strip_suffix(".json");
+        let span = name.and_then(|name| name.split_once('-'));
+        span.is_some_and(|(start, end)| start <= last.as_str() && end >= first.as_str())
+    };
+    let newest = found.into_iter().filter(|object| overlaps(&object.key)).max_by_key(|object| object.modified);
+    let Some(object) = newest.filter(|object| object.size <= LARGEST_REPORT) else { return Ok(None) };
+    let address = S3Uri { bucket: folder.bucket, key: object.key };
+    let read = async {
+        let found =
+            context.objects.get(&address.bucket, &address.key, None).await.map_err(|error| error.to_string())?;
+        let Some((_, body)) = found else { return Err("it is gone".to_owned()) };
+        let bytes = read_all(body).await.map_err(|error| error.to_string())?;
+        MergeReport::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| error.to_string())
+    };
+    match read.await {
+        Ok(report) => Ok(Some((address, report))),
+        Err(reason) => {
+            tracing::warn!(%address, reason, "the report of a merge cannot be read");
+            Ok(None)
+        }
+    }
+}
