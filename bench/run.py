@@ -191,16 +191,20 @@ def prepare(data: Path, names: set[str]) -> None:
         generate(["churn_1gb.csv"], "table", "--mb", "1000", "--name", "churn_1gb")
 
 
-def machine() -> str:
+def hardware() -> str:
     model = platform.processor()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as info:
             model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), model)
     except OSError:
         pass
+    return f"{os.cpu_count()} cores of {model}; load {os.getloadavg()[0]:.1f}"
+
+
+def machine() -> str:
     version = subprocess.run([sys.executable, "-c", "import duckdb; print(duckdb.__version__)"],
                              check=True, capture_output=True, text=True).stdout.strip()  # fmt: skip
-    return f"{os.cpu_count()} cores of {model}; load {os.getloadavg()[0]:.1f}; DuckDB {version}"
+    return f"{hardware()}; DuckDB {version}"
 
 
 def table(results: list[Result]) -> str:

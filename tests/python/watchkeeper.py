@@ -46,6 +46,9 @@ class Outcome:
     def item_count(self) -> int:
         return json.loads(self.text("statistics.json"))["dataset"]["item_count"]
 
+    def document(self, name: str) -> dict[str, Any]:
+        return json.loads(self.text(name))
+
     def violations(self, check: str | None = None) -> dict[str, str]:
         """Descriptions of the violations (of one check type) by feature. As with AWS, no file means that there are none."""
         if not (self.folder / "constraint_violations.json").exists():
@@ -83,6 +86,11 @@ class Watchkeeper:
 
     def baseline(self, dataset: str | Path, *options: str, **settings: Any) -> Outcome:
         outcome = self.run("baseline", dataset, *options, **settings)
+        assert outcome.status == NOTHING_FOUND, outcome.stderr
+        return outcome
+
+    def quality_baseline(self, dataset: str | Path, problem_type: str, *options: str, **settings: Any) -> Outcome:
+        outcome = self.run("quality", "baseline", dataset, "--problem-type", problem_type, *options, **settings)
         assert outcome.status == NOTHING_FOUND, outcome.stderr
         return outcome
 

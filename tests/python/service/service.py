@@ -27,6 +27,10 @@ match = "*model-server*"
 command = ["{python}", "{folder}/model_server.py"]
 
 [[images]]
+match = "222222222222.*/sagemaker-model-monitor-groundtruth-merger"
+command = ["{python}", "{folder}/slow_merger.py", "{program}"]
+
+[[images]]
 match = "*xgboost*"
 built_in = "logistic"
 
@@ -68,7 +72,7 @@ class Service:
         self.data = folder / "data"
         self.log = folder / "serve.log"
         self.configuration = folder / "watchkeeper.toml"
-        images = IMAGES.format(python=sys.executable, folder=Path(__file__).parent / "images")
+        images = IMAGES.format(python=sys.executable, folder=Path(__file__).parent / "images", program=self.program)
         self.configuration.write_text(configuration + images, encoding="utf-8")
         self.process: subprocess.Popen[str] | None = None
         self.address = ""

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,33 @@ def test_batch_transform(run_script: Callable[..., str], files: Path, trained: d
     assert len(violations) == len(expected)
     # The share of the run with so many records, which has the same for every column.
     assert all(f"{churn.RUN['percent']}%" in violation["description"] for violation in violations)
+
+
+@pytest.mark.parametrize("route", ["proxy" if MAJOR == "2" else "endpoint"])
+def test_model_quality(run_script: Callable[..., str], files: Path, trained: dict[str, Any], run_name: str) -> None:
+    run_script(SCRIPTS / "model_quality.py", RUN=run_name)
+    asked = [line.split(",") for line in (files / "asked.csv").read_text().splitlines()]
+    rows = (files / "test_data.csv").read_text().splitlines()
+    for (score, _), row in zip(asked, rows, strict=False):
+        assert abs(float(score) - probability(trained, row)) < 1e-9
+    cutoff = sorted(float(score) for score, _ in asked)[len(asked) // 2]
+    counts = Counter((label, str(int(float(score) > cutoff))) for score, label in asked)
+    statistics = json.loads((files / "statistics.json").read_text())
+    assert statistics["dataset"]["item_count"] == len(asked) == 334
+    metrics = statistics["binary_classification_metrics"]
+    assert metrics["confusion_matrix"] == {actual: {said: counts[actual, said] for said in "01"} for actual in "01"}
+    accuracy = (counts["0", "0"] + counts["1", "1"]) / len(asked)
+    assert metrics["accuracy"]["value"] == accuracy
+    violations = json.loads((files / "violations.json").read_text())["violations"]
+    (text,) = [found["description"] for found in violations if found["metric_name"] == "accuracy"]
+    assert text.startswith(f"Metric accuracy with {accuracy} +/- 0.0")
+
+
+@pytest.mark.parametrize("route", ["endpoint"])
+def test_model_quality_of_batches(
+    run_script: Callable[..., str], files: Path, trained: dict[str, Any], run_name: str
+) -> None:
+    run_script(SCRIPTS / "model_quality_of_batches.py", RUN=run_name)
 
 
 def test_own_container(

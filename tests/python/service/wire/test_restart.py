@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 import churn
+from monitored import SLOW_ANALYZER, Monitored
+from quality import HOUR, capture_line, label_lines
 from resources import (
     definition,
     embedded_schedule,
@@ -164,6 +166,34 @@ def test_an_execution_goes_on(own_service: Service, ending: Ending) -> None:
     wait_until(lambda: executions()[0]["MonitoringExecutionStatus"] == "Completed", "the end of the execution")
     assert len(executions()) == 1, "one tick, one execution"
     wait_until(lambda: own_service.job_folders() == [], "the removal of the job's folder")
+
+
+def test_an_execution_of_two_jobs_goes_on(own_service: Service, ending: Ending) -> None:
+    """Ended while captures and ground truth are merged: they are merged again, and then analysed."""
+    example = Monitored(Clients(own_service), own_service)
+    ids = range(300)
+    example.capture(HOUR, "".join(capture_line("1.0", f"event-{number}", HOUR, str(number)) for number in ids))
+    example.label(HOUR, label_lines((str(number), "3") for number in ids))
+    example.monitor("Regression", image=SLOW_ANALYZER, InferenceAttribute="0")
+    start, end = "2021-05-26T00:00:00Z", "2021-05-26T01:00:00Z"
+    own_service.run("run", example.name, "--from", start, "--to", end, "--no-wait")
+
+    def job() -> str:
+        found = example.executions()
+        return found[0].get("ProcessingJobArn", "") if found else ""
+
+    first = wait_until(job, "the execution's first job")
+    assert "/groundtruth-merge-" in first
+    ending(own_service)
+    own_service.start()
+    example.connect(Clients(own_service))
+    wait_until(lambda: example.executions()[0]["MonitoringExecutionStatus"] == "Completed", "the end of the execution")
+    (summary,) = example.executions()
+    assert example.merge_job(summary)["ProcessingJobArn"] == first
+    metrics = example.metrics(summary)
+    assert (metrics["item_count"], metrics["mae"]["value"]) == (len(ids), 2.0)
+    assert len(example.merged()) == len(ids), "merged twice, and there once"
+    wait_until(lambda: own_service.job_folders() == [], "the removal of the jobs' folders")
 
 
 def test_access_keys_stay(own_service: Service, ending: Ending) -> None:
