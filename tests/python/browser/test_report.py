@@ -1,4 +1,4 @@
-"""The HTML report, as a reader meets it: from the file system, without a network, by keyboard, light and dark."""
+"""The HTML reports of data quality and of model quality, as a reader meets it: from the file system, without a network, by keyboard, light and dark."""
 
 import os
 import re
@@ -9,16 +9,32 @@ from pathlib import Path
 import pytest
 
 from browser.chromium import Chromium
-from watchkeeper import CHURN, Outcome, Watchkeeper, program
+from watchkeeper import CHURN, VIOLATIONS, Outcome, Watchkeeper, program
 
 REPORT = "report.html"
+MODEL_QUALITY = Path(__file__).resolve().parents[3] / "crates" / "analyzer" / "tests" / "goldens" / "model-quality"
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]:not([tabindex='-1'])"
 
 
-@pytest.fixture(scope="module")
-def check(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    watchkeeper = Watchkeeper(program(), tmp_path_factory.mktemp("check"))
+def data_quality(watchkeeper: Watchkeeper) -> Outcome:
     return watchkeeper.check(CHURN / "current.csv", CHURN / "baseline.csv")
+
+
+def model_quality(watchkeeper: Watchkeeper) -> Outcome:
+    attributes = ("--probability-attribute", "probability", "--ground-truth-attribute")
+    recorded = MODEL_QUALITY / "churn-binary-baseline" / "baseline.csv"
+    baseline = watchkeeper.quality_baseline(recorded, "BinaryClassification", *attributes, "label")
+    window = MODEL_QUALITY / "churn-live-window-a" / "scores_and_ground_truth.csv"
+    options = ("--baseline", baseline.folder, *attributes, "ground_truth")
+    outcome = watchkeeper.run("quality", "check", window, *options)
+    assert outcome.status == VIOLATIONS, outcome.stderr
+    return outcome
+
+
+@pytest.fixture(scope="module", params=[data_quality, model_quality], ids=lambda made: made.__name__)
+def check(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    outcome: Outcome = request.param(Watchkeeper(program(), tmp_path_factory.mktemp("check")))
+    return outcome
 
 
 @pytest.fixture
@@ -57,17 +73,25 @@ def test_opening_it_asks_for_nothing_and_raises_nothing(page: Chromium, check: O
     assert page.complaints == []
 
 
-def test_it_shows_every_violation_with_its_feature(page: Chromium, check: Outcome) -> None:
+def test_it_shows_every_violation(page: Chromium, check: Outcome) -> None:
+    violations = check.document("constraint_violations.json")["violations"]
+    assert len(violations) >= 4
+    if "metric_name" in violations[0]:
+        marked = page.evaluate(
+            "Array.from(document.querySelectorAll('tr.violated')).filter(it => it.checkVisibility())"
+            ".map(it => it.dataset.metric.replaceAll(/_([a-z])/g, (_, letter) => letter.toUpperCase()))"
+        )
+        assert sorted(marked) == sorted(violation["metric_name"] for violation in violations)
+        return
     text = page.evaluate("document.body.innerText")
-    violations = check.violations()
-    assert len(violations) == 4
-    for feature in violations:
-        assert feature in text
+    for violation in violations:
+        assert violation["feature_name"] in text
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance of `rgb(r, g, b)`, as the Web Content Accessibility Guidelines define it."""
-    parts = [float(part) / 255 for part in re.findall(r"[\d.]+", colour)[:3]]
+    """Relative luminance of `rgb(r, g, b)` or `color(srgb r g b)`, as the Web Content Accessibility Guidelines define it."""
+    largest = 1 if colour.startswith("color(srgb ") else 255
+    parts = [float(part) / largest for part in re.findall(r"[\d.]+", colour)[:3]]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -117,7 +141,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(page: Chromium) -> Non
         assert is_marked, f"nothing shows that element {expected} has the focus"
 
 
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("width", [360, 400, 1280])
 def test_the_page_fits_the_window(page: Chromium, width: int) -> None:
     """Wide tables and charts scroll by themselves; the page does not."""
     page.resize(width, 900)

@@ -182,13 +182,13 @@ fn every_document_of_aws_can_be_looked_at() {
         let document: Value = serde_json::from_str(&text).unwrap();
         let name =
             |feature: &Value| feature.get("name").unwrap_or(&feature["feature_name"]).as_str().unwrap().to_owned();
-        let names: Vec<String> = match document.get("features").or_else(|| document.get("violations")) {
-            Some(features) => features.as_array().unwrap().iter().map(name).collect(),
+        let names: Vec<String> = if let Some(features) = document.get("features").or_else(|| document.get("violations"))
+        {
+            features.as_array().unwrap().iter().map(name).collect()
+        } else {
             // Of model quality: metrics, in the section of a problem type.
-            None => {
-                let sections = document.as_object().unwrap().values().filter_map(Value::as_object);
-                sections.flat_map(|section| section.keys().cloned()).collect()
-            }
+            let sections = document.as_object().unwrap().values().filter_map(Value::as_object);
+            sections.flat_map(|section| section.keys().cloned()).collect()
         };
         assert!(!names.is_empty());
         for name in names {
@@ -267,4 +267,40 @@ fn the_method_for_categories_goes_into_the_constraints() {
     folder.run(&["baseline", "data.csv", "--categorical-drift-method", "ChiSquared", "-o", "base"]).ended(0);
     let comparison = &folder.json("base/constraints.json")["monitoring_config"]["distribution_constraints"];
     assert_eq!(comparison["categorical_drift_method"], "ChiSquared");
+}
+
+#[test]
+fn a_report_of_model_quality_is_made_of_folders_that_are_there() {
+    let folder = Folder::new();
+    let rows = |count: usize, wrong: usize| -> String {
+        let row = |index: usize| {
+            let truth = index % 2;
+            format!("{},{truth}\n", if index < wrong { 1 - truth } else { truth })
+        };
+        "prediction,label\n".to_owned() + &(0..count).map(row).collect::<String>()
+    };
+    folder.write("good.csv", &rows(300, 10));
+    folder.write("bad.csv", &rows(300, 60));
+    let attributes = ["--inference-attribute", "prediction", "--ground-truth-attribute", "label"];
+    let baseline = ["quality", "baseline", "good.csv", "--problem-type", "BinaryClassification", "-o", "base"];
+    folder.run(&[&baseline[..], &attributes].concat()).ended(0);
+    for (dataset, out, status) in [("good.csv", "monday", 0), ("bad.csv", "tuesday", 1)] {
+        let check = ["quality", "check", dataset, "--baseline", "base", "-o", out];
+        folder.run(&[&check[..], &attributes].concat()).ended(status);
+    }
+    let ran = folder.run(&["report", "base", "monday", "tuesday"]).ended(0);
+    assert_eq!(ran.stdout, "tuesday/report.html\n");
+    let html = folder.read("tuesday/report.html");
+    for text in ["Model quality report", "in 1 of 2 runs", "monday", "The last run, <bdi>tuesday</bdi>"] {
+        assert!(html.contains(text), "{text}");
+    }
+    folder.run(&["report", "base", "-o", "alone.html"]).ended(0);
+    assert!(folder.read("alone.html").contains("A baseline; nothing was checked"));
+    folder.run(&["report", "tuesday", "-o", "alone.html"]).ended(0);
+    assert!(folder.read("alone.html").contains("worse than allowed"));
+    // A folder of the other kind.
+    folder.write("data.csv", "a,b\n1,2\n");
+    folder.run(&["baseline", "data.csv", "-o", "data"]).ended(0);
+    let ran = folder.run(&["report", "base", "data"]).ended(2);
+    assert!(ran.stderr.contains("data/statistics.json"), "{}", ran.stderr);
 }

@@ -38,6 +38,11 @@ impl MetricViolation {
             metric_name,
         }
     }
+
+    /// Whether it is of a metric, by the name that the statistics have.
+    pub fn is_of(&self, metric: &str) -> bool {
+        self.metric_name == camel_case(metric) || self.metric_name == metric
+    }
 }
 
 /// The name as violations have it: an underscore before a letter goes, and the letter becomes a capital; `f0_5` stays.

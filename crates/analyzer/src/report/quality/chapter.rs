@@ -3,7 +3,7 @@
 use askama::Template;
 use watchkeeper_formats::{MetricViolation, ModelQualityMetrics, ProblemType};
 
-use super::comparison::{Comparison, MetricTable, comparisons, is_of, with_spread};
+use super::comparison::{Comparison, MetricTable, comparisons, with_spread};
 use super::confusion::Confusion;
 use super::curves::{CurvePanel, panels, positive_share};
 use super::residuals::ResidualsView;
@@ -21,17 +21,14 @@ pub(super) struct Chapter {
     pub(super) suffix: String,
     /// Level of the chapter's headings.
     pub(super) level: u8,
-    /// Name of the dataset, where the report has several.
-    pub(super) heading: Option<String>,
-    pub(super) is_open: bool,
+    /// Where the report has several.
+    pub(super) heading: Option<Heading>,
     pub(super) verdict: Verdict,
     pub(super) lead: Vec<Prose>,
     pub(super) notes: Vec<String>,
     pub(super) facts: Vec<Entry>,
     pub(super) table: MetricTable,
     pub(super) violations: Vec<ViolationView>,
-    /// A violation is of a metric that the table does not have.
-    pub(super) has_others: bool,
     pub(super) curves: Vec<CurvePanel>,
     pub(super) confusion: Option<Confusion>,
     pub(super) residuals: Option<ResidualsView>,
@@ -41,12 +38,21 @@ pub(super) struct Chapter {
     pub(super) is_judged: bool,
 }
 
+/// What stands above a run that is one of several.
+pub(super) struct Heading {
+    /// Of the dataset.
+    pub(super) name: String,
+    pub(super) is_open: bool,
+}
+
 /// A violation in the words of its file.
 pub(super) struct ViolationView {
     pub(super) metric: String,
     pub(super) check: String,
     pub(super) label: String,
     pub(super) description: String,
+    /// It is of a metric that the table does not have.
+    pub(super) is_of_other: bool,
 }
 
 /// Which chapter this is.
@@ -64,18 +70,18 @@ impl Chapter {
         let documents = &run.documents;
         let problem_type = documents.statistics.metrics.problem_type();
         let label = |violation: &MetricViolation| {
-            let metric = compared.iter().find(|it| is_of(violation, it.name));
+            let metric = compared.iter().find(|it| violation.is_of(it.name));
             metric.map_or_else(|| readable(&violation.metric_name), |it| metric::label(it.name))
         };
-        let is_other = |violation: &MetricViolation| !compared.iter().any(|it| is_of(violation, it.name));
+        let is_of_other = |violation: &MetricViolation| !compared.iter().any(|it| violation.is_of(it.name));
         Self {
-            heading: (!position.is_only).then(|| readable(&documents.name)),
+            heading: (!position.is_only)
+                .then(|| Heading { name: readable(&documents.name), is_open: position.is_last }),
             verdict: verdict(run, &compared),
             lead: lead(run, &compared),
             notes: run.notes.clone(),
             facts: facts(baseline, documents),
             table: MetricTable::new(&compared, problem_type),
-            has_others: run.violations.iter().any(is_other),
             violations: run
                 .violations
                 .iter()
@@ -84,6 +90,7 @@ impl Chapter {
                     check: violation.constraint_check_type.clone(),
                     label: label(violation),
                     description: violation.description.clone(),
+                    is_of_other: is_of_other(violation),
                 })
                 .collect(),
             curves: panels(baseline, documents),
@@ -114,20 +121,23 @@ impl Chapter {
         }
     }
 
+    /// The table does not show every violation.
+    fn has_others(&self) -> bool {
+        self.violations.iter().any(|violation| violation.is_of_other)
+    }
+
     fn empty(position: &Position) -> Self {
         Self {
             id: format!("run-{}", position.number),
             suffix: if position.number == 1 { String::new() } else { format!("-{}", position.number) },
             level: if position.is_only { 2 } else { 4 },
             heading: None,
-            is_open: position.is_last,
             verdict: nothing_checked(),
             lead: Vec::new(),
             notes: Vec::new(),
             facts: Vec::new(),
             table: MetricTable::new(&[], ProblemType::Regression),
             violations: Vec::new(),
-            has_others: false,
             curves: Vec::new(),
             confusion: None,
             residuals: None,

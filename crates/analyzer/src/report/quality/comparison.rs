@@ -35,7 +35,7 @@ pub(super) enum Spreads {
     Unknown,
 }
 
-impl<'a> Comparison<'a> {
+impl Comparison<'_> {
     /// How much worse the metric is than what it is held against; negative where it is better.
     pub(super) fn shortfall(&self) -> Option<f64> {
         self.reference.map(|reference| reference.shortfall(self.current.value)).filter(|it| it.is_finite())
@@ -99,7 +99,7 @@ pub(super) fn comparisons<'a>(baseline: Option<&QualityDocuments>, run: &'a Qual
         .scalars()
         .into_iter()
         .map(|(name, current)| {
-            let violation = run.violations.iter().find(|violation| is_of(violation, name));
+            let violation = run.violations.iter().find(|violation| violation.is_of(name));
             let baseline = before.and_then(|metrics| metric::find(metrics, name));
             let reference = violation
                 .and_then(limit_of)
@@ -122,11 +122,6 @@ pub(super) fn comparisons<'a>(baseline: Option<&QualityDocuments>, run: &'a Qual
 fn is_shown(comparison: &Comparison<'_>, problem_type: ProblemType) -> bool {
     let is_usual = ComparisonOperator::usual(problem_type, comparison.name).is_some();
     is_usual || comparison.reference.is_some_and(|reference| reference.is_limit)
-}
-
-/// Whether a violation is of a metric.
-pub(super) fn is_of(violation: &MetricViolation, name: &str) -> bool {
-    violation.metric_name == metric::camel_case(name) || violation.metric_name == name
 }
 
 fn limit_among(constraints: Option<&ModelQualityConstraints>, name: &str) -> Option<Reference> {

@@ -213,7 +213,7 @@ mod tests {
         };
         let path = path(&(0..=100_000).map(point).collect::<Vec<_>>());
         assert!(path.len() < 10_000, "{} bytes", path.len());
-        assert!(path.starts_with("M0 400") && path.ends_with("400 200"), "{path}");
+        assert!(path.starts_with("M0 400") && path.ends_with("V200H400"), "{path}");
         assert!(path.contains("V0"), "the spike of one point is there");
     }
 }

@@ -63,22 +63,6 @@ pub(super) fn best_constant(metrics: &ModelQualityMetrics, name: &str) -> Option
     find(metrics, &format!("{name}{BEST_CONSTANT}"))
 }
 
-/// A metric's name as violations have it.
-pub(super) fn camel_case(name: &str) -> String {
-    let mut characters = name.chars().peekable();
-    let mut text = String::with_capacity(name.len());
-    while let Some(character) = characters.next() {
-        match characters.peek() {
-            Some(next) if character == '_' && next.is_ascii_lowercase() => {
-                text.push(next.to_ascii_uppercase());
-                characters.next();
-            }
-            _ => text.push(character),
-        }
-    }
-    text
-}
-
 /// What a metric is held against, and which side of it is worse.
 #[derive(Clone, Copy)]
 pub(super) struct Reference {
@@ -144,22 +128,6 @@ pub(super) fn severity(name: &str, reference: Reference, value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The names of section 4.4 of the specification.
-    #[test]
-    fn names_are_in_camel_case_as_in_violations() {
-        let cases = [
-            ("true_positive_rate", "truePositiveRate"),
-            ("auc", "auc"),
-            ("f0_5", "f0_5"),
-            ("weighted_f1", "weightedF1"),
-            ("weighted_f0_5", "weightedF0_5"),
-            ("f0_5_best_constant_classifier", "f0_5BestConstantClassifier"),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(camel_case(name), expected);
-        }
-    }
 
     #[test]
     fn severity_goes_from_the_limit_to_the_worst_value() {

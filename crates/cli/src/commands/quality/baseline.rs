@@ -4,10 +4,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 use watchkeeper_analyzer::model_quality::{analyze, write_documents};
 use watchkeeper_analyzer::output::check_folder;
-use watchkeeper_analyzer::report::QualityReport;
 use watchkeeper_formats::{ModelQualityConstraints, ModelQualityStatistics};
 
-use super::{QualityBaselineArguments, documents};
+use super::{QualityBaselineArguments, report_run};
 use crate::Ending;
 use crate::arguments::OutputFormat;
 use crate::terminal::{self, QualityView};
@@ -54,12 +53,9 @@ pub(super) fn run(arguments: &QualityBaselineArguments) -> anyhow::Result<Ending
     };
     if let Some(folder) = &arguments.output {
         let name = dataset.source.display().to_string();
-        let report = QualityReport {
-            title: format!("Model quality of {name}"),
-            baseline: Some(documents(name, &analysis.statistics, Some(&analysis.constraints))),
-            runs: Vec::new(),
-        };
-        write_documents(folder, &analysis, &[("report.html", report.to_html())])?;
+        let title = format!("Model quality of {name}");
+        let html = report_run(name, &analysis).to_baseline_html(&title);
+        write_documents(folder, &analysis, &[("report.html", html)])?;
         watcher.results_are_written();
     }
     crate::output::print(&shown)?;
