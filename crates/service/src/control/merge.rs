@@ -22,6 +22,10 @@ pub struct Merge {
     pub has_variants: bool,
     /// The hours whose folders are merged.
     pub hours: Window,
+    /// When the newest of the objects was put that earlier merges left in these hours: what is no newer once this one has
+    /// ended was not written by it.
+    #[serde(default)]
+    pub left_until: Option<Time>,
     /// Labels that were there when the merge was planned.
     pub labels: Labels,
     /// What came of it; None before its end and where it failed.

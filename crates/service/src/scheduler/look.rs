@@ -21,6 +21,8 @@ const PAGE: usize = 1000;
 const MOST_PAGES_OF_AN_HOUR: usize = 10;
 /// The most pages that are read of a window.
 const MOST_PAGES: usize = 2000;
+/// All pages of an hour.
+const ALL: usize = usize::MAX;
 /// The most variants of an endpoint that are looked at.
 const MOST_VARIANTS: usize = 100;
 /// The most listings that a search for the newest object before a window makes.
@@ -36,6 +38,17 @@ pub(crate) struct Found<T> {
     pub(crate) places: Vec<T>,
     /// The record for "why didn't it run".
     pub(crate) looked: Looked,
+}
+
+/// What a merge wrote.
+#[derive(Default)]
+pub(crate) struct MergedHours {
+    /// The hours, each with the variant, where there are any.
+    pub(crate) places: Vec<(String, Timestamp)>,
+    /// Of keys and content.
+    pub(crate) fingerprint: u64,
+    /// Whether something of earlier merges is left in the hours, which this one has not replaced.
+    pub(crate) has_left: bool,
 }
 
 /// The hours of the window in which the endpoint captured something.
@@ -103,7 +116,7 @@ pub(crate) async fn ground_truth(
     let mut looked = Looked::new("ground truth");
     let (mut places, mut labels) = (Vec::new(), Labels::default());
     folder
-        .scan(objects, hours, usize::MAX, |hour, object| {
+        .scan(objects, hours, ALL, |hour, object| {
             if places.last() != Some(&hour) {
                 places.push(hour);
             }
@@ -129,32 +142,60 @@ pub(crate) async fn ground_truth_by_hour(
     let count = |hour, object: &ObjectInfo| {
         labels.entry(hour).or_default().add(&object.key, &object.etag, Time(object.modified));
     };
-    Folder::at(address).scan(objects, hours, usize::MAX, count).await?;
+    Folder::at(address).scan(objects, hours, ALL, count).await?;
     Ok(labels)
 }
 
-/// The hours of a folder that a merge wrote to, each with the variant, where there are any, and a fingerprint of their content.
+/// What a merge wrote to a folder, as far as that is newer than what earlier ones left.
 pub(crate) async fn merged(
     objects: &dyn Objects,
     address: &S3Uri,
     has_variants: bool,
+    (hours, left_until): (Window, Option<Time>),
+) -> Result<MergedHours, Error> {
+    let mut merged = MergedHours::default();
+    each_merged(objects, address, has_variants, hours, |variant, hour, object| {
+        if left_until.is_some_and(|until| object.modified.as_millisecond() <= until.0.as_millisecond()) {
+            merged.has_left = true;
+            return;
+        }
+        if merged.places.last().is_none_or(|(last, latest)| (last.as_str(), *latest) != (variant, hour)) {
+            merged.places.push((variant.to_owned(), hour));
+        }
+        merged.fingerprint = merged.fingerprint.wrapping_add(fingerprint_of_object(&object.key, &object.etag));
+    })
+    .await?;
+    Ok(merged)
+}
+
+/// When the newest object was put that merges have left in the hours of a folder.
+pub(crate) async fn newest_merged(
+    objects: &dyn Objects,
+    address: &S3Uri,
+    has_variants: bool,
     hours: Window,
-) -> Result<(Vec<(String, Timestamp)>, u64), Error> {
+) -> Result<Option<Time>, Error> {
+    let mut newest = None;
+    each_merged(objects, address, has_variants, hours, |_, _, object| newest = newest.max(Some(Time(object.modified))))
+        .await?;
+    Ok(newest)
+}
+
+/// Hands out the objects in the hours of a folder, each with the variant, where there are any.
+async fn each_merged(
+    objects: &dyn Objects,
+    address: &S3Uri,
+    has_variants: bool,
+    hours: Window,
+    mut found: impl FnMut(&str, Timestamp, &ObjectInfo),
+) -> Result<(), Error> {
     let folder = Folder::at(address);
     let variants = if has_variants { folder.subfolders(objects).await? } else { vec![String::new()] };
-    let (mut places, mut fingerprint) = (Vec::new(), 0_u64);
     for variant in variants {
         let partitioned = if has_variants { folder.subfolder(&variant) } else { Folder::at(address) };
-        let mut latest = None;
-        let take = |hour, object: &ObjectInfo| {
-            if latest.replace(hour) != Some(hour) {
-                places.push((variant.clone(), hour));
-            }
-            fingerprint = fingerprint.wrapping_add(fingerprint_of_object(&object.key, &object.etag));
-        };
-        partitioned.scan(objects, hours, usize::MAX, take).await?;
+        partitioned.scan(objects, hours, ALL, |hour, object| found(&variant, hour, object)).await?;
     }
-    Ok((places, fingerprint))
+    Ok(())
 }
 
 /// Whether there is anything at an address, taken as a prefix the way jobs take it.
@@ -297,7 +338,8 @@ impl Folder {
         Ok(found)
     }
 
-    /// Hands out the data in the window's hours in the order of its keys, of each hour so many pages.
+    /// Hands out the data in the window's hours in the order of its keys, of each hour so many pages; all of it where that is
+    /// [`ALL`].
     async fn scan(
         &self,
         objects: &dyn Objects,
@@ -309,7 +351,9 @@ impl Folder {
         let mut after = format!("{}{}", self.prefix, hour_path(first));
         let mut latest = None;
         let mut pages_of_latest = 0;
-        for _ in 0..MOST_PAGES {
+        // Without the last hours of all of it a merge would go wrong unnoticed. Its job lists the same.
+        let most_pages = if most_pages_of_an_hour == ALL { usize::MAX } else { MOST_PAGES };
+        for _ in 0..most_pages {
             let page = self.list(objects, &self.prefix, None, Some(after), PAGE).await?;
             for object in &page.objects {
                 let Some(hour) = self.hour_of(&object.key) else { continue };

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, ExecutionStatus, ProcessingJobStatus};
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_formats::MergeReport;
-use watchkeeper_store::objects::{ListObjects, read_all};
+use watchkeeper_store::objects::{ListObjects, ObjectInfo, read_all};
 
-use super::{look, remerge, start};
+use super::{examine, look, remerge, start};
 use crate::Context;
 use crate::control::execution::{Execution, Trigger, Window};
 use crate::control::execution_plan::with_merged;
@@ -21,6 +21,9 @@ use crate::resources::{Error, Resource as _};
 const REPORTS: &str = "_reports/";
 /// The most bytes of a report: it is figures and samples.
 const LARGEST_REPORT: u64 = 4 << 20;
+/// Reports on a page, and the most pages that are looked through.
+const PAGE: usize = 1000;
+const MOST_PAGES: usize = 100;
 /// How far before the window a report may begin: where there is not room for its hours one by one, whole months are merged.
 const WIDEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 
@@ -62,7 +65,9 @@ pub(super) async fn after_merge(
         let reason = "the analysis that was planned has no input for what was merged".to_owned();
         return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
     };
-    let (hours, fingerprint) = look::merged(context.objects.as_ref(), &folder, merge.has_variants, merge.hours).await?;
+    let hours = (merge.hours, merge.left_until);
+    let look::MergedHours { places, fingerprint, has_left } =
+        look::merged(context.objects.as_ref(), &folder, merge.has_variants, hours).await?;
     let report = report(context, job, merge.hours).await?;
     let merged = Merged {
         fingerprint,
@@ -79,11 +84,13 @@ pub(super) async fn after_merge(
         let note = unchanged_note(after.merge.as_ref());
         return Ok(Some(Next::End(Box::new(without_analysis(after).unchanged(&earlier, note, now)))));
     }
-    if hours.is_empty() {
-        let reason = start::no_data(&folder.to_string(), merge.hours);
+    if places.is_empty() {
+        let reason = examine::no_data(&folder.to_string(), merge.hours);
         return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
     }
-    let request = with_merged(analysis.clone(), &hours, duration(job));
+    // The analysis cuts by time, which no merged record of a batch has.
+    let each_hour = has_left || !merge.has_variants;
+    let request = with_merged(analysis.clone(), &places, each_hour, duration(job));
     let job = match start::job_of(context, &after, request) {
         Ok(job) => job,
         Err(error) => return end(without_analysis(after), ExecutionStatus::Failed, Some(error.message)),
@@ -112,7 +119,7 @@ fn unchanged_note(merge: Option<&Merge>) -> String {
 }
 
 /// Where merged data is: the input that stands for all of it.
-fn merged_folder(analysis: &CreateProcessingJobRequest) -> Option<S3Uri> {
+pub(super) fn merged_folder(analysis: &CreateProcessingJobRequest) -> Option<S3Uri> {
     let inputs = analysis.processing_inputs.as_ref()?;
     let data = inputs.iter().find(|input| input.input_name.starts_with("endpoint_input_"))?;
     data.s3_input.as_ref()?.s3_uri.parse().ok()
@@ -131,24 +138,30 @@ async fn report(context: &Context, job: &ProcessingJob, hours: Window) -> Result
     let hour = |moment: jiff::Timestamp| moment.strftime("%Y%m%d%H").to_string();
     let last = hour(hours.end.0.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(hours.end.0));
     let (first, earliest) = (hour(hours.start.0), hour(hours.start.0.saturating_sub(WIDEST).unwrap_or(hours.start.0)));
-    let list = ListObjects {
+    let mut list = ListObjects {
         bucket: folder.bucket.clone(),
         prefix: folder.key.clone(),
         start_after: Some(format!("{}{earliest}", folder.key)),
-        limit: 1000,
+        limit: PAGE,
         ..ListObjects::default()
-    };
-    let found = match context.objects.list(&list).await {
-        Ok(found) => found.objects,
-        Err(watchkeeper_store::Error::NoSuchBucket(_)) => Vec::new(),
-        Err(error) => return Err(error.into()),
     };
     let overlaps = |key: &str| {
         let name = key[folder.key.len()..].strip_suffix(".json");
         let span = name.and_then(|name| name.split_once('-'));
         span.is_some_and(|(start, end)| start <= last.as_str() && end >= first.as_str())
     };
-    let newest = found.into_iter().filter(|object| overlaps(&object.key)).max_by_key(|object| object.modified);
+    let mut newest: Option<ObjectInfo> = None;
+    for _ in 0..MOST_PAGES {
+        let page = match context.objects.list(&list).await {
+            Ok(page) => page,
+            Err(watchkeeper_store::Error::NoSuchBucket(_)) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let of_hours = page.objects.into_iter().filter(|object| overlaps(&object.key));
+        newest = newest.into_iter().chain(of_hours).max_by_key(|object| object.modified);
+        let Some(next) = page.next else { break };
+        list.start_after = Some(next);
+    }
     let Some(object) = newest.filter(|object| object.size <= LARGEST_REPORT) else { return Ok(None) };
     let address = S3Uri { bucket: folder.bucket, key: object.key };
     let read = async {

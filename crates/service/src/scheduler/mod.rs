@@ -2,7 +2,7 @@
 //!
 //! Any number of schedulers work on the same store. Each claims the schedules that are due, takes their ticks up (`ticks`;
 //! which ticks are due is `due`, pure), then claims the executions that wait for their start and gives them a job
-//! (`start`, with `look` for the data). What a job's end means is `finish`; what follows a merge of ground truth is `merging`,
+//! (`start`; what that is to be says `examine`, with `look` for the data). What a job's end means is `finish`; what follows a merge of ground truth is `merging`,
 //! and `remerge` does it anew when labels come late. Between any two of these steps the process may
 //! die: what is due stays due, and an execution without a job is claimed again.
 //!
@@ -12,12 +12,13 @@
 //! looks at the clock, which may have been put forward or back, and once a minute at the store.
 
 mod due;
+pub(crate) mod examine;
 pub mod finish;
 mod look;
 mod merging;
 pub mod operator;
 pub mod remerge;
-pub(crate) mod start;
+mod start;
 mod ticks;
 pub mod why;
 

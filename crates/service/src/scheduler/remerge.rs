@@ -16,7 +16,7 @@ use watchkeeper_store::metadata::{Position, Query, Range, SortBy};
 
 use super::operator::{Refusal, load, refuse_deleted};
 use super::ticks::PAUSED_WORK;
-use super::{look, start};
+use super::{examine, look};
 use crate::Context;
 use crate::control::execution::{Execution, Outcome, Trigger, Window, schedule_after};
 use crate::control::execution_plan::{ground_truth_hours, merged_hours};
@@ -120,9 +120,9 @@ async fn plan(
 ) -> Result<RemergePlan, Refusal> {
     let name = &schedule.name;
     let refused = |reason| Refusal::Invalid(format!("monitoring schedule {name}: {reason}"));
-    let definition = start::definition(context, schedule).await?.map_err(refused)?;
-    let folder = start::ground_truth_folder(&definition).map_err(refused)?;
-    start::has_files(context, schedule, &definition).await?.map_err(refused)?;
+    let definition = examine::definition(context, schedule).await?.map_err(refused)?;
+    let folder = examine::ground_truth_folder(&definition).map_err(refused)?;
+    examine::has_files(context, schedule, &definition).await?.map_err(refused)?;
     let windows = past_windows(context, schedule, since).await?;
     let mut plan = RemergePlan::default();
     let Some(first) = windows.iter().map(|past| past.window.start).min() else { return Ok(plan) };
@@ -137,7 +137,7 @@ async fn plan(
             continue;
         }
         // What could not be merged for want of captures is not tried again and again.
-        if used.is_none() && !start::has_captures(context, schedule, &definition, past.window).await? {
+        if used.is_none() && !examine::has_captures(context, schedule, &definition, past.window).await? {
             plan.without_captures += 1;
             continue;
         }

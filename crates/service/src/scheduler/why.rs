@@ -6,8 +6,8 @@ use watchkeeper_aws::generated::sagemaker::{ExecutionStatus, ScheduleStatus};
 use watchkeeper_store::metadata::{Query, SortBy};
 
 use super::due::at_or_before;
+use super::examine::examine;
 use super::operator::{Refusal, load};
-use super::start::examine;
 use super::ticks::expression;
 use crate::Context;
 use crate::control::execution::{Execution, Looked, Outcome, Trigger, Window};

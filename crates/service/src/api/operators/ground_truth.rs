@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::control::execution_plan::hour_path;
 use crate::control::schedule::MonitoringSchedule;
 use crate::hosting::capture::hour_of;
-use crate::scheduler::start;
+use crate::scheduler::examine;
 
 /// A line that is no record of AWS's.
 #[derive(Deserialize)]
@@ -111,8 +111,8 @@ async fn folder(context: &Context, name: &str) -> Result<S3Uri, Error> {
     let schedule =
         schedule.ok_or_else(|| Error::not_found(format!("there is no monitoring schedule {name}")))?.resource;
     let refused = |reason: String| Error::conflict(format!("monitoring schedule {name}: {reason}"));
-    let definition = start::definition(context, &schedule).await?.map_err(refused)?;
-    let folder = start::ground_truth_folder(&definition).map_err(refused)?;
+    let definition = examine::definition(context, &schedule).await?.map_err(refused)?;
+    let folder = examine::ground_truth_folder(&definition).map_err(refused)?;
     if context.objects.bucket(&folder.bucket).await?.is_none() {
         let bucket = folder.bucket;
         return Err(refused(format!("there is no bucket `{bucket}` for its ground truth, create it")));
@@ -123,6 +123,11 @@ async fn folder(context: &Context, name: &str) -> Result<S3Uri, Error> {
 /// The record of a line, and when it was collected.
 fn record(line: &[u8], now: Timestamp) -> Result<(String, Timestamp), String> {
     let line = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+    // A list would be taken for the members in their order.
+    if !line.starts_with('{') {
+        let example = r#"{"id": "57", "label": 1}"#;
+        return Err(format!("it is no JSON object: write a line for each label, such as {example}"));
+    }
     let kind: Record<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     if let Some(data) = kind.ground_truth_data {
         check(data, kind.event_metadata)?;

@@ -17,8 +17,8 @@ mod status;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -65,6 +65,8 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/_watchkeeper/jobs", get(jobs::list))
         .route("/_watchkeeper/jobs/{name}/logs", get(jobs::logs))
         .fallback(|| async { Error::not_found("there is no such path; see /_watchkeeper/openapi.json") })
+        // What is too large was refused before it was read.
+        .layer(DefaultBodyLimit::disable())
         .with_state(State { context, started })
 }
 

@@ -89,7 +89,7 @@ pub(super) fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingI
             hour_folders(&hours, room)
                 .into_iter()
                 .map(|folder| {
-                    let uri = destination.join(&format!("/{name}")).join(&folder).to_string();
+                    let uri = below(&destination.join(&format!("/{name}")), &folder).to_string();
                     let path = format!("{name}/{}", folder.trim_end_matches('/'));
                     (uri, path.trim_end_matches('/').to_owned(), ProcessingS3DataType::S3Prefix)
                 })
@@ -131,6 +131,12 @@ pub(super) fn hour_folders(hours: &[(&str, Timestamp)], room: usize) -> Vec<Stri
         folders
     };
     LENGTHS.into_iter().map(folders).find(|folders| folders.len() <= room).unwrap_or_else(|| vec![String::new()])
+}
+
+/// A folder below another; the other itself with a slash at its end, as the names of its neighbours may begin like its own.
+pub(super) fn below(whole: &S3Uri, folder: &str) -> S3Uri {
+    let is_whole = folder.is_empty() && !whole.key.is_empty() && !whole.key.ends_with('/');
+    whole.join(if is_whole { "/" } else { folder })
 }
 
 /// The folder of each manifest's hour; where several are in one hour, a folder of its own for each but the first, as they

@@ -11,7 +11,7 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::types::{S3Uri, S3UriError};
 
 use super::environment::batch_format;
-use super::inputs::{DATA_INPUT, Data, MOST_INPUTS, data_inputs, hour_folders, prefix};
+use super::inputs::{DATA_INPUT, Data, MOST_INPUTS, below, data_inputs, hour_folders, prefix};
 use super::{Planned, Source, job_name};
 use crate::control::execution::Window;
 
@@ -52,8 +52,12 @@ pub fn merge_job(
         feature_store_output: None,
         app_managed: Some(false),
     };
+    let mut processing_resources = analysis.processing_resources.clone();
+    // Instances would write over each other: an hour has one file.
+    processing_resources.cluster_config.instance_count = Some(1);
     Ok(CreateProcessingJobRequest {
         processing_job_name: job_name("groundtruth-merge", planned.tick, planned.unique),
+        processing_resources,
         processing_inputs: Some(merge_inputs(planned, ground_truth)),
         processing_output_config: Some(ProcessingOutputConfig {
             outputs: vec![output],
@@ -97,7 +101,7 @@ fn merge_inputs(planned: &Planned<'_>, ground_truth: &GroundTruth) -> Vec<Proces
     let room = MOST_INPUTS.saturating_sub(captures).max(MOST_INPUTS / 2);
     let hours: Vec<(&str, Timestamp)> = ground_truth.hours.iter().map(|hour| ("", *hour)).collect();
     let labels = hour_folders(&hours, room).into_iter().enumerate().map(|(index, folder)| {
-        let uri = ground_truth.folder.join(&folder).to_string();
+        let uri = below(&ground_truth.folder, &folder).to_string();
         let path = format!("{GROUND_TRUTH_FOLDER}/{folder}").trim_end_matches('/').to_owned();
         prefix(&format!("groundtruth_input_{}", index + 1), &uri, path)
     });
@@ -132,17 +136,20 @@ fn merger_image(image: &str) -> String {
 }
 
 /// The request of an analysis, its data narrowed down to the hours that its merge has written: each a folder above that of
-/// the hour, which may be empty, and the hour. `used` is what the merge took of the time that both have.
+/// the hour, which may be empty, and the hour. With `each_hour` these have an input each, however many there are, as nothing
+/// else that is in the folder of a day may be read. `used` is what the merge took of the time that both have.
 pub fn with_merged(
     analysis: CreateProcessingJobRequest,
     hours: &[(String, Timestamp)],
+    each_hour: bool,
     used: jiff::SignedDuration,
 ) -> CreateProcessingJobRequest {
     let mut inputs = analysis.processing_inputs.unwrap_or_default();
     if let Some(at) = inputs.iter().position(|input| input.input_name == DATA_INPUT) {
         let whole = inputs.remove(at);
         let hours: Vec<(&str, Timestamp)> = hours.iter().map(|(above, hour)| (above.as_str(), *hour)).collect();
-        let folders = hour_folders(&hours, MOST_INPUTS.saturating_sub(inputs.len()));
+        let room = if each_hour { usize::MAX } else { MOST_INPUTS.saturating_sub(inputs.len()) };
+        let folders = hour_folders(&hours, room);
         let narrowed = folders.iter().enumerate().map(|(index, folder)| narrowed(&whole, index + 1, folder));
         inputs.splice(at..at, narrowed);
     }
@@ -157,7 +164,7 @@ fn narrowed(whole: &ProcessingInput, number: usize, folder: &str) -> ProcessingI
     let mut input = whole.clone();
     input.input_name = format!("endpoint_input_{number}");
     if let Some(source) = &mut input.s3_input {
-        let joined = source.s3_uri.parse::<S3Uri>().map(|uri| uri.join(folder).to_string());
+        let joined = source.s3_uri.parse::<S3Uri>().map(|uri| below(&uri, folder).to_string());
         source.s3_uri = joined.unwrap_or_else(|_| source.s3_uri.clone());
         if let Some(path) = &mut source.local_path {
             let narrower = format!("{path}/{folder}");

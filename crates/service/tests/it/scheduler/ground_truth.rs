@@ -93,6 +93,10 @@ async fn what_cannot_be_read_is_refused_whole() {
         ),
         (r#"{"groundTruthData": {"data": "1"}}"#, "line 2: it has no eventMetadata"),
         (
+            r#"[{"data": "1"}, {"eventId": "1"}]"#,
+            "line 2: it is no JSON object: write a line for each label, such as {\"id\": \"57\", \"label\": 1}",
+        ),
+        (
             r#"{"groundTruthData": {"data": "1", "encoding": "BASE64"}, "eventMetadata": {"eventId": "1"}}"#,
             "line 2: groundTruthData.encoding is `BASE64`, expected CSV or JSON",
         ),
@@ -132,4 +136,13 @@ async fn a_schedule_that_needs_no_labels_says_so() {
     let (status, answer) = upload(&world, PATH, line).await;
     let message = "monitoring schedule quality: there is no bucket `nowhere` for its ground truth, create it";
     assert_eq!((status, answer["error"].as_str().unwrap()), (StatusCode::CONFLICT, message));
+}
+
+#[tokio::test]
+async fn as_many_labels_at_once_as_the_service_takes() {
+    let world = quality_world(|_| {}).await;
+    let line = r#"{"id": "57", "label": 1}"#;
+    let number = 9 * (1 << 20) / line.len();
+    let (status, answer) = upload(&world, PATH, &[line].repeat(number).join("\n")).await;
+    assert_eq!((status, &answer["uploaded"]), (StatusCode::OK, &json!(number)), "{answer}");
 }

@@ -4,6 +4,7 @@ mod clock;
 mod ends;
 mod ground_truth;
 mod looks;
+mod merged_data;
 mod merges;
 mod operators;
 mod plans;

@@ -53,8 +53,9 @@ async fn nothing_new_is_nothing_to_do() {
     assert_eq!(ticks, ["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"]);
     assert_eq!((&answer["unchanged"], &answer["without_captures"]), (&json!(1), &json!(0)));
     // Their merges find what was found before.
-    for _ in 0..2 {
+    for hour in ["2026/01/01/00", "2026/01/01/01"] {
         world.round().await;
+        merged(&world, hour, "{\"first\":1}\n", 2).await;
         world.end_job("").await;
     }
     world.round().await;
@@ -155,6 +156,7 @@ async fn a_window_by_which_nothing_changes_stands_as_it_was() {
     label(&world, "2026/01/01/03", "of another hour").await;
     remerge(&world, json!({"since": "2026-01-01T02:00:00Z"})).await;
     world.round().await;
+    merged(&world, "2026/01/01/02", "{\"first\":1}\n", 2).await;
     world.end_job("").await;
     let row = remerges(&world).await.remove(0);
     assert_eq!(
