@@ -60,7 +60,7 @@ def fingerprint(lines: str) -> str:
         "SELECT count(*), sum(hash(eventMetadata.eventId, eventMetadata.inferenceId, groundTruthData.data, "
         f"captureData.endpointOutput.data)) FROM read_json('{lines}', format='newline_delimited')"
     )
-    program = f"import duckdb; print(duckdb.sql({statement!r}).fetchall())"
+    program = f"import duckdb; duckdb.sql('SET enable_progress_bar=false'); print(duckdb.sql({statement!r}).fetchall())"
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -106,8 +106,8 @@ def run(watchkeeper: str, data: Path, rounds: int) -> tuple[dict[str, list[Cost]
             # The disk is to hold one result at a time.
             remove(output)
         startup.append(measure(duckdb("SELECT 1", THREADS)))
-    if len(set(fingerprints.values())) != 1:
-        sys.exit(f"error: the merged lines differ: {json.dumps(fingerprints, indent=2)}")
+        if len(set(fingerprints.values())) != 1:
+            sys.exit(f"error: the merged lines differ: {json.dumps(fingerprints, indent=2)}")
     return results, startup[1:]
 
 

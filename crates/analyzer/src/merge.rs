@@ -3,6 +3,7 @@
 //! The job's log says in sentences what the report says in numbers: how many records there were on both sides, how many found
 //! each other, and of what is left over a few, for whoever asks where the rows are.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use watchkeeper_data::merge::{Merge, MergeOutput, MergeProgress, part_name};
@@ -121,14 +122,14 @@ fn nothing_matches(report: &MergeReport) -> String {
     for (side, name) in [(captures, "captured data"), (labels, "ground truth")] {
         if side.rejected > 0 {
             let first = side.rejected_samples.first().map_or_else(String::new, |first| format!("; the first: {first}"));
-            text += &format!(" {} of {name} rejected{first}.", counted(side.rejected, "record"));
+            let _ = write!(text, " {} of {name} rejected{first}.", counted(side.rejected, "record"));
         } else if side.files == 0 {
-            text += &format!(" There is no file of {name}.");
+            let _ = write!(text, " There is no file of {name}.");
         }
     }
     for (side, name) in [(captures, "captured record"), (labels, "label")] {
         if let Some(id) = side.unmatched_ids.first() {
-            text += &format!(" First id of a {name}: {id:?}.");
+            let _ = write!(text, " First id of a {name}: {id:?}.");
         }
     }
     text

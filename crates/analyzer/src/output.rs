@@ -56,7 +56,8 @@ impl Output {
         Ok(())
     }
 
-    /// Begins a file that is too large to be held; [`Output::append`] adds to it until the next one is added or begun.
+    /// Begins a file that is too large to be held; [`Output::append`] adds to it until the next one is added or begun. What is
+    /// appended is not forced to the disk: a job that the machine's end cuts short is run again.
     pub fn begin(&mut self, path: &Path) -> Result<(), Error> {
         self.add(path, b"")
     }

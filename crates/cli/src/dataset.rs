@@ -1,6 +1,6 @@
 //! From a dataset as the command line names it to the job that the analyzer carries out.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -11,8 +11,8 @@ use watchkeeper_formats::{
 
 use crate::arguments::{DatasetArguments, OutputFormat};
 
-/// How much of a file is looked at to tell its format.
-const PEEK_BYTES: u64 = 64 * 1024;
+/// How much of a file is looked at to tell its format: a merged record with a long payload, whose label stands behind it.
+const PEEK_BYTES: u64 = 16 << 20;
 
 impl DatasetArguments {
     /// The job that reads this dataset; it writes nothing by itself.
@@ -153,18 +153,19 @@ fn kind_of_json(file: &DatasetFile, lines: bool) -> DatasetFormat {
     // What is read from a pipe is gone.
     let is_file = std::fs::metadata(&file.path).is_ok_and(|metadata| metadata.is_file());
     if is_file && let Ok(file) = file.open() {
+        let mut reader = BufReader::new(file.take(PEEK_BYTES));
         // What cannot be read will be said by the reader.
-        let _ = file.take(PEEK_BYTES).read_to_end(&mut head);
+        while reader.read_until(b'\n', &mut head).is_ok_and(|bytes| bytes > 0) && head.trim_ascii().is_empty() {
+            head.clear();
+        }
     }
+    let is_whole = (head.len() as u64) < PEEK_BYTES;
     let head = String::from_utf8_lossy(&head);
-    let (first_line, is_whole) = match head.trim_start().split_once('\n') {
-        Some((line, _)) => (line.trim_end(), true),
-        None => (head.trim_start(), (head.len() as u64) < PEEK_BYTES),
-    };
+    let first_line = head.trim();
     let is_object = first_line.starts_with('{');
     if is_object && first_line.contains("\"captureData\"") {
         return if first_line.contains("\"groundTruthData\"") { merged() } else { capture() };
     }
-    let is_object_a_line = is_object && (first_line.trim_end().ends_with('}') || !is_whole);
+    let is_object_a_line = is_object && (first_line.ends_with('}') || !is_whole);
     DatasetFormat::Json { lines: lines || is_object_a_line || head.is_empty() }
 }

@@ -182,6 +182,9 @@ fn element(value: &str, index: i64) -> Option<&str> {
     usize::try_from(place).ok().and_then(|place| list.get(place).copied())
 }
 
+/// Levels of lists and objects that are followed, as many as serde reads of JSON: every one reads all below it once more.
+pub(crate) const DEEPEST: usize = 128;
+
 /// The elements of a value that is an array.
 pub(crate) fn list_of(value: &str) -> Option<Vec<&str>> {
     if !value.starts_with('[') {
@@ -227,7 +230,7 @@ impl Found<'_> {
     /// A list of one element counts as that element.
     pub(crate) fn unwrapped(self) -> Self {
         let mut found = self;
-        loop {
+        for _ in 0..DEEPEST {
             let single = match &found {
                 Found::Json(value) => list_of(value).filter(|list| list.len() == 1).map(|list| Found::Json(list[0])),
                 Found::Many(elements) if elements.len() == 1 => Some(elements[0].clone()),
@@ -238,6 +241,7 @@ impl Found<'_> {
                 None => return found,
             }
         }
+        Found::Missing
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which document a text is, by the members that only it has: the monitors' documents share their file names.
 
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::json;
@@ -25,14 +27,18 @@ pub enum DocumentKind {
     MergeReport,
 }
 
+/// The members of an object, unread.
+type Members<'a> = HashMap<String, &'a RawValue>;
+
 impl DocumentKind {
     /// The kind of a text; None where it is none of them.
     ///
     /// # Errors
     /// Not a JSON object.
     pub fn of(text: &str) -> Result<Option<Self>, Error> {
-        let document: Map<String, Value> = json::parse(text)?;
-        let has = |key: &str| document.get(key).is_some_and(|value| !value.is_null());
+        // A confusion matrix can be most of a gigabyte: values are not read.
+        let document: Members = json::parse_borrowed(text)?;
+        let has = |key: &str| document.get(key).is_some_and(|value| value.get() != "null");
         let of_problem = |key: fn(ProblemType) -> &'static str| {
             ProblemType::ALL.iter().copied().find(|problem_type| has(key(*problem_type)))
         };
@@ -43,7 +49,10 @@ impl DocumentKind {
             return Ok(Some(Self::ModelQualityConstraints(problem_type)));
         }
         let first_has = |list: &str, key: &str| {
-            document.get(list).and_then(|list| list.get(0)).is_some_and(|first| first.get(key).is_some())
+            let list = document.get(list).and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
+            let first = list.as_ref().and_then(|list| list.first());
+            let members = first.and_then(|first| serde_json::from_str::<Members>(first.get()).ok());
+            members.is_some_and(|members| members.contains_key(key))
         };
         Ok(if document.contains_key("violations") {
             let is_of_metric = first_has("violations", "metric_name");

@@ -4,9 +4,12 @@
 //! id and a label. The label's own text is kept as it was uploaded.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// One label.
@@ -55,9 +58,9 @@ pub fn records<'a>(text: &'a str, take: &mut dyn FnMut(Result<GroundTruthRecord<
 #[serde(rename_all = "camelCase")]
 struct RecordDocument<'a> {
     #[serde(borrow)]
-    ground_truth_data: Option<DataDocument<'a>>,
+    ground_truth_data: Option<Object<DataDocument<'a>>>,
     #[serde(borrow)]
-    event_metadata: Option<EventDocument<'a>>,
+    event_metadata: Option<Object<EventDocument<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -75,15 +78,38 @@ struct EventDocument<'a> {
     event_id: Option<&'a RawValue>,
 }
 
+/// A document that is an object: of an array serde would take the elements for the members, in order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
+}
+
 fn record(text: &str) -> Result<GroundTruthRecord<'_>, NotGroundTruth> {
     if !text.trim_start().starts_with('{') {
         return Err(NotGroundTruth::new("not a JSON object"));
     }
     let document: RecordDocument = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let event_id = document.event_metadata.and_then(|event| event.event_id);
+    let event_id = document.event_metadata.and_then(|Object(event)| event.event_id);
     let event_id = id(event_id.ok_or_else(no_id)?)?;
     let no_data = || NotGroundTruth::new("no groundTruthData.data");
-    let ground_truth_data = document.ground_truth_data.ok_or_else(no_data)?;
+    let Object(ground_truth_data) = document.ground_truth_data.ok_or_else(no_data)?;
     let data = ground_truth_data.data.filter(|data| data.get() != "null").ok_or_else(no_data)?;
     let encoding = encoding(ground_truth_data.encoding.as_deref())?;
     Ok(GroundTruthRecord { event_id, ground_truth_data: Cow::Owned(label(data.get(), encoding)?) })

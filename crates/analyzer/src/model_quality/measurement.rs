@@ -221,6 +221,7 @@ fn no_rows(job: &ModelQualityJob, file_count: usize, counts: &RecordCounts, rows
         read: if is_merged { format!("{} merged records", counts.read) } else { format!("{} read", counts.read) },
         outside: job.start_time.zip(job.end_time).map(|window| outside(counts.outside_window, window)),
         dropped: counts.dropped + dropped.count,
+        // Every record but those outside has a reason.
         first_reason: first_reason.unwrap_or_else(|| "every record is outside the window".to_owned()),
     }
 }

@@ -86,7 +86,12 @@ pub fn analyze(
     let constraints = ModelQualityConstraints::suggest(&measured.metrics);
     let judged = baseline.map(|baseline| {
         let (violations, remarks) = judge(&measured.metrics, &baseline);
+        // A remark is of a constraint that was not evaluated.
+        let is_nothing_judged = remarks.len() == baseline.constraints.len();
         notes.extend(remarks);
+        if is_nothing_judged {
+            notes.push("nothing was judged: there is no constraint that could be evaluated".to_owned());
+        }
         (baseline, violations)
     });
     for note in &notes {

@@ -70,9 +70,7 @@ impl Job {
     /// Every file of the output, hidden ones included.
     fn written(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        if self.output().exists() {
-            walk(&self.output(), &mut files);
-        }
+        walk(&self.output(), &mut files);
         files.sort();
         files
     }
@@ -82,10 +80,11 @@ impl Job {
     }
 }
 
+/// The files below a folder; none where there is no folder.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { walk(&path, files) } else { files.push(path) }
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() { walk(&entry.path(), files) } else { files.push(entry.path()) }
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> anyhow::Result<Ending> {
 fn shown(text: &str, format: OutputFormat) -> anyhow::Result<String> {
     let as_json = format == OutputFormat::Json;
     let style = crate::output::style();
-    let Some(kind) = DocumentKind::of(text)? else {
+    let Some(kind) = DocumentKind::of(text).context("no JSON document, which `inspect` shows")? else {
         bail!(
             "neither statistics (`dataset`), nor constraints (`features`), nor violations (`violations`), nor those of model \
              quality, nor the report of a merge"

@@ -36,6 +36,19 @@ fn say_notes(notes: &[String]) {
     }
 }
 
+/// Refuses to write a check's documents over those of its baseline: the next check would be judged by what this one found.
+fn keep_baseline(baseline: &Path, output: Option<&Path>) -> anyhow::Result<()> {
+    let Some(output) = output else { return Ok(()) };
+    let folder = |path: &Path| std::fs::canonicalize(path).ok();
+    if folder(output).is_some_and(|output| Some(output) == folder(baseline)) {
+        anyhow::bail!(
+            "{} is the folder of the baseline, whose constraints.json would be replaced; choose another one for -o",
+            output.display()
+        );
+    }
+    Ok(())
+}
+
 /// Where the documents are.
 fn say_written(folder: Option<&Path>) {
     if let Some(folder) = folder {

@@ -46,6 +46,9 @@ pub fn quality(view: &QualityView<'_>, style: &Style) -> String {
     let place = format!("{} of a {}", counted(view.statistics.item_count, "row"), problem(metrics.problem_type()));
     match view.violations {
         None => push_headline(&mut text, &place, paints::TITLE, style),
+        Some(_) if !is_anything_judged(view) => {
+            push_headline(&mut text, &format!("nothing judged in {place}"), paints::NOTICE, style);
+        }
         Some([]) => push_headline(&mut text, &format!("no violations in {place}"), paints::GOOD, style),
         Some(found) => {
             let violations = counted(found.len() as u64, "violation");
@@ -59,6 +62,13 @@ pub fn quality(view: &QualityView<'_>, style: &Style) -> String {
     }
     push_notes(&mut text, view, style);
     text
+}
+
+/// False where no constraint demands anything of a metric that there is: that nothing is violated means nothing then.
+fn is_anything_judged(view: &QualityView<'_>) -> bool {
+    let constraints = view.constraints.map_or(&[][..], |constraints| &constraints.constraints);
+    let is_demanded = |name| constraints.iter().any(|demand| demand.metric == name && demand.threshold.is_some());
+    view.statistics.metrics.scalars().iter().any(|(name, metric)| metric.value.is_finite() && is_demanded(*name))
 }
 
 /// `statistics.json` of model quality as a table.

@@ -212,7 +212,7 @@ fn what_is_no_document_cannot_be_looked_at() {
     let folder = Folder::new();
     for (text, expected) in [
         ("{}", "neither statistics (`dataset`), nor constraints (`features`), nor violations (`violations`)"),
-        ("a,b\n1,2\n", "expected value at line 1 column 1"),
+        ("a,b\n1,2\n", "no JSON document, which `inspect` shows: expected value at line 1 column 1"),
         ("{\"features\": [", "EOF while parsing a list at line 1 column 14"),
         ("{\"violations\": 7}", "violations"),
         ("{\"dataset\": {\"item_count\": \"many\"}, \"features\": []}", "dataset.item_count"),
@@ -279,8 +279,8 @@ fn a_report_of_model_quality_is_made_of_folders_that_are_there() {
         };
         "prediction,label\n".to_owned() + &(0..count).map(row).collect::<String>()
     };
-    folder.write("good.csv", &rows(300, 10));
-    folder.write("bad.csv", &rows(300, 60));
+    folder.write("good.csv", rows(300, 10));
+    folder.write("bad.csv", rows(300, 60));
     let attributes = ["--inference-attribute", "prediction", "--ground-truth-attribute", "label"];
     let baseline = ["quality", "baseline", "good.csv", "--problem-type", "BinaryClassification", "-o", "base"];
     folder.run(&[&baseline[..], &attributes].concat()).ended(0);

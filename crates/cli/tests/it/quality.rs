@@ -95,6 +95,56 @@ fn a_check_tells_what_has_become_worse() {
     run(&folder, &edited, &COLUMNS).ended(0);
 }
 
+/// What replaces the baseline would be met by the same dataset the next time.
+#[test]
+fn a_check_does_not_replace_its_baseline() {
+    let folder = Folder::new();
+    folder.write("good.csv", GOOD);
+    folder.write("worse.csv", WORSE);
+    let problem = ["--problem-type", "BinaryClassification"];
+    run(&folder, &["quality", "baseline", "good.csv", "-o", "base"], &[&problem[..], &COLUMNS].concat()).ended(0);
+    let before = folder.contents("base");
+    let ran = run(&folder, &["quality", "check", "worse.csv", "--baseline", "base", "-o", "./base"], &COLUMNS).ended(2);
+    assert_eq!(
+        ran.stderr,
+        "Error: ./base is the folder of the baseline, whose constraints.json would be replaced; choose another one for -o\n"
+    );
+    assert!(folder.contents("base") == before);
+    // So it is with data quality.
+    folder.run(&["baseline", "good.csv", "-o", "data"]).ended(0);
+    let ran = folder.run(&["check", "worse.csv", "--baseline", "data", "-o", "data"]).ended(2);
+    assert!(ran.stderr.starts_with("Error: data is the folder of the baseline"), "{}", ran.stderr);
+}
+
+/// The label may stand behind a payload of any length.
+#[test]
+fn merged_data_is_recognised_by_the_whole_of_its_first_line() {
+    let folder = Folder::new();
+    let request = "x".repeat(300_000);
+    let line = |output, label| {
+        format!(
+            r#"{{"captureData":{{"endpointInput":{{"data":"{request}","encoding":"CSV"}},"endpointOutput":{{"data":"{output}","encoding":"CSV"}}}},"eventMetadata":{{}},"groundTruthData":{{"data":"{label}","encoding":"CSV"}}}}"#
+        )
+    };
+    folder.write("merged/part.jsonl", format!("\n{}\n{}\n", line("0.9", "1"), line("0.2", "0")));
+    let columns = ["--problem-type", "BinaryClassification", "--probability-attribute", "0"];
+    let ran = run(&folder, &["quality", "baseline", "merged"], &columns).ended(0);
+    assert!(ran.stdout.starts_with("2 rows of a binary classification\n"), "{}", ran.stdout);
+}
+
+/// Green that means nothing is worse than red.
+#[test]
+fn constraints_that_judge_nothing_are_no_good_news() {
+    let folder = Folder::new();
+    folder.write("worse.csv", WORSE);
+    for section in ["{}", r#"{"recall": {"Threshold": 0.99}}"#, r#"{"auc": {"threshold": 0.99}}"#] {
+        folder.write("base/constraints.json", format!(r#"{{"binary_classification_constraints": {section}}}"#));
+        let ran = run(&folder, &["quality", "check", "worse.csv", "--baseline", "base"], &COLUMNS).ended(0);
+        assert!(ran.stdout.starts_with("nothing judged in 4 rows of a binary classification\n"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("\nnote: nothing was judged: "), "{}", ran.stdout);
+    }
+}
+
 #[test]
 fn results_as_json() {
     let folder = Folder::new();
@@ -130,7 +180,10 @@ fn what_is_wrong_is_said_in_the_words_of_the_command_line() {
         assert!(ran.stderr.starts_with("Error: ") && ran.stderr.contains(message), "{}", ran.stderr);
     };
     let label = "--ground-truth-attribute";
-    says(&["baseline", "good.csv", "--inference-attribute", "prediction", label, "label"], "no --problem-type");
+    says(
+        &["baseline", "good.csv", "--inference-attribute", "prediction", label, "label"],
+        "no --problem-type, expected one of Regression, BinaryClassification, MulticlassClassification\n",
+    );
     says(
         &["baseline", "good.csv", "--problem-type", "Regression", "--inference-attribute", "prediction"],
         "--ground-truth-attribute is not given, expected ",

@@ -56,7 +56,9 @@ fn what_is_wrong_with_a_script() {
         ),
         (
             handler("return []"),
-            "No data found in dataset_source. There is no record in capture.jsonl.".to_owned(),
+            "No data found in dataset_source. There is no record in capture.jsonl. (the preprocessor left out 2 \
+             records)"
+                .to_owned(),
         ),
     ];
     for (script, reason) in cases {

@@ -149,18 +149,26 @@ impl CaptureRows for JoinedRows {
         self.layout.order()
     }
 
+    fn without_rows(&self) -> (u64, Option<String>) {
+        (self.without_payload + self.mismatched, self.skipped().into_iter().next())
+    }
+
     fn notes(&self) -> Vec<String> {
         let mut notes = self.layout.notes();
-        if self.without_payload > 0 {
-            notes.push(format!("{} skipped: nothing was captured of them", counted(self.without_payload)));
-        }
-        if self.mismatched > 0 {
-            notes.push(format!(
-                "{} skipped: request and answer have different numbers of lines",
-                counted(self.mismatched)
-            ));
-        }
+        notes.extend(self.skipped());
         notes
+    }
+}
+
+impl JoinedRows {
+    /// Sentences about the records that were skipped.
+    fn skipped(&self) -> Vec<String> {
+        let reasons = [
+            (self.without_payload, "nothing was captured of them"),
+            (self.mismatched, "request and answer have different numbers of lines"),
+        ];
+        let skipped = reasons.into_iter().filter(|(count, _)| *count > 0);
+        skipped.map(|(count, reason)| format!("{} skipped: {reason}", counted(count))).collect()
     }
 }
 

@@ -78,6 +78,9 @@ pub(crate) trait CaptureRows {
     /// Places of the columns in dataset order.
     fn order(&self) -> Vec<usize>;
 
+    /// Records that gave no row, and why the first of them did not.
+    fn without_rows(&self) -> (u64, Option<String>);
+
     /// What whoever reads the result should know of the rows.
     fn notes(&self) -> Vec<String>;
 
@@ -112,17 +115,21 @@ pub(crate) struct CaptureCounts {
     pub(crate) lines: u64,
     not_records: u64,
     first_not_record: Option<(std::path::PathBuf, u64, String)>,
+    /// Records that the preprocessor left out.
+    left_out: u64,
     pub(crate) outside_window: u64,
 }
 
 impl CaptureCounts {
-    /// Lines that are no records, and what is wrong with the first.
-    pub(crate) fn not_records(&self) -> (u64, Option<String>) {
-        let first = self.first_not_record.as_ref();
-        let reason = |(path, row, problem): &(std::path::PathBuf, u64, String)| {
-            format!("{}, row {row}: not a capture record: {problem}", shown(path))
-        };
-        (self.not_records, first.map(reason))
+    /// What is wrong with the first line that is no record.
+    fn why_not_a_record(&self) -> Option<String> {
+        let (path, row, problem) = self.first_not_record.as_ref()?;
+        Some(format!("{}, row {row}: not a capture record: {problem}", shown(path)))
+    }
+
+    /// What is to be said of records that the preprocessor left out.
+    fn why_left_out(&self) -> Option<String> {
+        (self.left_out > 0).then(|| format!("the preprocessor left out {}", counted(self.left_out)))
     }
 }
 
@@ -155,9 +162,11 @@ impl<'a, R: CaptureRows> CaptureSource<'a, R> {
         &self.counts
     }
 
-    /// What makes the rows.
-    pub(crate) fn records(&self) -> &R {
-        &self.records
+    /// Lines within the window that gave no row, and why one of them did not.
+    pub(crate) fn without_rows(&self) -> (u64, Option<String>) {
+        let (count, reason) = self.records.without_rows();
+        let reason = reason.or_else(|| self.counts.why_not_a_record()).or_else(|| self.counts.why_left_out());
+        (count + self.counts.not_records + self.counts.left_out, reason)
     }
 
     /// The current file, or the last one.
@@ -233,6 +242,8 @@ impl<'a, R: CaptureRows> CaptureSource<'a, R> {
             return Err(Error::Preprocessor(problem.into()));
         }
         waiting.lines.clear();
+        let left_out = results.iter().filter(|result| matches!(result, Preprocessed::Skipped)).count();
+        self.counts.left_out += left_out as u64;
         let made = waiting.rows.drain(..).zip(results);
         self.pending.extend(made.map(|((row, beside), result)| Pending { row, beside, result }));
         Ok(())
@@ -336,6 +347,7 @@ impl<R: CaptureRows> Source for CaptureSource<'_, R> {
                 self.counts.not_records, self.counts.lines
             ));
         }
+        notes.extend(self.counts.why_left_out());
         if self.counts.outside_window > 0 {
             notes.push(format!("{} outside the window skipped", counted(self.counts.outside_window)));
         }

@@ -35,7 +35,12 @@ pub(crate) struct CsvSource {
     chunks: Chunks,
     header: bool,
     needs_header: bool,
+    /// Columns of files with other names than the first one's are their own, not the first one's by position.
+    keeps_own_columns: bool,
+    /// Of the first file, or the numbers of its columns.
     names: Vec<String>,
+    /// Of the current file, where they are its own.
+    own_names: Option<Vec<String>>,
     /// Fields a row, once known.
     width: Option<usize>,
     /// For each column of the current file its place in the dataset; `None` while they are the same.
@@ -52,13 +57,21 @@ impl CsvSource {
             chunks: Chunks::new(files, true),
             header,
             needs_header: false,
+            keeps_own_columns: false,
             names: Vec::new(),
+            own_names: None,
             width: None,
             places: None,
             ragged: Ragged::default(),
             headers: Headers::default(),
             escaped: Vec::new(),
         }
+    }
+
+    /// Files with other names than the first one's have columns of their own: names and number may change with every batch.
+    pub(crate) fn with_own_columns(mut self) -> Self {
+        self.keeps_own_columns = true;
+        self
     }
 
     /// The current file, or the last one.
@@ -103,18 +116,24 @@ impl CsvSource {
     fn learn_names(&mut self, names: Vec<String>) {
         self.needs_header = false;
         self.places = None;
+        self.own_names = None;
         if self.width.is_none() {
             self.width = Some(names.len());
             self.headers.repeated = repeated(&names);
             self.names = names;
-        } else if names != self.names {
-            self.places = places(&self.names, &names);
-            let files = if self.places.is_some() {
-                &mut self.headers.in_other_order
-            } else {
-                &mut self.headers.with_other_names
-            };
-            files.get_or_insert_with(|| (0, self.chunks.path().to_owned())).0 += 1;
+            return;
+        }
+        self.width = Some(self.names.len());
+        if names == self.names {
+            return;
+        }
+        self.places = places(&self.names, &names);
+        let files =
+            if self.places.is_some() { &mut self.headers.in_other_order } else { &mut self.headers.with_other_names };
+        files.get_or_insert_with(|| (0, self.chunks.path().to_owned())).0 += 1;
+        if self.places.is_none() && self.keeps_own_columns {
+            self.width = Some(names.len());
+            self.own_names = Some(names);
         }
     }
 }
@@ -175,7 +194,7 @@ impl Source for CsvSource {
     }
 
     fn names(&self) -> &[String] {
-        &self.names
+        self.own_names.as_ref().unwrap_or(&self.names)
     }
 
     fn has_own_names(&self) -> bool {
@@ -191,7 +210,7 @@ impl Source for CsvSource {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = self.headers.notes();
+        let mut notes = self.headers.notes(if self.keeps_own_columns { "name" } else { "position" });
         notes.extend(self.ragged.notes());
         notes
     }
@@ -219,7 +238,8 @@ fn repeated(names: &[String]) -> Vec<String> {
 }
 
 impl Headers {
-    fn notes(&self) -> Vec<String> {
+    /// `taken_by`: what columns of files with other names are taken by.
+    fn notes(&self, taken_by: &str) -> Vec<String> {
         let mut notes = Vec::new();
         match self.without_name {
             0 => {}
@@ -248,7 +268,8 @@ impl Headers {
             notes.push(format!("{}{others}: {text}", shown(first)));
         };
         note(&self.in_other_order, "the header has the first file's names in another order; columns are taken by name");
-        note(&self.with_other_names, "the header is not that of the first file; columns are taken by position");
+        let other_names = format!("the header is not that of the first file; columns are taken by {taken_by}");
+        note(&self.with_other_names, &other_names);
         notes
     }
 }

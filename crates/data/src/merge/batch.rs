@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::object::quoted;
+use super::window::begins_as_time;
 
 /// The member with the id.
 pub(super) const INFERENCE_ID: &str = "SageMakerInferenceId";
@@ -22,21 +23,11 @@ pub(super) fn csv_line(line: &str) -> Option<BatchLine<'_>> {
     let (data, id) = rest.rsplit_once(',')?;
     // Two columns that the transform wrote: neither has a comma in it.
     let id = unquoted(id);
-    (is_time(unquoted(time)) && !id.is_empty()).then_some(BatchLine { id: Cow::Borrowed(id), data })
+    (begins_as_time(unquoted(time).as_bytes()) && !id.is_empty()).then_some(BatchLine { id: Cow::Borrowed(id), data })
 }
 
 fn unquoted(cell: &str) -> &str {
     cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell)
-}
-
-/// Whether a text begins as a time does: `2023-01-21T01:29:04Z`.
-fn is_time(text: &str) -> bool {
-    let pattern = b"dddd-dd-ddTdd:dd:dd";
-    text.len() >= pattern.len()
-        && text
-            .bytes()
-            .zip(pattern)
-            .all(|(byte, &part)| if part == b'd' { byte.is_ascii_digit() } else { byte == part })
 }
 
 /// Appends the merged record without the label and the brace that closes it.

@@ -63,7 +63,7 @@ pub(super) struct FoundCaptures {
     pub(super) lines: u64,
     pub(super) captures: Vec<FoundCapture>,
     pub(super) rejected: Rejected,
-    /// Of these, records of a batch transform without an inference id; and the first.
+    /// Of these, records of a batch transform without an inference id.
     pub(super) without_id: u64,
     rewritten: Vec<u8>,
     scan: CaptureScan,
@@ -159,23 +159,14 @@ impl CaptureReader {
                 if header && is_first && batch::csv_line(line).is_none() {
                     return;
                 }
-                self.add_csv(line, found)
+                add_csv(line, found)
             }
-            Expected::Any if !looks_like_json => self.add_csv(line, found),
+            Expected::Any if !looks_like_json => add_csv(line, found),
             _ => self.add_json(line, expected, found),
         };
         if let Err(problem) = problem {
             found.rejected.add(number, problem);
         }
-    }
-
-    fn add_csv(&self, line: &str, found: &mut FoundCaptures) -> Result<(), String> {
-        let Some(BatchLine { id, data }) = batch::csv_line(line) else {
-            found.without_id += 1;
-            return Err("the last two columns are no inference id and inference time".to_owned());
-        };
-        found.add_rewritten(&id, false, |to| batch::write_record(&id, data, "CSV", to));
-        Ok(())
     }
 
     /// A JSON text: a record, or for a batch transform an array of them.
@@ -243,4 +234,14 @@ impl CaptureReader {
             found.rejected.add(1, super::label_lines::document_problem(piece.text()));
         }
     }
+}
+
+/// A line of CSV that a batch transform wrote.
+fn add_csv(line: &str, found: &mut FoundCaptures) -> Result<(), String> {
+    let Some(BatchLine { id, data }) = batch::csv_line(line) else {
+        found.without_id += 1;
+        return Err("the last two columns are no inference id and inference time".to_owned());
+    };
+    found.add_rewritten(&id, false, |to| batch::write_record(&id, data, "CSV", to));
+    Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) struct HourFile {
 /// The files below a folder: the earliest hour first, then by path.
 pub(super) fn hour_files(root: &Path) -> Result<Vec<HourFile>, Error> {
     let mut files: Vec<HourFile> = list(root)?.into_iter().map(|file| in_hour(root, file)).collect();
-    files.sort_by(|a, b| order(a, b));
+    files.sort_by(order);
     Ok(files)
 }
 

@@ -37,7 +37,7 @@ pub(super) fn in_order<P: Default + Send>(
 ) -> Result<(), Error> {
     let threads = threads.max(1);
     let (set_free, free) = channel();
-    for _ in 0..threads * 2 + 1 {
+    for _ in 0..=threads * 2 {
         // The receiver is alive.
         let _ = set_free.send((Piece::default(), P::default()));
     }

@@ -88,15 +88,10 @@ pub fn merge(
 /// The name of the file of merged lines of an hour folder: always the same, so that merging an hour again replaces what was there.
 pub fn part_name(folder: &Path) -> String {
     let names: Vec<_> = folder.components().map(|component| component.as_os_str().as_encoded_bytes()).collect();
-    let hash = xxh3_128(&names.join(&b'/')).to_be_bytes();
+    let hash = xxh3_128(&names.join(&b'/'));
     // The layout of a UUID of version 8: its makers say what its bits are.
-    let version = (u16::from_be_bytes([hash[6], hash[7]]) & 0x0FFF) | 0x8000;
-    let variant = (u16::from_be_bytes([hash[8], hash[9]]) & 0x3FFF) | 0x8000;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!(
-        "part-00000-{}-{}-{version:04x}-{variant:04x}-{}.c000.jsonl",
-        hex(&hash[..4]),
-        hex(&hash[4..6]),
-        hex(&hash[10..])
-    )
+    let bits = hash & !(0xF << 76) & !(0x3 << 62) | (0x8 << 76) | (0x2 << 62);
+    let uuid = format!("{bits:032x}");
+    let (a, b, c, d, e) = (&uuid[..8], &uuid[8..12], &uuid[12..16], &uuid[16..20], &uuid[20..]);
+    format!("part-00000-{a}-{b}-{c}-{d}-{e}.c000.jsonl")
 }

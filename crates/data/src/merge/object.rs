@@ -36,32 +36,28 @@ impl<'a> Members<'a> {
 
     /// Appends the object without a member and without the brace that closes it.
     pub(super) fn write_without(&self, name: &str, to: &mut Vec<u8>) {
-        let mut separator = b'{';
-        for (key, value) in self.0.iter().filter(|(key, _)| key != name) {
-            to.push(separator);
-            separator = b',';
-            to.extend_from_slice(quoted(key).as_bytes());
-            to.push(b':');
-            compact(value, to);
-        }
+        self.write(&[name], to);
     }
 
     /// The object without some members and without blanks, numbers as they are written.
     pub(super) fn compact_without(&self, names: &[&str]) -> String {
         let mut text = Vec::new();
-        let mut separator = b'{';
-        for (key, value) in self.0.iter().filter(|(key, _)| !names.contains(&&**key)) {
-            text.push(separator);
-            separator = b',';
-            text.extend_from_slice(quoted(key).as_bytes());
-            text.push(b':');
-            compact(value, &mut text);
-        }
-        if text.is_empty() {
-            text.push(b'{');
-        }
+        self.write(names, &mut text);
         text.push(b'}');
         String::from_utf8(text).expect("made of texts, of which only blanks were left out")
+    }
+
+    fn write(&self, without: &[&str], to: &mut Vec<u8>) {
+        to.push(b'{');
+        let others = self.0.iter().filter(|(key, _)| !without.contains(&&**key));
+        for (number, (key, value)) in others.enumerate() {
+            if number > 0 {
+                to.push(b',');
+            }
+            to.extend_from_slice(quoted(key).as_bytes());
+            to.push(b':');
+            compact(value, to);
+        }
     }
 }
 

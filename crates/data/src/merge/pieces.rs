@@ -14,7 +14,7 @@ use crate::files::{DatasetFile, OpenFile};
 use crate::text::MAX_RECORD_BYTES;
 
 /// Bytes read at a time: what is read, found and written stays in the second-level cache.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: usize = 512 * 1024;
 
 /// The longest JSON text over many lines.
 const MAX_DOCUMENT_BYTES: usize = 128 * 1024 * 1024;

@@ -38,11 +38,16 @@ impl Window {
     }
 }
 
-/// Whether a text is a time in UTC in its longest form, fractions of a second aside.
-fn is_utc(time: &[u8]) -> bool {
+/// Whether a text begins as a time does that is written down to the second: `2021-05-26T00:30:11`.
+pub(super) fn begins_as_time(text: &[u8]) -> bool {
     let pattern = b"dddd-dd-ddTdd:dd:dd";
-    let is_digit_or = |(&byte, &part): (&u8, &u8)| if part == b'd' { byte.is_ascii_digit() } else { byte == part };
-    if time.len() < TO_THE_SECOND || !time.iter().zip(pattern).all(is_digit_or) {
+    let is_as = |(&byte, &part): (&u8, &u8)| if part == b'd' { byte.is_ascii_digit() } else { byte == part };
+    text.len() >= TO_THE_SECOND && text.iter().zip(pattern).all(is_as)
+}
+
+/// Whether a text is such a time in UTC, fractions of a second aside.
+fn is_utc(time: &[u8]) -> bool {
+    if !begins_as_time(time) {
         return false;
     }
     let rest = &time[TO_THE_SECOND..];

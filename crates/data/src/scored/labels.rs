@@ -6,7 +6,7 @@ use watchkeeper_formats::{CapturePart, Encoding};
 
 use super::values::Value;
 use crate::capture::payload::Side;
-use crate::locate::{Attribute, Found, list_of, locate};
+use crate::locate::{Attribute, DEEPEST, Found, list_of, locate};
 use crate::members::raw_members;
 use crate::rows::Rows;
 
@@ -49,7 +49,7 @@ impl LabelReader {
                 let json = text.data.trim_ascii();
                 serde_json::from_str::<&serde_json::value::RawValue>(json)
                     .map_err(|error| format!("its ground truth is not JSON: {error}"))?;
-                unwrap_label(json, self.attribute.as_ref(), &mut labels);
+                unwrap_label(json, self.attribute.as_ref(), 0, &mut labels);
                 Ok(labels.into_iter().map(Value::Found).collect())
             }
             Some(other) => Err(format!("its ground truth is encoded as {other}, expected CSV or JSON")),
@@ -71,11 +71,15 @@ impl LabelReader {
 }
 
 /// Follows lists and objects down to scalars. An object stands for the member that `attribute` leads to, else for its only member,
-/// else for its member `label`.
-fn unwrap_label<'a>(json: &'a str, attribute: Option<&Attribute>, labels: &mut Vec<Found<'a>>) {
+/// else for its member `label`. So many levels are above it.
+fn unwrap_label<'a>(json: &'a str, attribute: Option<&Attribute>, level: usize, labels: &mut Vec<Found<'a>>) {
+    if level > DEEPEST {
+        labels.push(Found::Missing);
+        return;
+    }
     if let Some(list) = list_of(json) {
         for element in list {
-            unwrap_label(element, attribute, labels);
+            unwrap_label(element, attribute, level + 1, labels);
         }
         return;
     }
@@ -87,22 +91,22 @@ fn unwrap_label<'a>(json: &'a str, attribute: Option<&Attribute>, labels: &mut V
         && let Ok([found]) = locate(json, [Some(attribute)])
         && found.is_there()
     {
-        unwrap_found(&found, Some(attribute), labels);
+        unwrap_found(&found, Some(attribute), level + 1, labels);
         return;
     }
     match only_member(json, None) {
-        Some(value) => unwrap_label(value, attribute, labels),
+        Some(value) => unwrap_label(value, attribute, level + 1, labels),
         None => labels.push(Found::Missing),
     }
 }
 
-fn unwrap_found<'a>(found: &Found<'a>, attribute: Option<&Attribute>, labels: &mut Vec<Found<'a>>) {
+fn unwrap_found<'a>(found: &Found<'a>, attribute: Option<&Attribute>, level: usize, labels: &mut Vec<Found<'a>>) {
     match found {
         Found::Missing => labels.push(Found::Missing),
-        Found::Json(json) => unwrap_label(json, attribute, labels),
+        Found::Json(json) => unwrap_label(json, attribute, level, labels),
         Found::Many(elements) => {
             for element in elements {
-                unwrap_found(element, attribute, labels);
+                unwrap_found(element, attribute, level + 1, labels);
             }
         }
     }
@@ -110,9 +114,17 @@ fn unwrap_found<'a>(found: &Found<'a>, attribute: Option<&Attribute>, labels: &m
 
 /// As labels are unwrapped, for an output that no attribute leads into. The member `except` is not it.
 pub(super) fn unwrap_output<'a>(json: &'a str, except: Option<&Attribute>, values: &mut Vec<Found<'a>>) {
+    unwrap_output_below(json, except, 0, values);
+}
+
+fn unwrap_output_below<'a>(json: &'a str, except: Option<&Attribute>, level: usize, values: &mut Vec<Found<'a>>) {
+    if level > DEEPEST {
+        values.push(Found::Missing);
+        return;
+    }
     if let Some(list) = list_of(json) {
         for element in list {
-            unwrap_output(element, except, values);
+            unwrap_output_below(element, except, level + 1, values);
         }
         return;
     }
@@ -121,7 +133,7 @@ pub(super) fn unwrap_output<'a>(json: &'a str, except: Option<&Attribute>, value
         return;
     }
     match only_member(json, except) {
-        Some(value) => unwrap_output(value, except, values),
+        Some(value) => unwrap_output_below(value, except, level + 1, values),
         None => values.push(Found::Missing),
     }
 }

@@ -218,11 +218,11 @@ impl MergedRows {
         rows: &mut Rows<'_>,
     ) -> Result<(), Unused> {
         let count = found.len();
-        let labels = if found.iter().all(|(_, own)| own.is_some()) {
+        let labels = if count > 0 && found.iter().all(|(_, own)| own.is_some()) {
             Vec::new()
         } else {
             let labels = self.labels.read(label.ok_or_else(no_label)?, count, rows).map_err(Unused::Dropped)?;
-            if labels.len() != count {
+            if count == 0 || labels.len() != count {
                 return Err(unequal(count, labels.len()));
             }
             labels
@@ -257,8 +257,12 @@ impl MergedRows {
         }
         let given: Vec<usize> = (0..2).filter(|&column| self.attributes[column].is_some()).collect();
         let listed = given.first().and_then(|&column| found[column].clone().unwrapped().as_elements());
-        let labels = self.labels.read(label, listed.map_or(1, |list| list.len()), rows).map_err(Unused::Dropped)?;
+        let output_rows = listed.map_or(1, |list| list.len());
+        let labels = self.labels.read(label, output_rows, rows).map_err(Unused::Dropped)?;
         let count = labels.len();
+        if count == 0 {
+            return Err(unequal(output_rows, 0));
+        }
         let labels = match <[Value<'_>; 1]>::try_from(labels) {
             Ok([label]) => {
                 let [inference, probability] = found.map(Value::Found);
@@ -419,6 +423,10 @@ impl CaptureRows for MergedRows {
         (0..self.names.len()).collect()
     }
 
+    fn without_rows(&self) -> (u64, Option<String>) {
+        (self.dropped, self.first_reason.clone())
+    }
+
     fn notes(&self) -> Vec<String> {
         match &self.first_reason {
             None => Vec::new(),
@@ -434,12 +442,7 @@ impl CaptureRows for MergedRows {
 
 impl ScoredSource for CaptureSource<'_, MergedRows> {
     fn counts(&self) -> RecordCounts {
-        let (not_records, not_a_record) = self.counts().not_records();
-        RecordCounts {
-            read: self.counts().lines,
-            outside_window: self.counts().outside_window,
-            dropped: self.records().dropped + not_records,
-            first_reason: self.records().first_reason.clone().or(not_a_record),
-        }
+        let (dropped, first_reason) = self.without_rows();
+        RecordCounts { read: self.counts().lines, outside_window: self.counts().outside_window, dropped, first_reason }
     }
 }

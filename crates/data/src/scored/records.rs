@@ -57,6 +57,9 @@ pub(super) fn described(record: &str) -> String {
     if !record.starts_with('{') || raw_members(record, |name, _| names.push(name.to_owned())).is_err() {
         return "the first one is no object".to_owned();
     }
+    if names.is_empty() {
+        return "the first one has no members".to_owned();
+    }
     format!("the first one has the members {}", listed(names.iter().map(String::as_str)))
 }
 

@@ -23,7 +23,7 @@ pub(super) struct TableSource<'a> {
     /// Where each column stands in the table's batches.
     places: [Option<usize>; 3],
     /// Names of the table when the places were looked up.
-    known_names: usize,
+    known_names: Vec<String>,
     lists: ListRules,
     names: Vec<String>,
     /// The table's own cells, or room for the three columns'.
@@ -49,7 +49,9 @@ impl<'a> TableSource<'a> {
     ) -> Self {
         let attributes = [reading.inference.clone(), reading.probability.clone(), reading.ground_truth.clone()];
         let table = match &reading.reading.format {
-            DatasetFormat::Csv { header, .. } => Table::Csv { source: CsvSource::new(files, *header), header: *header },
+            DatasetFormat::Csv { header, .. } => {
+                Table::Csv { source: CsvSource::new(files, *header).with_own_columns(), header: *header }
+            }
             DatasetFormat::Parquet => {
                 let attributes = attributes.clone();
                 Table::Parquet(ParquetSource::new(files).with_columns(move |names| wanted(&attributes, names)))
@@ -65,7 +67,7 @@ impl<'a> TableSource<'a> {
             table,
             attributes,
             places: [None; 3],
-            known_names: 0,
+            known_names: Vec::new(),
             lists: ListRules::new(reading),
             names: column_names(),
             cells: Vec::new(),
@@ -75,13 +77,18 @@ impl<'a> TableSource<'a> {
         }
     }
 
-    /// Looks up where the columns stand, again when there are more of them than before.
+    /// Looks up where the columns stand, again when they are others than before.
     fn find_columns(&mut self) {
         let names = self.table.source().names();
-        if names.len() == self.known_names {
+        // Captures only ever get more of them.
+        let is_known = match &self.table {
+            Table::Captures(_) => names.len() == self.known_names.len(),
+            Table::Csv { .. } | Table::Parquet(_) => names == self.known_names,
+        };
+        if is_known {
             return;
         }
-        self.known_names = names.len();
+        names.clone_into(&mut self.known_names);
         self.places = match &self.table {
             Table::Parquet(_) => {
                 let wanted = wanted(&self.attributes, names);
@@ -177,9 +184,12 @@ impl Source for TableSource<'_> {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         let has_rows = self.table.source_mut().fill(batch)?;
         self.find_columns();
-        // Later records of captures may have what the first lack.
-        let is_complete = !has_rows || !matches!(self.table, Table::Captures(_));
-        if is_complete && (has_rows || self.rows > 0) {
+        // Later records of captures may have what the first lack; of other tables the first file tells.
+        let is_to_check = match self.table {
+            Table::Captures(_) => !has_rows && self.rows > 0,
+            Table::Csv { .. } | Table::Parquet(_) => has_rows && self.rows == 0,
+        };
+        if is_to_check {
             self.check_columns()?;
         }
         if !has_rows {
@@ -223,11 +233,11 @@ impl ScoredSource for TableSource<'_> {
     fn counts(&self) -> RecordCounts {
         match &self.table {
             Table::Captures(source) => {
-                let (not_records, first_reason) = source.counts().not_records();
+                let (dropped, first_reason) = source.without_rows();
                 RecordCounts {
-                    read: self.rows + source.counts().outside_window + not_records,
+                    read: self.rows + source.counts().outside_window + dropped,
                     outside_window: source.counts().outside_window,
-                    dropped: not_records,
+                    dropped,
                     first_reason,
                 }
             }

@@ -31,7 +31,7 @@ impl<const N: usize> SpillFile<N> {
     pub(super) fn append(&mut self, records: &[[u8; N]]) -> Result<(), Error> {
         let place = SeekFrom::Start(self.count * N as u64);
         let written = self.file.seek(place).and_then(|_| self.file.write_all(records.as_flattened()));
-        written.map_err(|error| Error::io(&self.scratch, error))?;
+        written.map_err(|error| refused(&self.scratch, &error))?;
         self.count += records.len() as u64;
         Ok(())
     }
@@ -48,10 +48,16 @@ impl<const N: usize> SpillFile<N> {
         let mut file = &self.file;
         let place = SeekFrom::Start(range.start * N as u64);
         let read = file.seek(place).and_then(|_| file.read_exact(block.as_flattened_mut()));
-        read.map_err(|error| Error::io(&self.scratch, error))?;
+        read.map_err(|error| refused(&self.scratch, &error))?;
         range.start += count as u64;
         Ok(())
     }
+}
+
+/// The folder is none that the user has named: what it was to be used for is said.
+fn refused(scratch: &Path, error: &std::io::Error) -> Error {
+    let problem = format!("records that do not fit into memory cannot be kept there for the time being: {error}");
+    Error::File { path: scratch.to_owned(), problem }
 }
 
 /// Records that take so many bytes, one at least.

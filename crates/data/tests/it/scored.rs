@@ -108,6 +108,22 @@ fn files_whose_columns_stand_in_another_order_are_read_by_name() {
     assert_eq!(texts_of(&table), [["1", "", "2"], ["3", "", "4"]]);
 }
 
+/// A row whose label is read where another file has its prediction would be measured as if nothing were wrong.
+#[test]
+fn a_file_with_other_columns_is_read_by_its_own_header() {
+    let folder = Folder::with("a.csv", "p,y\n1,2\n");
+    folder.write("b.csv", "x,y,z,p\n9,4,\"9\n9\",3\n9,6,9,5\n");
+    folder.write("c.csv", "y,q\n8,7\n");
+    folder.write("d.csv", "p,y\n9,10\n");
+    let by_name = folder.scored(&scored(csv(true), ["p", "", "y"])).unwrap();
+    assert_eq!(texts_of(&by_name), [["1", "", "2"], ["3", "", "4"], ["5", "", "6"], ["", "", "8"], ["9", "", "10"]]);
+    let notes: Vec<String> = by_name.notes.iter().map(|note| folder.without_folder(note)).collect();
+    assert_eq!(notes, ["b.csv and 1 other file: the header is not that of the first file; columns are taken by name"]);
+    // A number is a place in every file.
+    let by_number = folder.scored(&scored(csv(true), ["0", "", "_c1"])).unwrap();
+    assert_eq!(texts_of(&by_number)[1..4], [["9", "", "4"], ["9", "", "6"], ["8", "", "7"]]);
+}
+
 #[test]
 fn a_dataset_without_rows_has_none() {
     assert!(rows("", &scored(csv(true), ["p", "", "y"])).is_empty());
@@ -192,6 +208,10 @@ fn an_attribute_that_no_record_has_is_said_with_the_members() {
     assert_eq!(
         refused("[1,2]\n", &scored(json_lines(), ["0", "", "y[*]"])),
         "data: no record has the ground_truth_attribute `y[*]`; the first one is a list of 2"
+    );
+    assert_eq!(
+        refused("{}\n", &scored(json_lines(), ["p", "", "y"])),
+        "data: no record has the inference_attribute `p`; the first one has no members"
     );
 }
 
@@ -305,6 +325,14 @@ fn captures_without_labels_are_tables() {
         refused(&lines, &scored(capture(), ["", "out.score", "y"])),
         "data: no record has the probability_attribute `out.score`; the columns are `y`, `out.score.0`"
     );
+}
+
+#[test]
+fn captures_that_give_no_row_are_counted() {
+    let lines = exchange("33,1", "0.9\n0.8\n0.7");
+    let (table, counts) = Folder::with("data", lines).counted(&scored(capture(), ["", "0", "1"]), None).unwrap();
+    let first_reason = Some("1 record skipped: request and answer have different numbers of lines".to_owned());
+    assert_eq!((table.rows.len(), counts), (0, RecordCounts { read: 1, outside_window: 0, dropped: 1, first_reason }));
 }
 
 #[test]

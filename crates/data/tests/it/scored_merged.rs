@@ -100,6 +100,17 @@ fn unequal_numbers_drop_the_capture() {
 }
 
 #[test]
+fn outputs_and_labels_without_a_value_drop_the_capture() {
+    let empty = json_of(&json!([]));
+    let whole = reading(Regression, ["", "", ""]);
+    assert_eq!(dropped(&empty, &empty, &whole), "its output is 0 rows, its ground truth 0 labels");
+    let by_path = reading(Regression, ["p", "", ""]);
+    let output = json_of(&json!({"p": []}));
+    assert_eq!(dropped(&output, &empty, &by_path), "its output is 0 rows, its ground truth 0 labels");
+    assert_eq!(dropped(&json_of(&json!({"p": 1})), &empty, &by_path), "its output is 1 row, its ground truth 0 labels");
+}
+
+#[test]
 fn columns_of_csv_go_by_number() {
     assert_eq!(rows(&csv("1,0.9"), &csv("1"), &reading(Binary, ["0", "1", ""])), [["1", "0.9", "1"]]);
     assert_eq!(rows(&csv("\"cat\",0.9"), &csv(" cat"), &reading(Multiclass, ["0", "", ""])), [["cat", "", " cat"]]);
@@ -373,8 +384,14 @@ fn records_of_a_preprocessor_keep_their_label() {
     record["groundTruthData"] = csv("0");
     let labelled = Preprocessed::Record(record.to_string());
     assert_eq!(preprocessed_rows(labelled, &csv("1"), ["", "0", ""]), [["", "0.9", "0"]]);
+}
+
+#[test]
+fn records_that_a_preprocessor_leaves_out_are_counted() {
     let (table, counts) = preprocessed(Preprocessed::Skipped, &csv("1"), ["", "0", ""]).unwrap();
-    assert_eq!((table.rows.len(), counts), (0, RecordCounts { read: 1, ..RecordCounts::default() }));
+    let first_reason = Some("the preprocessor left out 1 record".to_owned());
+    assert_eq!((table.rows.len(), counts), (0, RecordCounts { read: 1, outside_window: 0, dropped: 1, first_reason }));
+    assert_eq!(table.notes, ["the preprocessor left out 1 record"]);
 }
 
 #[test]
@@ -390,4 +407,24 @@ fn many_lines_keep_their_order() {
     for (row, [prediction, probability, label]) in texts_of(&table).into_iter().enumerate() {
         assert_eq!([prediction, probability, label], [row.to_string(), String::new(), (row * 2).to_string()]);
     }
+}
+
+/// Deeper than any JSON that serde reads whole is no value, rather than the end of the stack.
+#[test]
+fn values_nested_beyond_all_sense_are_missing() {
+    let nested = |opening: &str, closing: &str, levels: usize| {
+        payload(&(opening.repeat(levels) + "1" + &closing.repeat(levels)), "JSON")
+    };
+    let shapes = [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]")];
+    for (opening, closing) in shapes {
+        let (sensible, endless) = (nested(opening, closing, 60), nested(opening, closing, 100_000));
+        let by_attribute = reading(Binary, ["", "0", "a"]);
+        assert_eq!(rows(&csv("0.7"), &sensible, &by_attribute), [["", "0.7", "1"]]);
+        assert_eq!(rows(&csv("0.7"), &endless, &by_attribute), [["", "0.7", ""]]);
+        let whole = reading(Regression, ["", "", ""]);
+        assert_eq!(rows(&sensible, &csv("2"), &whole), [["1", "", "2"]]);
+        assert_eq!(rows(&endless, &csv("2"), &whole), [["", "", "2"]]);
+    }
+    let list = payload(&format!(r#"{{"p":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000)), "JSON");
+    assert_eq!(rows(&list, &csv("1"), &reading(Binary, ["", "p", ""])), [["", "", "1"]]);
 }

@@ -1,5 +1,6 @@
 //! The classes of a multiclass classification: which texts and numbers are one, their order, and what is odd about them.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use watchkeeper_formats::ConfusionMatrix;
@@ -15,7 +16,7 @@ const WHOLE_LIMIT: f64 = 9_007_199_254_740_992.0;
 /// Spellings that are looked up instead of being read again. Only a data set that spells a class in endless ways has more.
 const MOST_SPELLINGS: usize = 1 << 16;
 
-/// Spellings that are remembered to be shown.
+/// Spellings, and groups of classes that are alike, to be shown.
 const MOST_EXAMPLES: usize = 16;
 
 /// Classes in the order in which they were met.
@@ -31,7 +32,7 @@ pub(super) struct Classes {
 
 struct Class {
     name: String,
-    /// The number that the name stands for, where it has the form of one.
+    /// The number that the name stands for, where a spelling of it has the form of one; infinite beyond all doubles.
     number: Option<f64>,
     /// Whether it was predicted, whether it is a label.
     is_in: [bool; 2],
@@ -63,6 +64,19 @@ pub(super) fn has_no_class(kind: CellKind, text: &[u8]) -> bool {
     }
 }
 
+impl Class {
+    /// Numbers that are one double are told apart by their digits: they are whole ones, without zeros in front.
+    fn by_number(&self, other: &Self) -> Ordering {
+        let [left, right] = [self, other].map(|class| class.number.unwrap_or_default());
+        let digits = |name: &str| name.split_once('.').map_or(name.len(), |(whole, _)| whole.len());
+        let by_digits = || {
+            let by_magnitude = (digits(&self.name), &self.name).cmp(&(digits(&other.name), &other.name));
+            if left < 0.0 { by_magnitude.reverse() } else { by_magnitude }
+        };
+        left.total_cmp(&right).then_with(by_digits)
+    }
+}
+
 impl Classes {
     /// The class of a cell that has one, and that it was met on a side.
     #[inline]
@@ -80,7 +94,11 @@ impl Classes {
         let trimmed = String::from_utf8_lossy(text.trim_ascii());
         let (name, number) = name(kind, &trimmed);
         let id = match self.ids.get(&name) {
-            Some(&id) => id,
+            Some(&id) => {
+                let known = &mut self.known[id as usize].number;
+                *known = known.or(number);
+                id
+            }
             None => self.add_class(&name, number)?,
         };
         let is_new = || self.other_spellings.iter().all(|(spelling, _)| *spelling != trimmed);
@@ -113,10 +131,7 @@ impl Classes {
         let mut ids: Vec<u32> = (0..self.known.len() as u32).collect();
         let class = |id: &u32| &self.known[*id as usize];
         if self.are_numbers() {
-            let number = |id: &u32| class(id).number.unwrap_or_default();
-            ids.sort_by(|left, right| {
-                number(left).total_cmp(&number(right)).then_with(|| class(left).name.cmp(&class(right).name))
-            });
+            ids.sort_by(|left, right| class(left).by_number(class(right)));
         } else {
             ids.sort_by(|left, right| class(left).name.cmp(&class(right).name));
         }
@@ -159,19 +174,24 @@ impl Classes {
         for class in &self.known {
             by_letters.entry(class.name.to_lowercase()).or_default().push(&class.name);
             let number = class.number.or_else(|| super::cells::number(CellKind::Text, class.name.as_bytes()));
-            if let Some(number) = number {
+            // Beyond, texts of one double may still be of different numbers.
+            if let Some(number) = number.filter(|number| number.abs() < WHOLE_LIMIT) {
                 by_number.entry((number + 0.0).to_bits()).or_default().push(&class.name);
             }
         }
         let same_letters = by_letters.into_values().map(|names| (names, "letter case"));
         let same_number = by_number.into_values().map(|names| (names, "how the number is written"));
-        let groups = same_letters.chain(same_number).filter(|(names, _)| names.len() > 1);
-        groups
-            .map(|(mut names, what)| {
-                names.sort_unstable();
-                format!("{} differ in {what} only, and count as different classes", list(&names))
-            })
-            .collect()
+        let mut groups = same_letters.chain(same_number).filter(|(names, _)| names.len() > 1);
+        let shown = groups.by_ref().take(MOST_EXAMPLES).map(|(mut names, what)| {
+            names.sort_unstable();
+            format!("{} differ in {what} only, and count as different classes", list(&names))
+        });
+        let mut notes: Vec<String> = shown.collect();
+        let more = groups.count();
+        if more > 0 {
+            notes.push(format!("{more} more groups of classes differ as little"));
+        }
+        notes
     }
 }
 
@@ -190,20 +210,17 @@ fn name(kind: CellKind, text: &str) -> (String, Option<f64>) {
     if kind == CellKind::Boolean || kind == CellKind::Text && !is_plain_number(text) {
         return own(None);
     }
-    let Some(number) = super::cells::number(kind, text.as_bytes()) else { return own(None) };
-    if number.fract() != 0.0 {
+    let beyond_all_doubles = if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
+    let number = super::cells::number(kind, text.as_bytes()).unwrap_or(beyond_all_doubles);
+    if number.is_finite() && number.fract() != 0.0 {
         return (java_double(number), Some(number));
     }
     if number == 0.0 {
         return ("0".to_owned(), Some(0.0));
     }
     let is_whole_text = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
-    if number.abs() >= WHOLE_LIMIT {
-        match kind {
-            CellKind::Text => return own(None),
-            _ if is_whole_text => return own(Some(number)),
-            _ => {}
-        }
+    if number.abs() >= WHOLE_LIMIT && (kind == CellKind::Text || is_whole_text) {
+        return own(Some(number));
     }
     (format!("{number:.0}"), Some(number))
 }

@@ -239,8 +239,9 @@ impl Interpreter {
         let text = batch.text_of(cell);
         match binary_label(cell.kind(), text) {
             BinaryLabel::Class(class) => {
+                let text = text.trim_ascii();
                 if !matches!(text, b"0" | b"1") {
-                    self.labels.spellings[usize::from(class)].add(text.trim_ascii());
+                    self.labels.spellings[usize::from(class)].add(text);
                 }
                 Ok(Some(class))
             }

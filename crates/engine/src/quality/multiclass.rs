@@ -8,8 +8,8 @@ use super::spread::{BETAS_SQUARED, Measured, SAMPLES, f_score, ratio, samples};
 /// The confusion matrix of all rows, and of each sample what its metrics need.
 pub(super) struct MulticlassMeasures {
     order: ClassOrder,
-    /// Row after row, classes in the order in which they were met.
-    matrix: Vec<u64>,
+    /// A row for each true class, classes in the order in which they were met.
+    matrix: Vec<Vec<u64>>,
     samples: [Vec<ClassCounts>; SAMPLES],
 }
 
@@ -25,7 +25,7 @@ impl MulticlassMeasures {
     pub(super) fn new(order: ClassOrder) -> Self {
         let classes = order.names.len();
         Self {
-            matrix: vec![0; classes * classes],
+            matrix: (0..classes).map(|_| vec![0; classes]).collect(),
             samples: std::array::from_fn(|_| vec![ClassCounts::default(); classes]),
             order,
         }
@@ -34,7 +34,7 @@ impl MulticlassMeasures {
     #[inline]
     pub(super) fn add(&mut self, prediction: u32, truth: u32, subsamples: u8) {
         let (prediction, truth) = (prediction as usize, truth as usize);
-        self.matrix[truth * self.order.names.len() + prediction] += 1;
+        self.matrix[truth][prediction] += 1;
         let samples = samples(subsamples);
         let is_correct = u64::from(prediction == truth);
         for (index, counts) in self.samples.iter_mut().enumerate() {
@@ -46,7 +46,7 @@ impl MulticlassMeasures {
         }
     }
 
-    pub(super) fn finish(&self, has_subsamples: bool) -> MulticlassClassificationMetrics {
+    pub(super) fn finish(self, has_subsamples: bool) -> MulticlassClassificationMetrics {
         let in_order = |counts: &Vec<ClassCounts>| -> Vec<ClassCounts> {
             self.order.ids.iter().map(|&id| counts[id as usize]).collect()
         };
@@ -81,13 +81,15 @@ impl MulticlassMeasures {
         }
     }
 
-    fn confusion_matrix(&self) -> ConfusionMatrix {
+    /// Takes row by row, so that there is no second matrix of thousands of classes.
+    fn confusion_matrix(mut self) -> ConfusionMatrix {
         let ids = &self.order.ids;
-        let row = |truth: &u32| {
-            let row = &self.matrix[*truth as usize * ids.len()..][..ids.len()];
+        let mut row = |truth: &u32| {
+            let row = std::mem::take(&mut self.matrix[*truth as usize]);
             ids.iter().map(|&prediction| row[prediction as usize]).collect()
         };
-        ConfusionMatrix { classes: self.order.names.clone(), counts: ids.iter().map(row).collect() }
+        let counts = ids.iter().map(&mut row).collect();
+        ConfusionMatrix { classes: self.order.names, counts }
     }
 }
 

@@ -103,7 +103,8 @@ impl ModelQualityConstraints {
                 _ if usual_operator.is_none() => continue,
                 other => return Err(wrong(place(), format!("is {other}, expected an object with a threshold"))),
             };
-            if usual_operator.is_none() && !members.contains_key(THRESHOLD) {
+            let is_constraint = members.contains_key(THRESHOLD) || members.contains_key(COMPARISON_OPERATOR);
+            if usual_operator.is_none() && !is_constraint {
                 continue;
             }
             let threshold = threshold(members.get(THRESHOLD)).map_err(|problem| wrong(place(), problem))?;

@@ -2,15 +2,9 @@
 //!
 //! Files of older versions lack the best-constant classifiers or spreads: what is absent is read as not a number.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::marker::PhantomData;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::ProblemType;
+use super::{ConfusionMatrix, ProblemType};
 use crate::lenient;
 
 /// A metric and its spread. A value that is not finite stands in the file as `"NaN"`, `"Infinity"` or `"-Infinity"`.
@@ -64,15 +58,6 @@ pub struct RegressionMetrics {
     pub mse: Metric,
     pub rmse: Metric,
     pub r2: Metric,
-}
-
-/// Counts of rows by true and predicted class.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConfusionMatrix {
-    /// The classes, in the order of the file.
-    pub classes: Vec<String>,
-    /// A row for each true class, in it a count for each predicted class.
-    pub counts: Vec<Vec<u64>>,
 }
 
 /// Points of the ROC curve, from (0, 0) to (1, 1).
@@ -203,84 +188,5 @@ impl ModelQualityMetrics {
             Self::BinaryClassification(metrics) => Some(&metrics.confusion_matrix),
             Self::MulticlassClassification(metrics) => Some(&metrics.confusion_matrix),
         }
-    }
-}
-
-impl ConfusionMatrix {
-    /// A matrix has a cell for each pair of classes; with more classes it would be of no use to anyone.
-    pub const MAX_CLASSES: usize = 4096;
-}
-
-/// In the file an object for each true class, in it a count for each predicted class.
-impl Serialize for ConfusionMatrix {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut rows = serializer.serialize_map(Some(self.classes.len()))?;
-        for (class, counts) in self.classes.iter().zip(&self.counts) {
-            rows.serialize_entry(class, &MatrixRow { classes: &self.classes, counts })?;
-        }
-        rows.end()
-    }
-}
-
-struct MatrixRow<'a> {
-    classes: &'a [String],
-    counts: &'a [u64],
-}
-
-impl Serialize for MatrixRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.classes.iter().zip(self.counts))
-    }
-}
-
-/// Classes in the order in which they are met, true ones first; cells that are not there count nothing.
-impl<'de> Deserialize<'de> for ConfusionMatrix {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let rows = Entries::<Entries<lenient::Count>>::deserialize(deserializer)?.0;
-        let mut classes: Vec<String> = rows.iter().map(|(class, _)| class.clone()).collect();
-        let mut index: HashMap<String, usize> = classes.iter().cloned().zip(0..).collect();
-        for (class, _) in rows.iter().flat_map(|(_, counts)| &counts.0) {
-            if !index.contains_key(class) {
-                index.insert(class.clone(), classes.len());
-                classes.push(class.clone());
-            }
-        }
-        if classes.len() > Self::MAX_CLASSES {
-            return Err(D::Error::custom(format!("more than {} classes", Self::MAX_CLASSES)));
-        }
-        let mut counts = vec![vec![0; classes.len()]; classes.len()];
-        for (actual, row) in &rows {
-            for (predicted, count) in &row.0 {
-                counts[index[actual]][index[predicted]] = count.0;
-            }
-        }
-        Ok(Self { classes, counts })
-    }
-}
-
-/// The members of an object, in order.
-struct Entries<T>(Vec<(String, T)>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor(PhantomData))
-    }
-}
-
-struct EntriesVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
-    type Value = Entries<T>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object with a member for each class")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Entries(entries))
     }
 }

@@ -3,6 +3,7 @@
 //! Their names are those of the data quality monitor, their contents are not: a statistics file holds the metrics of one
 //! [`ProblemType`], each with its spread, and a constraint is a threshold for one metric.
 
+mod confusion_matrix;
 mod constraints;
 mod metrics;
 mod violations;
@@ -16,10 +17,11 @@ use crate::json;
 use crate::lenient;
 use crate::named_enum::named_enum;
 
+pub use confusion_matrix::ConfusionMatrix;
 pub use constraints::{ComparisonOperator, MetricConstraint, ModelQualityConstraints};
 pub use metrics::{
-    BinaryClassificationMetrics, ConfusionMatrix, Metric, ModelQualityMetrics, MulticlassClassificationMetrics,
-    PrecisionRecallCurve, ReceiverOperatingCharacteristicCurve, RegressionMetrics,
+    BinaryClassificationMetrics, Metric, ModelQualityMetrics, MulticlassClassificationMetrics, PrecisionRecallCurve,
+    ReceiverOperatingCharacteristicCurve, RegressionMetrics,
 };
 pub use violations::{MetricViolation, MetricViolations};
 

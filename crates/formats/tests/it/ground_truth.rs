@@ -81,6 +81,8 @@ fn what_is_no_record() {
         (with(id, r#"{"data": null}"#), "no groundTruthData.data"),
         (with(id, r#"{"data": "MQ==", "encoding": "BASE64"}"#), "encoding is `BASE64`, expected CSV or JSON"),
         (with(id, "7"), "not a ground truth record: invalid type: integer `7`"),
+        (with(r#"["1"]"#, data), "not a ground truth record: invalid type: sequence, expected an object"),
+        (with(id, r#"["1", "CSV"]"#), "not a ground truth record: invalid type: sequence, expected an object"),
         (with(id, r#"{"data": "\ud800"}"#), "not valid JSON: "),
         (r#"{"eventMetadata": {"eventId": "1""#.to_owned(), "not valid JSON: EOF while parsing an object"),
         ("[{}".to_owned(), "not valid JSON: EOF while parsing a list"),

@@ -129,6 +129,9 @@ fn a_matrix_with_holes_is_filled_and_a_huge_one_refused() {
     let matrix: ConfusionMatrix = serde_json::from_str(r#"{"b": {"b": 2.0, "c": 1}, "a": {"b": 4}}"#).unwrap();
     assert_eq!(matrix.classes, ["b", "a", "c"]);
     assert_eq!(matrix.counts, [[2, 0, 1], [4, 0, 0], [0, 0, 0]]);
+    let twice: ConfusionMatrix = serde_json::from_str(r#"{"a": {"a": 1, "b": 2}, "a": {"a": 3}, "b": {}}"#).unwrap();
+    assert_eq!(twice.classes, ["a", "b"], "the last one of a name counts, as in any reading of JSON");
+    assert_eq!(twice.counts, [[3, 0], [0, 0]]);
     let rows: Vec<String> = (0..5000).map(|class| format!("\"{class}\": {{}}")).collect();
     let error = serde_json::from_str::<ConfusionMatrix>(&format!("{{{}}}", rows.join(","))).unwrap_err();
     assert!(error.to_string().starts_with("more than 4096 classes"), "{error}");
@@ -160,7 +163,8 @@ fn edited_constraints_are_understood() {
     let constraints = regression_constraints(
         r#"{"rmse": {"threshold": " 1.5 ", "note": "by hand"}, "mae": {"threshold": 2, "comparison_operator": "lessthanthreshold"},
             "r2": null, "mse": {"threshold": null}, "comment": "since May", "owner": {"name": "x"},
-            "mape": {"threshold": 1, "comparison_operator": "GreaterThanOrEqualToThreshold"}}"#,
+            "mape": {"threshold": 1, "comparison_operator": "GreaterThanOrEqualToThreshold"},
+            "wape": {"comparison_operator": "GreaterThanThreshold"}}"#,
     )
     .unwrap()
     .constraints;
@@ -176,6 +180,7 @@ fn edited_constraints_are_understood() {
             ("r2", None, ComparisonOperator::LessThanThreshold),
             ("mse", None, ComparisonOperator::GreaterThanThreshold),
             ("mape", Some(1.0), ComparisonOperator::GreaterThanOrEqualToThreshold),
+            ("wape", None, ComparisonOperator::GreaterThanThreshold),
         ]
     );
 }
@@ -205,6 +210,10 @@ fn constraints_that_would_check_nothing_are_refused() {
         (
             r#"{"mape": {"threshold": 1}}"#,
             format!("regression_constraints.mape: has no comparison_operator, expected {words}"),
+        ),
+        (
+            r#"{"mape": {"comparison_operator": "Above"}}"#,
+            format!("regression_constraints.mape: comparison_operator is \"Above\", expected {words}"),
         ),
         ("7", "regression_constraints: is 7, expected an object".to_owned()),
         ("null, \"features\": []", "constraints: have no section `regression_constraints`, but features".to_owned()),

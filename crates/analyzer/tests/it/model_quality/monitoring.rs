@@ -89,6 +89,21 @@ fn constraints_that_cannot_be_evaluated_fail_the_job() {
     job.left_nothing();
 }
 
+/// Else a file whose names are all misspelt would pass for good.
+#[test]
+fn constraints_that_judge_nothing_are_said() {
+    const NOTHING: &str = "nothing was judged: there is no constraint that could be evaluated";
+    let unjudged = json!({"recal": {"threshold": 0.9, "comparison_operator": "LessThanThreshold"}, "recall": {}});
+    for section in [json!({}), unjudged] {
+        let job = judged(&section);
+        assert_eq!(job.run(), NO_VIOLATIONS);
+        job.logged(NOTHING);
+    }
+    let job = judged(&json!({"recall": {"threshold": 0.5}, "auc": {"threshold": 0.5}}));
+    assert_eq!(job.run(), NO_VIOLATIONS);
+    assert!(!job.log().iter().any(|line| line.contains(NOTHING)));
+}
+
 #[test]
 fn violations_of_an_earlier_run_are_gone() {
     let mut job = judged(&json!({"recall": {"threshold": 0.75}}));
@@ -137,6 +152,16 @@ fn a_window_without_a_record() {
         "Error: No usable rows: 2 merged records, 2 outside 2021-05-26T00:00:00Z…2021-05-26T01:00:00Z, 0 dropped, first \
          reason: every record is outside the window",
     );
+}
+
+#[test]
+fn a_preprocessor_that_leaves_out_every_record() {
+    let records = [(("10", "CSV"), ("1", "CSV")), (("20", "CSV"), ("2", "CSV"))];
+    let mut job = Job::of_merged("Regression", &[("inference_attribute", "0")], &records);
+    job.script("record_preprocessor_script", "def preprocess_handler(record):\n    return []\n");
+    let message =
+        "Error: No usable rows: 2 merged records, 2 dropped, first reason: the preprocessor left out 2 records";
+    job.fails(message);
 }
 
 /// A preprocessor sees the label that a capture was merged with, and may give one itself.

@@ -6,7 +6,7 @@ use watchkeeper_analyzer::model_quality::{analyze, write_documents};
 use watchkeeper_analyzer::output::check_folder;
 use watchkeeper_formats::{ModelQualityConstraints, ModelQualityStatistics};
 
-use super::{QualityBaselineArguments, report_run};
+use super::{QualityBaselineArguments, expected_problem_types, report_run};
 use crate::Ending;
 use crate::arguments::OutputFormat;
 use crate::terminal::{self, QualityView};
@@ -27,7 +27,8 @@ pub(super) fn run(arguments: &QualityBaselineArguments) -> anyhow::Result<Ending
     }
     let watcher = Watcher::for_person()?;
     arguments.output.as_deref().map(check_folder).transpose()?;
-    let problem_type = arguments.scored.problem_type.context("no --problem-type")?;
+    let problem_type =
+        arguments.scored.problem_type.with_context(|| format!("no --problem-type, {}", expected_problem_types()))?;
     let job = arguments.scored.job(problem_type, arguments.output.as_deref())?;
     let analysis = analyze(&job, None, &watcher);
     watcher.done();

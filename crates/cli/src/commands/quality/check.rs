@@ -11,7 +11,7 @@ use watchkeeper_analyzer::output::check_folder;
 use watchkeeper_analyzer::report::QualityReport;
 use watchkeeper_formats::{MetricViolation, ModelQualityConstraints, ModelQualityStatistics, ProblemType};
 
-use super::{QualityCheckArguments, documents, report_run};
+use super::{QualityCheckArguments, documents, expected_problem_types, report_run};
 use crate::Ending;
 use crate::arguments::OutputFormat;
 use crate::terminal::{self, QualityView};
@@ -40,6 +40,7 @@ pub(super) fn run(arguments: &QualityCheckArguments) -> anyhow::Result<Ending> {
     let watcher = Watcher::for_person()?;
     arguments.output.as_deref().map(check_folder).transpose()?;
     let path = arguments.baseline.as_deref().context("no --baseline")?;
+    crate::commands::keep_baseline(path, arguments.output.as_deref())?;
     let found = judged(arguments, path, &watcher);
     watcher.done();
     let (baseline, analysis) = found?;
@@ -106,8 +107,10 @@ fn baseline(arguments: &QualityCheckArguments, path: &Path, watcher: &Watcher) -
     }
     let edited = arguments.constraints.as_deref().map(|file| constraints_of(file, said)).transpose()?;
     let problem_type = said.or(edited.as_ref().map(|edited| edited.problem_type));
-    let problem_type =
-        problem_type.context("no --problem-type, and the baseline has no constraints.json that tells it")?;
+    let problem_type = problem_type.with_context(|| {
+        let expected = expected_problem_types();
+        format!("no --problem-type, and the baseline has no constraints.json that tells it; {expected}")
+    })?;
     let job = arguments.scored.for_source(path).job(problem_type, None).with_context(of_baseline)?;
     let analysis = analyze(&job, None, watcher).with_context(of_baseline)?;
     watcher.done();

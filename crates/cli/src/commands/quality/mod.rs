@@ -160,6 +160,11 @@ fn as_said_here(error: watchkeeper_formats::Error) -> anyhow::Error {
     }
 }
 
+fn expected_problem_types() -> String {
+    let words: Vec<&str> = ProblemType::ALL.iter().map(|problem_type| problem_type.as_str()).collect();
+    format!("expected one of {}", words.join(", "))
+}
+
 fn documents(
     name: String,
     statistics: &ModelQualityStatistics,

@@ -146,6 +146,39 @@ fn classes_sort_as_numbers_only_if_all_are() {
     assert_eq!(classes(&["10", "9", "x", "2"].map(text)), ["10", "2", "9", "x"]);
 }
 
+/// Referee: Python's integers.
+#[test]
+fn whole_numbers_beyond_the_doubles_sort_as_numbers() {
+    let ascending = [
+        "-10000000000000000",
+        "-9999999999999999",
+        "2",
+        "10",
+        "9007199254740992",
+        "9007199254740993",
+        "9999999999999999",
+        "10000000000000000",
+        "123456789012345678901",
+    ];
+    let beyond_all_doubles = "9".repeat(400);
+    let ascending: Vec<&str> = ascending.into_iter().chain([beyond_all_doubles.as_str()]).collect();
+    let mut values: Vec<Value> = ascending.iter().map(|name| text(name)).collect();
+    assert_eq!(classes(&values), ascending);
+    values.reverse();
+    assert_eq!(classes(&values), ascending);
+    let notes = interpreted(Problem::Multiclass, &labelled(&values)).unwrap().0.notes();
+    assert!(!notes.iter().any(|note| note.contains("how the number is written")), "{notes:?}");
+}
+
+/// The order is that of the classes met, and not of what was met first.
+#[test]
+fn one_spelling_with_the_form_of_a_number_makes_a_class_a_number() {
+    let mut values = [text("1.0E-5"), number("0.00001"), text("10"), text("9")];
+    assert_eq!(classes(&values), ["1.0E-5", "9", "10"]);
+    values.reverse();
+    assert_eq!(classes(&values), ["1.0E-5", "9", "10"]);
+}
+
 /// A class of rows that cannot be used is none.
 #[test]
 fn a_class_needs_a_usable_row() {
@@ -185,6 +218,8 @@ fn notes_say_how_labels_were_read() {
         notes,
         ["classes 0 and 1: 2 of 2 rows are labelled 1, 2 are predicted 1", "read as class 1: `true`, `1.0`"]
     );
+    let notes = interpreted(PREDICTIONS, &pairs(&[(" 1 ", "1")])).unwrap().0.notes();
+    assert_eq!(notes, ["classes 0 and 1: 1 of 1 rows are labelled 1, 1 are predicted 1"]);
     let notes = interpreted(PREDICTIONS, &pairs(&[("0", "1"), ("0", "0")])).unwrap().0.notes();
     assert_eq!(
         notes,
@@ -192,6 +227,17 @@ fn notes_say_how_labels_were_read() {
     );
     let notes = interpreted(SCORES, &[[Value::Missing, text("0.7"), text("1")]]).unwrap().0.notes();
     assert_eq!(notes[0], "class 1 is predicted where the probability is above 0.5");
+}
+
+#[test]
+fn notes_of_many_classes_are_few() {
+    let labels: Vec<Value> =
+        (0..100).flat_map(|class| [text(&format!("c{class}")), text(&format!("C{class}"))]).collect();
+    let records: Vec<Record> = labels.iter().map(|label| [label.clone(), Value::Missing, label.clone()]).collect();
+    let notes = interpreted(Problem::Multiclass, &records).unwrap().0.notes();
+    assert_eq!(notes.len(), 18, "{notes:?}");
+    assert_eq!(notes[16], "`C22`, `c22` differ in letter case only, and count as different classes");
+    assert_eq!(notes[17], "84 more groups of classes differ as little");
 }
 
 #[test]
