@@ -13,7 +13,7 @@ use crate::output::{Output, check_folder};
 use crate::{Error, Level, Observer, Progress};
 
 /// Memory for labels; what does not fit goes to files.
-const LABELS_BUDGET: usize = 320 * 1024 * 1024;
+const LABELS_BUDGET: usize = 384 * 1024 * 1024;
 
 /// The folder of reports, which readers of the merged lines skip for its first character.
 const REPORTS: &str = "_reports";

@@ -11,7 +11,7 @@ use super::captures::{CaptureReader, Expected, FoundCaptures};
 use super::hours::{HourFile, hour_files};
 use super::in_order::in_order;
 use super::label_lines::{FoundLabels, LabelLines, read_labels};
-use super::labels::{Candidates, IdHash, IndexCounts, LabelIndex, Labels};
+use super::labels::{IdHash, IndexCounts, LabelIndex, Labels, LookUp};
 use super::pieces::{Piece, Pieces};
 use super::samples::{Rejected, SAMPLES, add_samples, shown_bytes};
 use super::spill::{Found, PartedJoin};
@@ -43,7 +43,7 @@ enum ReadLabels {
 #[derive(Default)]
 struct Joined {
     found: FoundCaptures,
-    candidates: Vec<Candidates>,
+    look_ups: Vec<LookUp>,
     lines: Vec<u8>,
     tally: Tally,
 }
@@ -270,9 +270,9 @@ impl Joined {
         self.lines.clear();
         self.tally = Tally::default();
         let found = &self.found;
-        index.find_all(found.captures.iter().map(|capture| capture.id), &mut self.candidates);
-        for (capture, candidates) in found.captures.iter().zip(&self.candidates) {
-            match index.label(candidates) {
+        index.take_all(found.captures.iter().map(|capture| capture.id), &mut self.look_ups);
+        for (capture, look_up) in found.captures.iter().zip(&self.look_ups) {
+            match index.label(look_up) {
                 Some(label) => {
                     write_merged(found.record(capture, piece), label, &mut self.lines);
                     self.tally.matched(capture.is_outside);

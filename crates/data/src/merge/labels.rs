@@ -1,19 +1,19 @@
-//! Labels in memory: sixteen bytes an id, whatever its length, and the label's text once where equal ones are near each other.
+//! Labels in memory: twenty-four bytes an id, whatever its length, and the label's text once where equal ones are near each other.
 //!
 //! An id is known by 96 bits of its hash. That two of ten million captures and ten million labels meet by chance has a
-//! probability of 10^-15; keeping the ids themselves would take three times the memory. Decided against a hash table too: it is
-//! half empty after it has grown, and twice as large while it grows.
+//! probability of 10^-15; keeping the ids themselves would take three times the memory.
+//!
+//! Labels are gathered as they come, in parts by hash, and made into tables part by part when all are there: so a table is as large as it
+//! has to be and never grows, and is filled while it fits into the cache. A look-up costs one wait for memory; sorted entries with
+//! an index over them, which take a third less, cost two.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-/// Of the upper bits of a hash: entries are kept apart by them, so that each part is sorted in cache and by itself.
+/// Upper bits of a hash that tell the part.
 const PART_BITS: u32 = 8;
-
-/// Ids to a bucket of the table of a part, about.
-const BUCKET_IDS: usize = 4;
 
 /// What stands for an id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,9 +118,9 @@ impl Labels {
         true
     }
 
-    /// Bytes that they take.
+    /// Bytes that their index takes.
     pub(super) fn size(&self) -> usize {
-        self.entries * size_of::<Entry>() + self.texts.bytes.len()
+        slots_for(self.entries) * size_of::<Entry>() + self.texts.bytes.len()
     }
 
     /// All of them, those of one id in the order in which they were added.
@@ -131,36 +131,38 @@ impl Labels {
     /// The last label of every id, to be looked up.
     pub(super) fn into_index(self, threads: usize) -> LabelIndex {
         let texts = self.texts;
-        let parts: Vec<Mutex<IndexPart>> =
-            self.parts.into_iter().map(|entries| Mutex::new(IndexPart { entries, ..IndexPart::default() })).collect();
-        let next = AtomicU64::new(0);
+        let gathered: Vec<_> = self.parts.into_iter().map(|entries| Mutex::new((entries, Table::default()))).collect();
+        let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
                 scope.spawn(|| {
-                    while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-                        part.lock().unwrap_or_else(PoisonError::into_inner).sort(&texts);
+                    while let Some(part) = gathered.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+                        let entries = std::mem::take(&mut part.0);
+                        part.1 = Table::new(&entries, &texts);
                     }
                 });
             }
         });
-        let parts = parts.into_iter().map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-        LabelIndex { parts, texts }
+        let table = |part: Mutex<(_, Table)>| part.into_inner().unwrap_or_else(PoisonError::into_inner).1;
+        LabelIndex { parts: gathered.into_iter().map(table).collect(), texts }
     }
 }
 
 /// The labels of ids.
 pub(super) struct LabelIndex {
-    parts: Vec<IndexPart>,
+    parts: Vec<Table>,
     texts: Texts,
 }
 
-/// An id that is looked up: first the range of entries that it may be among; then, with `begin` the place of its label's text, whether it was
-/// found, which is said by an `end` that is not zero.
-pub(super) struct Candidates {
+/// An id that is looked up.
+pub(super) struct LookUp {
     id: IdHash,
     part: u32,
-    begin: u32,
-    end: u32,
+    /// Where its entry is, if it is at its first place.
+    at: u32,
+    /// Where its label's text is, or [`NO_LABEL`].
+    label: u32,
 }
 
 /// How many labels there were of an index's ids.
@@ -176,40 +178,40 @@ pub(super) struct IndexCounts {
 
 impl LabelIndex {
     /// The label of an id, which is from now on one that was asked for.
-    #[inline]
     pub(super) fn take(&self, id: IdHash) -> Option<Label<'_>> {
         let part = &self.parts[id.part(PART_BITS)];
         let at = part.find(id)?;
         part.matched.set(at);
-        Some(self.texts.get(part.entries[at].label))
+        Some(self.texts.get(part.slots[at].label))
     }
 
-    /// What [`LabelIndex::take`] says of many ids, into `found`.
-    ///
-    /// Each step of a look-up waits for memory; taken one step at a time for all ids, the waits overlap.
-    pub(super) fn find_all(&self, ids: impl Iterator<Item = IdHash>, found: &mut Vec<Candidates>) {
-        found.clear();
-        found.extend(ids.map(|id| {
+    /// What [`LabelIndex::take`] says of many ids, into `look_ups`.
+    pub(super) fn take_all(&self, ids: impl Iterator<Item = IdHash>, look_ups: &mut Vec<LookUp>) {
+        look_ups.clear();
+        // The first place of each, with no branch on what is loaded: so the waits for memory overlap.
+        look_ups.extend(ids.map(|id| {
             let part = id.part(PART_BITS);
-            let (begin, end) = self.parts[part].candidates(id);
-            Candidates { id, part: part as u32, begin, end }
+            let table = &self.parts[part];
+            let at = table.first_place(id);
+            let entry = table.slots[at];
+            let is_there = (entry.hash_high ^ id.high) | u64::from(entry.hash_low ^ id.low) == 0;
+            LookUp { id, part: part as u32, at: at as u32, label: if is_there { entry.label } else { NO_LABEL } }
         }));
-        for candidates in found {
-            let part = &self.parts[candidates.part as usize];
-            match part.find_among(candidates.id, candidates.begin, candidates.end) {
-                Some(at) => {
-                    part.matched.set(at);
-                    candidates.begin = part.entries[at].label;
-                }
-                None => candidates.end = 0,
+        for look_up in look_ups {
+            let table = &self.parts[look_up.part as usize];
+            if look_up.label != NO_LABEL {
+                table.matched.set(look_up.at as usize);
+            } else if let Some(at) = table.find(look_up.id) {
+                table.matched.set(at);
+                look_up.label = table.slots[at].label;
             }
         }
     }
 
-    /// The label that was found for an id of [`LabelIndex::find_all`].
+    /// The label that was found for an id of [`LabelIndex::take_all`].
     #[inline]
-    pub(super) fn label(&self, found: &Candidates) -> Option<Label<'_>> {
-        (found.end > 0).then(|| self.texts.get(found.begin))
+    pub(super) fn label(&self, look_up: &LookUp) -> Option<Label<'_>> {
+        (look_up.label != NO_LABEL).then(|| self.texts.get(look_up.label))
     }
 
     /// Whether nobody has asked for an id, and whether it had several labels that differ.
@@ -221,7 +223,7 @@ impl LabelIndex {
     pub(super) fn counts(&self) -> IndexCounts {
         let mut counts = IndexCounts::default();
         for part in &self.parts {
-            counts.unmatched += part.entries.len() as u64 - part.matched.count();
+            counts.unmatched += part.ids - part.matched.count();
             counts.replaced += part.replaced;
             counts.with_other_value += part.with_other_value;
         }
@@ -231,87 +233,87 @@ impl LabelIndex {
     /// Ids, and what [`LabelIndex::about`] says of them.
     pub(super) fn ids(&self) -> impl Iterator<Item = (IdHash, (bool, bool))> {
         self.parts.iter().flat_map(|part| {
-            let about = |(at, entry): (usize, &Entry)| (entry.hash(), (!part.matched.has(at), part.differing.has(at)));
-            part.entries.iter().enumerate().map(about)
+            let ids = part.slots.iter().enumerate().filter(|(_, entry)| entry.label != NO_LABEL);
+            ids.map(|(at, entry)| (entry.hash(), (!part.matched.has(at), part.differing.has(at))))
         })
     }
 }
 
-/// The ids whose hashes begin with the same [`PART_BITS`] bits.
-#[derive(Default)]
-struct IndexPart {
-    /// In the order of their hashes.
-    entries: Vec<Entry>,
-    /// Where the entries of each bucket begin, and where the last ends.
-    buckets: Vec<u32>,
-    bucket_bits: u32,
+/// What a free place of a table has for a label.
+const NO_LABEL: u32 = u32::MAX;
+
+/// Places of a table of so many ids: at two thirds of them used, an id is found at its second place on average.
+fn slots_for(ids: usize) -> usize {
+    ids + ids / 2 + 1
+}
+
+/// The ids whose hashes begin with the same [`PART_BITS`] bits: each at the place that its hash says, or the next free one.
+struct Table {
+    slots: Vec<Entry>,
+    ids: u64,
+    /// Places of ids that were asked for.
     matched: Bits,
-    /// Ids whose labels differ.
+    /// Places of ids whose labels differ.
     differing: Bits,
     replaced: u64,
     with_other_value: u64,
 }
 
-impl IndexPart {
-    /// Makes ready for look-ups.
-    fn sort(&mut self, texts: &Texts) {
-        // A stable sort: the last label of an id stays the last.
-        self.entries.sort_by_key(|entry| (entry.hash_high, entry.hash_low));
-        self.differing = Bits::new(self.entries.len());
-        let mut kept: usize = 0;
-        for at in 0..self.entries.len() {
-            let entry = self.entries[at];
-            match kept.checked_sub(1).map(|last| self.entries[last]) {
-                Some(last) if last.hash() == entry.hash() => {
-                    self.replaced += 1;
-                    if texts.get(last.label) != texts.get(entry.label) {
-                        self.with_other_value += 1;
-                        self.differing.set(kept - 1);
-                    }
-                    self.entries[kept - 1] = entry;
-                }
-                _ => {
-                    self.entries[kept] = entry;
-                    kept += 1;
-                }
-            }
-        }
-        self.entries.truncate(kept);
-        self.matched = Bits::new(kept);
-        self.bucket_bits = (kept / BUCKET_IDS).max(1).next_power_of_two().trailing_zeros();
-        let mut begins = vec![0_u32; (1 << self.bucket_bits) + 1];
-        for entry in &self.entries {
-            begins[bucket(entry.hash_high, self.bucket_bits) + 1] += 1;
-        }
-        for bucket in 1..begins.len() {
-            begins[bucket] += begins[bucket - 1];
-        }
-        self.buckets = begins;
-    }
-
-    /// The range of entries that an id may be among.
-    #[inline]
-    fn candidates(&self, id: IdHash) -> (u32, u32) {
-        let bucket = bucket(id.high, self.bucket_bits);
-        (self.buckets[bucket], self.buckets[bucket + 1])
-    }
-
-    #[inline]
-    fn find_among(&self, id: IdHash, begin: u32, end: u32) -> Option<usize> {
-        let (begin, end) = (begin as usize, end as usize);
-        self.entries[begin..end].iter().position(|entry| entry.hash() == id).map(|at| begin + at)
-    }
-
-    fn find(&self, id: IdHash) -> Option<usize> {
-        let (begin, end) = self.candidates(id);
-        self.find_among(id, begin, end)
+impl Default for Table {
+    fn default() -> Self {
+        Self::new(&[], &Texts::default())
     }
 }
 
-/// The bits of a hash behind those of its part.
-#[inline]
-fn bucket(hash_high: u64, bits: u32) -> usize {
-    ((hash_high << PART_BITS) >> 32 >> (32 - bits)) as usize
+impl Table {
+    /// Of entries of one id the last one stays.
+    fn new(entries: &[Entry], texts: &Texts) -> Self {
+        let count = slots_for(entries.len());
+        let mut table = Self {
+            slots: vec![Entry { hash_high: 0, hash_low: 0, label: NO_LABEL }; count],
+            ids: 0,
+            matched: Bits::new(count),
+            differing: Bits::new(count),
+            replaced: 0,
+            with_other_value: 0,
+        };
+        for entry in entries {
+            let at = table.place(entry.hash());
+            let replaced = std::mem::replace(&mut table.slots[at], *entry);
+            if replaced.label == NO_LABEL {
+                table.ids += 1;
+                continue;
+            }
+            table.replaced += 1;
+            if texts.get(replaced.label) != texts.get(entry.label) {
+                table.with_other_value += 1;
+                table.differing.set(at);
+            }
+        }
+        table
+    }
+
+    #[inline]
+    fn first_place(&self, id: IdHash) -> usize {
+        // The bits behind those of the part, as a share of the places.
+        let bits = (id.high << PART_BITS) >> 32;
+        ((bits * self.slots.len() as u64) >> 32) as usize
+    }
+
+    /// Where an id is, or the free place where it would be: there is always one.
+    #[inline]
+    fn place(&self, id: IdHash) -> usize {
+        let mut at = self.first_place(id);
+        while self.slots[at].label != NO_LABEL && self.slots[at].hash() != id {
+            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+        }
+        at
+    }
+
+    fn find(&self, id: IdHash) -> Option<usize> {
+        let at = self.place(id);
+        (self.slots[at].label != NO_LABEL).then_some(at)
+    }
 }
 
 /// A set of small numbers, which threads share.
@@ -353,7 +355,7 @@ const RECENT: usize = 4096;
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { bytes: Vec::new(), recent: vec![u32::MAX; RECENT] }
+        Self { bytes: Vec::new(), recent: vec![NO_LABEL; RECENT] }
     }
 }
 
@@ -362,10 +364,10 @@ impl Texts {
     fn add(&mut self, label: Label<'_>) -> Option<u32> {
         let slot = xxh3_64(label.data) as usize % RECENT;
         let known = self.recent[slot];
-        if known != u32::MAX && self.get(known) == label {
+        if known != NO_LABEL && self.get(known) == label {
             return Some(known);
         }
-        let at = u32::try_from(self.bytes.len()).ok().filter(|&at| at != u32::MAX)?;
+        let at = u32::try_from(self.bytes.len()).ok().filter(|&at| at != NO_LABEL)?;
         self.bytes.push(u8::from(label.kind == LabelKind::Json));
         let mut length = label.data.len();
         while length >= 0x80 {
