@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use watchkeeper_data::{Preprocess, Reading, Source};
+use watchkeeper_data::{Preprocess, Source};
 use watchkeeper_engine::profile::{ColumnProfile, Judgement, Profile, Rules, judge};
-use watchkeeper_formats::contract::CLOUDWATCH_METRICS_FILE;
 use watchkeeper_formats::{
-    ConstraintViolations, Constraints, DataQualityJob, DatasetFormat, ExitMessage, MonitoringConfig, Statistics, Switch,
+    ConstraintViolations, Constraints, DataQualityJob, DatasetFormat, ExitMessage, MetricLine, MonitoringConfig,
+    Statistics, Switch,
 };
 
 use crate::columns::arrange;
 use crate::fold::{NewColumn, fold};
 use crate::metrics::metric_lines;
-use crate::output::Output;
+use crate::results::{self, Documents};
 use crate::scripts::{Script, unwrap_script_error};
-use crate::{Error, Level, Observer, Preprocessor, post_analytics};
+use crate::{Error, Level, Observer, inputs};
 
 /// What a dataset is judged by.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +46,7 @@ impl Analysis {
 
     /// The message of a job that has come to this end.
     pub fn exit_message(&self) -> ExitMessage {
-        match self.violations() {
-            0 => ExitMessage::Completed,
-            count => ExitMessage::CompletedWithViolations(count as u64),
-        }
+        results::exit_message(self.violations())
     }
 }
 
@@ -63,20 +60,20 @@ pub fn read_baseline(job: &DataQualityJob) -> Result<Option<Baseline>, Error> {
 
 /// Reads and checks a baseline's constraints.
 pub fn read_constraints(path: &Path) -> Result<Constraints, Error> {
-    let failed = |problem: String| Error::BaselineConstraints { path: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let constraints = Constraints::parse(&text).map_err(|error| failed(error.to_string()))?;
-    constraints.validate().map_err(|error| failed(error.to_string()))?;
-    Ok(constraints)
+    inputs::read_constraints(path, |text| {
+        let constraints = Constraints::parse(text)?;
+        constraints.validate()?;
+        Ok(constraints)
+    })
 }
 
 /// Reads and checks a baseline's statistics.
 pub fn read_statistics(path: &Path) -> Result<Statistics, Error> {
-    let failed = |problem: String| Error::BaselineStatistics { path: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let statistics = Statistics::parse(&text).map_err(|error| failed(error.to_string()))?;
-    statistics.validate().map_err(|error| failed(error.to_string()))?;
-    Ok(statistics)
+    inputs::read_statistics(path, |text| {
+        let statistics = Statistics::parse(text)?;
+        statistics.validate()?;
+        Ok(statistics)
+    })
 }
 
 /// Describes the job's dataset and judges it. Nothing is written.
@@ -144,19 +141,14 @@ fn read(
     observer: &dyn Observer,
 ) -> Result<(Profile, Vec<String>), Error> {
     let files = watchkeeper_data::list(&job.dataset_source)?;
-    let found = match files.as_slice() {
-        [] => format!("There is no file in {}.", job.dataset_source.display()),
-        [_] => format!("There is no record in {}.", job.dataset_source.display()),
-        files => format!("There is no record in the {} files of {}.", files.len(), job.dataset_source.display()),
-    };
-    let reading = Reading {
-        format: job.dataset_format.clone(),
-        window: job.start_time.zip(job.end_time),
-        flatten_json: job.settings.flatten_json,
-        mixed_encoding: job.settings.mixed_encoding,
-        strict_key_order: job.settings.strict_key_order,
-    };
-    let mut preprocessor = preprocessor(job, observer)?;
+    let file_count = files.len();
+    let reading = inputs::reading(&job.dataset_format, (job.start_time, job.end_time), &job.settings);
+    let mut preprocessor = Script::start(
+        job.record_preprocessor_script.as_deref(),
+        matches!(job.dataset_format, DatasetFormat::CaptureJson { .. }),
+        (&job.variables, job.settings.script_time_limit),
+        observer,
+    )?;
     let (profile, arrangement, mut notes) = {
         let script = preprocessor.as_mut().map(|preprocessor| preprocessor as &mut dyn Preprocess);
         let mut source = watchkeeper_data::open(files, &reading, script);
@@ -168,8 +160,7 @@ fn read(
         preprocessor.finish()?;
     }
     if profile.records == 0 {
-        let skipped = notes.iter().fold(String::new(), |text, note| format!("{text} ({note})"));
-        return Err(Error::NoData { found: format!("{found}{skipped}") });
+        return Err(inputs::no_data(&job.dataset_source, file_count, &notes));
     }
     notes.extend(arrangement.notes);
     if let Some(baseline) = baseline {
@@ -186,17 +177,6 @@ fn read(
         .map(|(place, name)| (name, columns.get_mut(place).and_then(Option::take).unwrap_or_default()))
         .collect();
     Ok((Profile { records: profile.records, columns }, notes))
-}
-
-/// The script, if there is one and it applies.
-fn preprocessor<'a>(job: &DataQualityJob, observer: &'a dyn Observer) -> Result<Option<Script<'a>>, Error> {
-    let Some(script) = &job.record_preprocessor_script else { return Ok(None) };
-    if !matches!(job.dataset_format, DatasetFormat::CaptureJson { .. }) {
-        observer.log(Level::Warning, "the record preprocessor script is ignored: it applies to captured data only");
-        return Ok(None);
-    }
-    let started = Preprocessor::start(script, &job.variables, job.settings.script_time_limit, observer)?;
-    Ok(Some(Script::new(started)))
 }
 
 /// How each column's fold begins: those that stand for a feature with a domain count its values.
@@ -220,28 +200,16 @@ fn new_columns<'a>(source: &dyn Source, baseline: Option<&'a Constraints>, exclu
 
 /// Writes the documents of an analysis to a folder, with `further` files beside them: all or none.
 pub fn write_documents(folder: &Path, analysis: &Analysis, further: &[(&str, String)]) -> Result<(), Error> {
-    let mut output = Output::default();
-    add_documents(&mut output, folder, analysis)?;
-    for (name, content) in further {
-        output.add(&folder.join(name), content.as_bytes())?;
-    }
-    output.finish()
+    documents(analysis).write(folder, further)
 }
 
-fn add_documents(output: &mut Output, folder: &Path, analysis: &Analysis) -> Result<(), Error> {
-    output.add(&folder.join("statistics.json"), analysis.statistics.to_json().as_bytes())?;
-    output.add(&folder.join("constraints.json"), analysis.constraints.to_json().as_bytes())?;
-    let violations = folder.join("constraint_violations.json");
-    match &analysis.judged {
-        Some((_, judgement)) if !judgement.violations.is_empty() => {
-            let document = ConstraintViolations { violations: judgement.violations.clone() };
-            output.add(&violations, document.to_json().as_bytes())
-        }
-        // One of an earlier run would tell of it.
-        _ => {
-            output.remove(&violations);
-            Ok(())
-        }
+fn documents(analysis: &Analysis) -> Documents {
+    let violations = analysis.judged.as_ref().map_or(&[][..], |(_, judgement)| &judgement.violations);
+    let document = || ConstraintViolations { violations: violations.to_vec() }.to_json();
+    Documents {
+        statistics: analysis.statistics.to_json(),
+        constraints: analysis.constraints.to_json(),
+        violations: (!violations.is_empty()).then(document),
     }
 }
 
@@ -253,30 +221,24 @@ pub(crate) fn run(job: &DataQualityJob, threads: usize, observer: &dyn Observer)
     if observer.stopped() {
         return Err(Error::Stopped);
     }
-    let mut output = Output::default();
-    add_documents(&mut output, &job.output_path, &analysis)?;
-    if let Some(lines) = metrics(job, &analysis) {
-        output.add(&job.cloudwatch_metrics_directory.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())?;
-    }
-    output.finish()?;
+    let lines = metrics(job, &analysis);
+    let metrics = lines.as_deref().map(|lines| (job.cloudwatch_metrics_directory.as_path(), lines));
+    documents(&analysis).write_with_metrics(&job.output_path, metrics)?;
     let message = analysis.exit_message();
     if let Some(script) = &job.post_analytics_processor_script {
-        // The script may read it.
-        crate::output::write(&job.output_message_file, message.to_string().as_bytes())?;
-        observer.log(Level::Info, "Invoking customer's post-processing script...");
-        post_analytics(script, &job.variables, job.settings.script_time_limit, observer)?;
+        let message = (job.output_message_file.as_path(), &message);
+        results::run_post_analytics(script, message, &job.variables, job.settings.script_time_limit, observer)?;
     }
     Ok(message)
 }
 
-/// The metrics file, if there is to be one.
-fn metrics(job: &DataQualityJob, analysis: &Analysis) -> Option<String> {
+/// The metrics, if there are to be any.
+fn metrics(job: &DataQualityJob, analysis: &Analysis) -> Option<Vec<MetricLine>> {
     let judged = analysis.judged.as_ref();
     let constraints = judged.map_or(&analysis.constraints, |(baseline, _)| &baseline.constraints);
     if !job.publish_cloudwatch_metrics || constraints.monitoring_config.emit_metrics == Switch::Disabled {
         return None;
     }
     let drift = judged.map_or(&[][..], |(_, judgement)| &judgement.drift);
-    let lines = metric_lines(job, &analysis.statistics, drift);
-    Some(lines.iter().map(|line| line.to_json_line() + "\n").collect())
+    Some(metric_lines(job, &analysis.statistics, drift))
 }

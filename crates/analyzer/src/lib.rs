@@ -7,12 +7,14 @@ mod columns;
 pub mod data_quality;
 mod error;
 mod fold;
+mod inputs;
 pub mod merge;
 mod metrics;
 pub mod model_quality;
 mod observer;
 pub mod output;
 pub mod report;
+mod results;
 mod scripts;
 
 pub use error::Error;

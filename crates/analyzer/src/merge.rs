@@ -108,12 +108,14 @@ impl MergeOutput for MergedLines<'_> {
     }
 }
 
+/// Which hours captures were read from, behind a number of something.
+fn hours(report: &MergeReport) -> String {
+    report.hours.as_ref().map_or_else(String::new, |(first, last)| format!(", hours {first}…{last}"))
+}
+
 /// What is said of a merge without a match; its first sentence is the specification's.
 fn nothing_matches(report: &MergeReport) -> String {
-    let hours = match &report.hours {
-        Some((first, last)) => format!(", hours {first}…{last}"),
-        None => String::new(),
-    };
+    let hours = hours(report);
     let (captures, labels) = (&report.captures, &report.ground_truth);
     let mut text = format!(
         "No captured record could be joined with ground truth: {} captured records, {} ground-truth records, 0 common ids{hours}.",
@@ -138,10 +140,7 @@ fn nothing_matches(report: &MergeReport) -> String {
 /// One line a fact.
 fn log_report(report: &MergeReport, observer: &dyn Observer) {
     let (captures, labels) = (&report.captures, &report.ground_truth);
-    let hours = match &report.hours {
-        Some((first, last)) => format!(", hours {first}…{last}"),
-        None => String::new(),
-    };
+    let hours = hours(report);
     let info = |line: String| observer.log(Level::Info, &line);
     let warn = |line: String| observer.log(Level::Warning, &line);
     info(format!(
@@ -164,8 +163,7 @@ fn log_report(report: &MergeReport, observer: &dyn Observer) {
         info(format!("{} replaced by a later one for the same id", counted(duplicates.replaced, "label")));
     }
     if duplicates.with_other_value > 0 {
-        let ids = &duplicates.with_other_value_ids;
-        let ids = ids.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ");
+        let ids = listed(&duplicates.with_other_value_ids);
         warn(format!("{} of these had another value, among the ids: {ids}", duplicates.with_other_value));
     }
     if let Some(outside) = report.out_of_window.filter(|&outside| outside > 0) {
@@ -191,11 +189,15 @@ fn log_rejected(side: &SideOfMerge, name: &str, observer: &dyn Observer) {
 
 /// Ids, and how many there are beside them.
 fn shown(ids: &[String], count: u64) -> String {
-    let listed = ids.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ");
+    let listed = listed(ids);
     match count.saturating_sub(ids.len() as u64) {
         0 => listed,
         more => format!("{listed} and {more} more"),
     }
+}
+
+fn listed(ids: &[String]) -> String {
+    ids.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn counted(count: u64, thing: &str) -> String {

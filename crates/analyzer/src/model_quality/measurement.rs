@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use watchkeeper_data::locate::Attribute;
 use watchkeeper_data::scored::{ListMeaning, RecordCounts, ScoredReading, ScoredSource};
 use watchkeeper_data::spill::{RecordLog, Sorter};
-use watchkeeper_data::{DatasetFile, Preprocess, Reading};
+use watchkeeper_data::{DatasetFile, Preprocess};
 use watchkeeper_engine::column::Batch;
 use watchkeeper_engine::quality::{
     Curves, Interpreter, MeasuredCurves, Measures, Problem, Residuals, Row, ScoredRow, Subsamples,
@@ -16,7 +16,7 @@ use watchkeeper_formats::{DatasetFormat, ModelQualityJob, ModelQualityMetrics, P
 
 use crate::output::scratch_folder;
 use crate::scripts::{Script, unwrap_script_error};
-use crate::{Error, Level, Observer, Preprocessor, Progress};
+use crate::{Error, Observer, Progress, inputs};
 
 /// Bytes of rows, and of scores, that stay in memory.
 const BUDGET: usize = 128 << 20;
@@ -60,7 +60,12 @@ fn read(job: &ModelQualityJob, scratch: &Path, observer: &dyn Observer) -> Resul
     let file_count = files.len();
     let mut rows =
         Rows { interpreter: Interpreter::new(problem(job)), log: RowLog::new(scratch, BUDGET), notes: Vec::new() };
-    let mut preprocessor = preprocessor(job, observer)?;
+    let mut preprocessor = Script::start(
+        job.record_preprocessor_script.as_deref(),
+        matches!(job.dataset_format, DatasetFormat::CaptureJson { .. } | DatasetFormat::MergeJson { .. }),
+        (&job.variables, job.settings.script_time_limit),
+        observer,
+    )?;
     let counts = {
         let script = preprocessor.as_mut().map(|preprocessor| preprocessor as &mut dyn Preprocess);
         let mut source = open(job, files, script);
@@ -89,13 +94,7 @@ fn open<'a>(
 ) -> Box<dyn ScoredSource + 'a> {
     let attribute = |text: &Option<String>| text.as_deref().map(Attribute::new);
     let reading = ScoredReading {
-        reading: Reading {
-            format: job.dataset_format.clone(),
-            window: job.start_time.zip(job.end_time),
-            flatten_json: job.settings.flatten_json,
-            mixed_encoding: job.settings.mixed_encoding,
-            strict_key_order: job.settings.strict_key_order,
-        },
+        reading: inputs::reading(&job.dataset_format, (job.start_time, job.end_time), &job.settings),
         inference: attribute(&job.inference_attribute),
         probability: attribute(&job.probability_attribute),
         ground_truth: attribute(&job.ground_truth_attribute),
@@ -120,17 +119,6 @@ fn problem(job: &ModelQualityJob) -> Problem {
             has_probability: job.probability_attribute.is_some() || job.inference_attribute.is_none(),
         },
     }
-}
-
-/// The script, if there is one and it applies.
-fn preprocessor<'a>(job: &ModelQualityJob, observer: &'a dyn Observer) -> Result<Option<Script<'a>>, Error> {
-    let Some(script) = &job.record_preprocessor_script else { return Ok(None) };
-    if !matches!(job.dataset_format, DatasetFormat::CaptureJson { .. } | DatasetFormat::MergeJson { .. }) {
-        observer.log(Level::Warning, "the record preprocessor script is ignored: it applies to captured data only");
-        return Ok(None);
-    }
-    let started = Preprocessor::start(script, &job.variables, job.settings.script_time_limit, observer)?;
-    Ok(Some(Script::new(started)))
 }
 
 /// Reads all of a source into rows.
@@ -204,15 +192,8 @@ fn stop_if_asked(observer: &dyn Observer) -> Result<(), Error> {
 
 /// Why there is nothing to measure, in numbers.
 fn no_rows(job: &ModelQualityJob, file_count: usize, counts: &RecordCounts, rows: &Rows) -> Error {
-    let source = job.dataset_source.display();
     if counts.read == 0 && rows.interpreter.rows_read() == 0 {
-        let found = match file_count {
-            0 => format!("There is no file in {source}."),
-            1 => format!("There is no record in {source}."),
-            count => format!("There is no record in the {count} files of {source}."),
-        };
-        let skipped = rows.notes.iter().fold(String::new(), |text, note| format!("{text} ({note})"));
-        return Error::NoData { found: format!("{found}{skipped}") };
+        return inputs::no_data(&job.dataset_source, file_count, &rows.notes);
     }
     let dropped = rows.interpreter.dropped();
     let first_reason = counts.first_reason.clone().or_else(|| dropped.first_reason.clone());

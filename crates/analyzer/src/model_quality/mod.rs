@@ -9,15 +9,14 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use watchkeeper_engine::quality::{Residuals, judge};
-use watchkeeper_formats::contract::CLOUDWATCH_METRICS_FILE;
 use watchkeeper_formats::{
     ExitMessage, MetricViolation, MetricViolations, ModelQualityConstraints, ModelQualityJob, ModelQualityStatistics,
     ProblemType,
 };
 
 use crate::metrics::model_quality_lines;
-use crate::output::Output;
-use crate::{Error, Level, Observer, post_analytics};
+use crate::results::{self, Documents};
+use crate::{Error, Level, Observer, inputs};
 
 /// What a run found out.
 #[derive(Clone, Debug)]
@@ -42,37 +41,23 @@ impl ModelQualityAnalysis {
 
     /// The message of a job that has come to this end.
     pub fn exit_message(&self) -> ExitMessage {
-        match self.violations().len() {
-            0 => ExitMessage::Completed,
-            count => ExitMessage::CompletedWithViolations(count as u64),
-        }
+        results::exit_message(self.violations().len())
     }
 }
 
 /// Reads a baseline's constraints.
 pub fn read_constraints(path: &Path, problem_type: ProblemType) -> Result<ModelQualityConstraints, Error> {
-    read(path, |text| ModelQualityConstraints::parse(text, problem_type))
+    inputs::read_constraints(path, |text| ModelQualityConstraints::parse(text, problem_type))
 }
 
 /// Reads a baseline's constraints, which say themselves of which problem type they are.
 pub fn read_constraints_of_any_type(path: &Path) -> Result<ModelQualityConstraints, Error> {
-    read(path, ModelQualityConstraints::parse_any)
-}
-
-fn read(
-    path: &Path,
-    parse: impl FnOnce(&str) -> Result<ModelQualityConstraints, watchkeeper_formats::Error>,
-) -> Result<ModelQualityConstraints, Error> {
-    let failed = |problem: String| Error::BaselineConstraints { path: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    parse(&text).map_err(|error| failed(error.to_string()))
+    inputs::read_constraints(path, ModelQualityConstraints::parse_any)
 }
 
 /// Reads a baseline's statistics.
 pub fn read_statistics(path: &Path) -> Result<ModelQualityStatistics, Error> {
-    let failed = |problem: String| Error::BaselineStatistics { path: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    ModelQualityStatistics::parse(&text).map_err(|error| failed(error.to_string()))
+    inputs::read_statistics(path, ModelQualityStatistics::parse)
 }
 
 /// Measures the job's dataset and judges it. Nothing is written but scratch files without names.
@@ -116,28 +101,16 @@ pub fn write_documents(
     analysis: &ModelQualityAnalysis,
     further: &[(&str, String)],
 ) -> Result<(), Error> {
-    let mut output = Output::default();
-    add_documents(&mut output, folder, analysis)?;
-    for (name, content) in further {
-        output.add(&folder.join(name), content.as_bytes())?;
-    }
-    output.finish()
+    documents(analysis).write(folder, further)
 }
 
-fn add_documents(output: &mut Output, folder: &Path, analysis: &ModelQualityAnalysis) -> Result<(), Error> {
-    output.add(&folder.join("statistics.json"), analysis.statistics.to_json().as_bytes())?;
-    output.add(&folder.join("constraints.json"), analysis.constraints.to_json().as_bytes())?;
-    let path = folder.join("constraint_violations.json");
-    match analysis.violations() {
-        // One of an earlier run would tell of it.
-        [] => {
-            output.remove(&path);
-            Ok(())
-        }
-        violations => {
-            let document = MetricViolations { violations: violations.to_vec() };
-            output.add(&path, document.to_json().as_bytes())
-        }
+fn documents(analysis: &ModelQualityAnalysis) -> Documents {
+    let violations = analysis.violations();
+    let document = || MetricViolations { violations: violations.to_vec() }.to_json();
+    Documents {
+        statistics: analysis.statistics.to_json(),
+        constraints: analysis.constraints.to_json(),
+        violations: (!violations.is_empty()).then(document),
     }
 }
 
@@ -150,20 +123,13 @@ pub(crate) fn run(job: &ModelQualityJob, observer: &dyn Observer) -> Result<Exit
     if observer.stopped() {
         return Err(Error::Stopped);
     }
-    let mut output = Output::default();
-    add_documents(&mut output, &job.output_path, &analysis)?;
-    if job.publish_cloudwatch_metrics {
-        let lines = model_quality_lines(job, &analysis.statistics.metrics);
-        let lines: String = lines.iter().map(|line| line.to_json_line() + "\n").collect();
-        output.add(&job.cloudwatch_metrics_directory.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())?;
-    }
-    output.finish()?;
+    let lines = job.publish_cloudwatch_metrics.then(|| model_quality_lines(job, &analysis.statistics.metrics));
+    let metrics = lines.as_deref().map(|lines| (job.cloudwatch_metrics_directory.as_path(), lines));
+    documents(&analysis).write_with_metrics(&job.output_path, metrics)?;
     let message = analysis.exit_message();
     if let Some(script) = &job.post_analytics_processor_script {
-        // The script may read it.
-        crate::output::write(&job.output_message_file, message.to_string().as_bytes())?;
-        observer.log(Level::Info, "Invoking customer's post-processing script...");
-        post_analytics(script, &job.variables, job.settings.script_time_limit, observer)?;
+        let message = (job.output_message_file.as_path(), &message);
+        results::run_post_analytics(script, message, &job.variables, job.settings.script_time_limit, observer)?;
     }
     Ok(message)
 }

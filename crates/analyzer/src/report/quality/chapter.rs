@@ -152,7 +152,7 @@ pub(super) fn nothing_checked() -> Verdict {
 }
 
 /// The result in a few words.
-pub(super) fn verdict(run: &QualityRun, compared: &[Comparison<'_>]) -> Verdict {
+fn verdict(run: &QualityRun, compared: &[Comparison<'_>]) -> Verdict {
     let limits = compared.iter().filter(|it| it.reference.is_some_and(|it| it.is_limit)).count();
     let count = run.violations.len();
     if count == 0 {
@@ -180,7 +180,7 @@ pub(super) fn verdict(run: &QualityRun, compared: &[Comparison<'_>]) -> Verdict 
 }
 
 /// What the reader must know first: the worst metric, or the one nearest to its limit; and a model that a constant beats.
-pub(super) fn lead(run: &QualityRun, compared: &[Comparison<'_>]) -> Vec<Prose> {
+fn lead(run: &QualityRun, compared: &[Comparison<'_>]) -> Vec<Prose> {
     let mut lead = Vec::new();
     let worst = compared.iter().find(|it| it.violation.is_some());
     let nearest = || {

@@ -38,8 +38,7 @@ use watchkeeper_formats::{MetricViolation, ModelQualityConstraints, ModelQuality
 
 use super::chapter::{Verdict, VerdictKind};
 use super::figures::{Prose, counted, readable};
-use chapter::{Chapter, Position, lead, nothing_checked, verdict};
-use comparison::comparisons;
+use chapter::{Chapter, Position, nothing_checked};
 use trend::{Trend, trends};
 
 /// The documents of one model quality analysis.
@@ -139,7 +138,8 @@ impl QualityReport {
             let run = QualityRun { documents, violations: Vec::new(), residuals: None, notes: Vec::new() };
             return run.to_baseline_html(title);
         }
-        let page = Page { lead: self.lead(), ..Page::new(title, self.verdict(), self.chapters()) };
+        let chapters = self.chapters();
+        let page = Page { lead: self.lead(&chapters), ..Page::new(title, self.verdict(&chapters), chapters) };
         if self.runs.len() == 1 {
             return page.to_html();
         }
@@ -155,9 +155,9 @@ impl QualityReport {
         self.runs.iter().zip(1..).map(chapter).collect()
     }
 
-    fn verdict(&self) -> Verdict {
-        if let [only] = self.runs.as_slice() {
-            return verdict(only, &comparisons(self.baseline.as_ref(), only));
+    fn verdict(&self, chapters: &[Chapter]) -> Verdict {
+        if let [only] = chapters {
+            return Verdict { text: only.verdict.text.clone(), kind: only.verdict.kind };
         }
         let found: usize = self.runs.iter().map(|run| run.violations.len()).sum();
         let count = self.runs.len();
@@ -170,15 +170,13 @@ impl QualityReport {
     }
 
     /// Of several runs the last is what matters.
-    fn lead(&self) -> Vec<Prose> {
-        let Some(last) = self.runs.last() else { return Vec::new() };
-        let compared = comparisons(self.baseline.as_ref(), last);
-        let lead = lead(last, &compared);
-        if self.runs.len() == 1 {
-            return lead;
+    fn lead(&self, chapters: &[Chapter]) -> Vec<Prose> {
+        let (Some(run), Some(last)) = (self.runs.last(), chapters.last()) else { return Vec::new() };
+        if chapters.len() == 1 {
+            return last.lead.clone();
         }
-        let words = Prose::new("The last run, ").name(&last.documents.name).words(": ");
-        [vec![words.words(&verdict(last, &compared).text).words(".")], lead].concat()
+        let words = Prose::new("The last run, ").name(&run.documents.name).words(": ");
+        [vec![words.words(&last.verdict.text).words(".")], last.lead.clone()].concat()
     }
 
     /// Names of the first run and the last one, without the folders that all names begin with.
