@@ -7,7 +7,7 @@ use watchkeeper_aws::generated::sagemaker::{
     ExecutionStatus, MonitoringExecutionSummary, MonitoringType, ScheduleStatus,
 };
 use watchkeeper_aws::types::ScheduleExpression;
-use watchkeeper_store::metadata::{Columns, Kind};
+use watchkeeper_store::metadata::{Columns, Kind, Position};
 
 use super::merge::{Labels, Merge, Merged};
 use super::milliseconds;
@@ -218,18 +218,18 @@ impl Execution {
     /// bring about again: stopped, or failed for reasons of the service.
     pub fn labels_used(&self) -> Option<Labels> {
         let labels = self.merge.as_ref()?.labels;
-        let by_program = || self.failure_reason.as_ref().is_some_and(|reason| reason.starts_with("AlgorithmError"));
-        match self.status {
-            ExecutionStatus::Completed | ExecutionStatus::CompletedWithViolations => Some(labels),
-            ExecutionStatus::Failed if by_program() => Some(labels),
-            _ => None,
-        }
+        let failed_by_program = self.status == ExecutionStatus::Failed
+            && self.failure_reason.as_ref().is_some_and(|reason| reason.starts_with("AlgorithmError"));
+        (self.is_analysed() || failed_by_program).then_some(labels)
     }
 
     /// What its merge came to, where that was analysed to the end.
     pub fn merge_analysed(&self) -> Option<&Merged> {
-        let is_good = matches!(self.status, ExecutionStatus::Completed | ExecutionStatus::CompletedWithViolations);
-        self.merge.as_ref()?.merged.as_ref().filter(|_| is_good)
+        self.merge.as_ref()?.merged.as_ref().filter(|_| self.is_analysed())
+    }
+
+    fn is_analysed(&self) -> bool {
+        matches!(self.status, ExecutionStatus::Completed | ExecutionStatus::CompletedWithViolations)
     }
 
     /// The execution as AWS lists it.
@@ -246,6 +246,22 @@ impl Execution {
             monitoring_job_definition_name: self.definition_name.clone(),
             monitoring_type: Some(self.monitoring_type),
         }
+    }
+
+    /// Its place in a list in the order of ticks.
+    pub fn position(&self) -> Position {
+        Position { value: self.scheduled.0.as_millisecond().to_string(), key: self.key.clone() }
+    }
+
+    /// The statuses of executions that have ended, as a query has them.
+    pub fn ended_statuses() -> Vec<String> {
+        let ended = [
+            ExecutionStatus::Completed,
+            ExecutionStatus::CompletedWithViolations,
+            ExecutionStatus::Failed,
+            ExecutionStatus::Stopped,
+        ];
+        ended.map(|status| status.as_str().to_owned()).into()
     }
 
     /// Whether it has ended.

@@ -74,6 +74,11 @@ impl Named {
     }
 }
 
+/// The name out of an ARN of this service's own.
+pub fn name_in(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
 /// The error for a job that there is not, of either kind.
 pub fn job_not_found(name: &str) -> Error {
     Error::validation(format!("Could not find requested job with name: {name}"))

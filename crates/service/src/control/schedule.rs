@@ -303,6 +303,11 @@ impl MonitoringSchedule {
         }
     }
 
+    /// Whether it runs once, at once.
+    pub fn is_now(&self) -> bool {
+        self.config.schedule_config.as_ref().is_some_and(|config| config.schedule_expression == "NOW")
+    }
+
     /// The key of a schedule of this name.
     pub fn key_of(name: &str) -> String {
         name.to_lowercase()

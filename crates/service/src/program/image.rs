@@ -9,11 +9,12 @@ use watchkeeper_aws::generated::sagemaker::AppSpecification;
 use watchkeeper_aws::types::ImageUri;
 
 use crate::configuration::Image;
+use crate::control::execution_plan::MERGER;
 
 /// Built-in repositories and the arguments of this program that make it what the repository holds.
 const BUILT_IN: [(&str, [&str; 2]); 2] = [
     ("sagemaker-model-monitor-analyzer", ["analyze", "model-monitor-analyzer"]),
-    ("sagemaker-model-monitor-groundtruth-merger", ["analyze", "groundtruth-merger"]),
+    (MERGER, ["analyze", "groundtruth-merger"]),
 ];
 
 /// What an image runs.

@@ -46,7 +46,7 @@ pub(crate) struct Jobs {
     pub(crate) merge: Option<PlannedMerge>,
 }
 
-/// A merge before it has a job: see [`Merge`].
+/// A merge before it has a job: see [`crate::control::merge::Merge`].
 pub(crate) struct PlannedMerge {
     /// The job to follow, whose data is the folder of all that is merged.
     pub(crate) analysis: CreateProcessingJobRequest,
@@ -96,7 +96,7 @@ async fn jobs(
     if let Source::Endpoint { name } = &definition.input.source {
         written(context, name).await;
     }
-    let sides = if definition.needs_merge() {
+    let (data, merge) = if definition.needs_merge() {
         match merge_sides(context, schedule, &definition, (tick, trigger), window, looked).await? {
             Ok((data, merged)) => (data, Some(merged)),
             Err(reason) => return Ok(Err(reason)),
@@ -111,8 +111,6 @@ async fn jobs(
     if let Err(reason) = files(context, schedule, &definition, &baseline, looked).await? {
         return Ok(Err(reason));
     }
-    let (data, merge) = sides;
-    let now = context.now();
     let planned = Planned {
         schedule,
         tick,
@@ -122,7 +120,7 @@ async fn jobs(
         baseline: &baseline,
         data: &data,
         unique,
-        now,
+        now: context.now(),
     };
     Ok(planned_jobs(&planned, merge).map_err(|error| error.to_string()))
 }
@@ -160,7 +158,7 @@ async fn merge_sides(
         Ok(folder) => folder,
         Err(reason) => return Ok(Err(reason)),
     };
-    let is_apart = definition.input.has_offsets() || is_now(schedule);
+    let is_apart = definition.input.has_offsets() || schedule.is_now();
     let takes_later = match definition.takes_later_ground_truth() {
         Ok(takes_later) => takes_later,
         Err(reason) => return Ok(Err(reason)),
@@ -195,10 +193,6 @@ pub(crate) fn ground_truth_folder(definition: &Definition) -> Result<S3Uri, Stri
     let address = definition.ground_truth.as_deref();
     let address = address.ok_or("GroundTruthS3Input of its definition has no S3Uri: update it with one")?;
     address.parse().map_err(|error| format!("GroundTruthS3Input: {error}"))
-}
-
-fn is_now(schedule: &MonitoringSchedule) -> bool {
-    schedule.config.schedule_config.as_ref().is_some_and(|config| config.schedule_expression == "NOW")
 }
 
 /// AWS's words for a side of a merge on which there is nothing, and where that was.

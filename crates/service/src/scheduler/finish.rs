@@ -2,7 +2,7 @@
 //! the alert with its history, the metrics.
 
 use watchkeeper_aws::generated::sagemaker::ExecutionStatus;
-use watchkeeper_store::metadata::{Datum, Kind, Position, Query, SortBy};
+use watchkeeper_store::metadata::{Datum, Kind, Query, SortBy};
 
 use super::merging::{self, Next};
 use crate::Context;
@@ -14,13 +14,6 @@ use crate::resources::{Error, Resource as _, Transaction, Versioned};
 
 /// How often a transaction is tried that meets others' changes.
 const ATTEMPTS: usize = 20;
-
-const ENDED: [ExecutionStatus; 4] = [
-    ExecutionStatus::Completed,
-    ExecutionStatus::CompletedWithViolations,
-    ExecutionStatus::Failed,
-    ExecutionStatus::Stopped,
-];
 
 /// Commits the end of a job with everything that follows from it. `job` is in its end state, with the version at which it
 /// was read before; a change that somebody made meanwhile (a tag, a request to stop) stays. Once the job's end is in the
@@ -202,7 +195,7 @@ async fn with_end(
 }
 
 /// Adds what follows from a change of an execution for its schedule, which is returned as it will be.
-async fn with_schedule(
+pub(super) async fn with_schedule(
     context: &Context,
     transaction: Transaction,
     execution: &Execution,
@@ -254,7 +247,7 @@ async fn recent_windows(
             // The prefix tells incarnations apart; the name is what the index in order of time is by.
             schedule: Some(schedule.name.clone()),
             key_prefix: Some(Execution::key_prefix(schedule)),
-            statuses: ENDED.iter().map(|status| status.as_str().to_owned()).collect(),
+            statuses: Execution::ended_statuses(),
             sort_by: SortBy::Scheduled,
             descending: true,
             after,
@@ -263,10 +256,7 @@ async fn recent_windows(
         };
         let page = context.resources.list::<Execution>(&query).await?;
         let is_last = page.len() <= period;
-        after = page.last().map(|last| Position {
-            value: last.resource.scheduled.0.as_millisecond().to_string(),
-            key: last.resource.key.clone(),
-        });
+        after = page.last().map(|last| last.resource.position());
         for execution in page.into_iter().map(|found| found.resource) {
             let is_known = recent.last().is_some_and(|last| last.scheduled == execution.scheduled);
             if execution.scheduled != ended.scheduled && !is_known {

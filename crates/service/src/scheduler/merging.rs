@@ -4,7 +4,7 @@
 //! moment between the two jobs: whoever dies, the one job runs or the other waits for a runner.
 
 use jiff::SignedDuration;
-use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, ExecutionStatus, ProcessingJobStatus};
+use watchkeeper_aws::generated::sagemaker::{ExecutionStatus, ProcessingJobStatus};
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_formats::MergeReport;
 use watchkeeper_store::objects::{ListObjects, ObjectInfo, read_all};
@@ -12,7 +12,7 @@ use watchkeeper_store::objects::{ListObjects, ObjectInfo, read_all};
 use super::{examine, look, remerge, start};
 use crate::Context;
 use crate::control::execution::{Execution, Trigger, Window};
-use crate::control::execution_plan::with_merged;
+use crate::control::execution_plan::{merged_folder, with_merged};
 use crate::control::merge::{Merge, MergeCounts, Merged};
 use crate::control::processing_job::ProcessingJob;
 use crate::resources::{Error, Resource as _};
@@ -55,15 +55,18 @@ pub(super) async fn after_merge(
     };
     let now = context.now();
     let mut after = execution.clone();
+    if let Some(merge) = &mut after.merge {
+        // However it goes on, the request is needed no more.
+        merge.analysis = None;
+    }
     let end = |after: Execution, status, reason| Ok(Some(Next::End(Box::new(after.ended(status, reason, now)))));
     if execution.status == ExecutionStatus::Stopping {
         // It was asked to stop, and had done its work when that was heard.
-        return end(without_analysis(after), ExecutionStatus::Stopped, None);
+        return end(after, ExecutionStatus::Stopped, None);
     }
-    let folder = merged_folder(analysis);
-    let Some(folder) = folder else {
+    let Some(folder) = merged_folder(analysis) else {
         let reason = "the analysis that was planned has no input for what was merged".to_owned();
-        return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
+        return end(after, ExecutionStatus::Failed, Some(reason));
     };
     let hours = (merge.hours, merge.left_until);
     let look::MergedHours { places, fingerprint, has_left } =
@@ -82,47 +85,31 @@ pub(super) async fn after_merge(
         && earlier.merge_analysed().is_some_and(|merged| merged.fingerprint == fingerprint)
     {
         let note = unchanged_note(after.merge.as_ref());
-        return Ok(Some(Next::End(Box::new(without_analysis(after).unchanged(&earlier, note, now)))));
+        return Ok(Some(Next::End(Box::new(after.unchanged(&earlier, note, now)))));
     }
     if places.is_empty() {
         let reason = examine::no_data(&folder.to_string(), merge.hours);
-        return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
+        return end(after, ExecutionStatus::Failed, Some(reason));
     }
     // The analysis cuts by time, which no merged record of a batch has.
     let each_hour = has_left || !merge.has_variants;
     let request = with_merged(analysis.clone(), &places, each_hour, duration(job));
     let job = match start::job_of(context, &after, request) {
         Ok(job) => job,
-        Err(error) => return end(without_analysis(after), ExecutionStatus::Failed, Some(error.message)),
+        Err(error) => return end(after, ExecutionStatus::Failed, Some(error.message)),
     };
     if context.resources.get::<ProcessingJob>(&job.key()).await?.is_some() {
         // Either this was done at the same time, which the transaction will notice, or somebody has taken the name.
         let reason = format!("there is a processing job with the name of the analysis, {}", job.name());
-        return end(without_analysis(after), ExecutionStatus::Failed, Some(reason));
+        return end(after, ExecutionStatus::Failed, Some(reason));
     }
-    let after = without_analysis(after).in_progress(&job, now);
-    Ok(Some(Next::Analysis { execution: Box::new(after), job: Box::new(job) }))
-}
-
-/// The request is needed no more.
-fn without_analysis(mut execution: Execution) -> Execution {
-    if let Some(merge) = &mut execution.merge {
-        merge.analysis = None;
-    }
-    execution
+    Ok(Some(Next::Analysis { execution: Box::new(after.in_progress(&job, now)), job: Box::new(job) }))
 }
 
 fn unchanged_note(merge: Option<&Merge>) -> String {
     let counts = merge.and_then(|merge| merge.merged.as_ref()).and_then(|merged| merged.counts);
     let matched = counts.map_or_else(String::new, |counts| format!(", {} matched as before", counts.matched));
     format!("labels that have come change nothing in this window{matched}: it was not analysed again")
-}
-
-/// Where merged data is: the input that stands for all of it.
-pub(super) fn merged_folder(analysis: &CreateProcessingJobRequest) -> Option<S3Uri> {
-    let inputs = analysis.processing_inputs.as_ref()?;
-    let data = inputs.iter().find(|input| input.input_name.starts_with("endpoint_input_"))?;
-    data.s3_input.as_ref()?.s3_uri.parse().ok()
 }
 
 fn duration(job: &ProcessingJob) -> SignedDuration {

@@ -2,9 +2,9 @@
 //!
 //! Any number of schedulers work on the same store. Each claims the schedules that are due, takes their ticks up (`ticks`;
 //! which ticks are due is `due`, pure), then claims the executions that wait for their start and gives them a job
-//! (`start`; what that is to be says `examine`, with `look` for the data). What a job's end means is `finish`; what follows a merge of ground truth is `merging`,
-//! and `remerge` does it anew when labels come late. Between any two of these steps the process may
-//! die: what is due stays due, and an execution without a job is claimed again.
+//! (`start`; what that is to be says `examine`, with `look` for the data). What a job's end means is `finish`; what follows a
+//! merge of ground truth is `merging`, and `remerge` does it anew when labels come late. Between any two of these steps the
+//! process may die: what is due stays due, and an execution without a job is claimed again.
 //!
 //! Promises: every tick has exactly one row with its outcome, whatever clocks and processes do; at most one execution of a
 //! schedule runs at a time; nothing is started twice. Decided against: timers a schedule, which would have to follow every

@@ -11,8 +11,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use watchkeeper_aws::generated::sagemaker::ExecutionStatus;
-use watchkeeper_store::metadata::{Position, Query, Range, SortBy};
+use watchkeeper_store::metadata::{Query, Range, SortBy};
 
 use super::operator::{Refusal, load, refuse_deleted};
 use super::ticks::PAUSED_WORK;
@@ -31,13 +30,6 @@ const ATTEMPTS: usize = 20;
 pub const MOST_WINDOWS: usize = 500;
 /// Executions that are read at once.
 const PAGE: usize = 500;
-
-const ENDED: [ExecutionStatus; 4] = [
-    ExecutionStatus::Completed,
-    ExecutionStatus::CompletedWithViolations,
-    ExecutionStatus::Failed,
-    ExecutionStatus::Stopped,
-];
 
 /// What a remerge is going to do, or would.
 #[derive(Clone, Debug, Default)]
@@ -185,7 +177,7 @@ async fn past_windows(
         let query = Query {
             schedule: Some(schedule.name.clone()),
             key_prefix: Some(Execution::key_prefix(schedule)),
-            statuses: ENDED.iter().map(|status| status.as_str().to_owned()).collect(),
+            statuses: Execution::ended_statuses(),
             // No window ends after its tick.
             scheduled: Range { after: since.map(Timestamp::as_millisecond), before: None },
             sort_by: SortBy::Scheduled,
@@ -195,10 +187,7 @@ async fn past_windows(
         };
         let page = context.resources.list::<Execution>(&query).await?;
         let is_last = page.len() < PAGE;
-        after = page.last().map(|last| Position {
-            value: last.resource.scheduled.0.as_millisecond().to_string(),
-            key: last.resource.key.clone(),
-        });
+        after = page.last().map(|last| last.resource.position());
         for execution in page.into_iter().map(|found| found.resource) {
             let Some(window) = execution.window else { continue };
             if since.is_some_and(|since| window.end.0 <= since) {
@@ -250,7 +239,7 @@ pub(super) async fn earlier(context: &Context, execution: &Execution) -> Result<
     let tick = execution.scheduled.0.as_millisecond();
     let query = Query {
         schedule: Some(execution.schedule_name.clone()),
-        statuses: ENDED.iter().map(|status| status.as_str().to_owned()).collect(),
+        statuses: Execution::ended_statuses(),
         scheduled: Range { after: Some(tick - 1), before: Some(tick + 1) },
         sort_by: SortBy::Scheduled,
         ..Query::default()

@@ -5,13 +5,14 @@ use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, Executio
 use watchkeeper_store::metadata::Kind;
 
 use super::examine::{Jobs, PlannedMerge, examine};
-use super::{finish, look, merging, remerge};
+use super::{finish, look, remerge};
 use crate::Context;
-use crate::control::execution::{Execution, Trigger, schedule_after};
+use crate::control::execution::{Execution, Trigger};
+use crate::control::execution_plan::merged_folder;
 use crate::control::merge::Merge;
 use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::MonitoringSchedule;
-use crate::resources::{Error, Resource as _, Transaction, Versioned};
+use crate::resources::{Error, Transaction, Versioned};
 
 /// How often a transaction is tried that meets others' changes.
 const ATTEMPTS: usize = 20;
@@ -72,16 +73,15 @@ async fn begin(
     execution: &Versioned<Execution>,
     jobs: Jobs,
 ) -> Result<(), Error> {
-    let now = context.now();
     let job = match job_of(context, &execution.resource, jobs.first) {
         Ok(job) => job,
         Err(error) => {
             return finish::execution_ended(context, execution, ExecutionStatus::Failed, Some(error.message)).await;
         }
     };
-    let mut started = execution.resource.clone().in_progress(&job, now);
+    let mut started = execution.resource.clone().in_progress(&job, context.now());
     if let Some(PlannedMerge { analysis, has_variants, hours, labels }) = jobs.merge {
-        let left_until = match merging::merged_folder(&analysis) {
+        let left_until = match merged_folder(&analysis) {
             Some(folder) => look::newest_merged(context.objects.as_ref(), &folder, has_variants, hours).await?,
             None => None,
         };
@@ -89,13 +89,8 @@ async fn begin(
         started.merge = Some(Merge { job_arn, analysis, has_variants, hours, left_until, labels, merged: None });
     }
     for attempt in 1.. {
-        let mut transaction = Transaction::new().insert(&job).update(&started, execution.version);
-        let stored = context.resources.get::<MonitoringSchedule>(&schedule.key()).await?;
-        if let Some(stored) = stored
-            && let Some(after) = schedule_after(&stored.resource, &started, now)
-        {
-            transaction = transaction.update(&after, stored.version);
-        }
+        let transaction = Transaction::new().insert(&job).update(&started, execution.version);
+        let (transaction, _) = finish::with_schedule(context, transaction, &started).await?;
         match context.resources.commit(transaction).await {
             Ok(()) => break,
             // Somebody else has started it.

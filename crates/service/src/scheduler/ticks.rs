@@ -18,6 +18,7 @@ use crate::Context;
 use crate::control::alert::Alert;
 use crate::control::execution::{Execution, Outcome, Trigger, schedule_after, stop_after_last};
 use crate::control::milliseconds;
+use crate::control::names::name_in;
 use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::{Backfill, MonitoringSchedule, Settled, Target, settle};
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
@@ -188,8 +189,7 @@ pub(super) async fn without_ended_execution(
         return Ok(Versioned { resource, version: schedule.version });
     };
     let Some(arn) = &execution.resource.processing_job_arn else { return Ok(schedule) };
-    let name = arn.rsplit('/').next().unwrap_or_default();
-    let Some(job) = context.resources.get::<ProcessingJob>(name).await? else { return Ok(schedule) };
+    let Some(job) = context.resources.get::<ProcessingJob>(name_in(arn)).await? else { return Ok(schedule) };
     if !job.resource.is_terminal() {
         return Ok(schedule);
     }

@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-use watchkeeper_aws::Time;
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_formats::capture::{CaptureData, CapturePart, CaptureRecord, Encoding, EventMetadata};
 
+use super::lines::{each_line, moment};
 use super::shapes::{Failure, IngestionAnswer};
 use super::{Error, State};
 use crate::context::Context;
@@ -85,14 +85,7 @@ pub(super) async fn ingest(
     let context = &state.context;
     let target = target(context, &name).await?;
     let mut objects = BTreeMap::new();
-    let mut captured = 0;
-    for (number, line) in (1..).zip(body.split(|&byte| byte == b'\n')) {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        target.add(&mut objects, line).map_err(|reason| Error::invalid(format!("line {number}: {reason}")))?;
-        captured += 1;
-    }
+    let captured = each_line(&body, |line| target.add(&mut objects, line))?;
     let sink = StoreSink::new(context.clone());
     for ((variant, _), Lines { first, bytes }) in objects {
         let CapturePlan { endpoint, destination, kms_key_id, .. } = target.plan.clone();
@@ -132,8 +125,7 @@ async fn target(context: &Context, name: &str) -> Result<Target, Error> {
 }
 
 impl Target {
-    fn add(&self, objects: &mut BTreeMap<(String, i64), Lines>, line: &[u8]) -> Result<(), String> {
-        let line = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+    fn add(&self, objects: &mut BTreeMap<(String, i64), Lines>, line: &str) -> Result<(), String> {
         let kind: Kind<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
         let (record, time, variant) = match kind.capture_data {
             Some(_) => self.capture_line(line)?,
@@ -237,9 +229,4 @@ impl Target {
 fn in_seconds(time: Timestamp) -> String {
     let second = time.as_millisecond().div_euclid(1000);
     Timestamp::from_second(second).unwrap_or(time).to_string()
-}
-
-fn moment(member: &str, text: &str) -> Result<Timestamp, String> {
-    let moment = Time::parse(text).map(|time| time.0);
-    moment.ok_or_else(|| format!("{member}: `{text}` is no moment; write it as 2026-01-31T23:00:00Z"))
 }

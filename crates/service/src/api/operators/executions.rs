@@ -10,9 +10,10 @@ use utoipa::IntoParams;
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::metadata::{Position, Query, Range, SortBy};
 
-use super::shapes::{ExecutionDetail, ExecutionList, ExecutionView, Failure, UsageView, result_file};
+use super::shapes::{ExecutionDetail, ExecutionList, ExecutionView, Failure, UsageView, execution_key, result_file};
 use super::{Error, State, moment, read_query};
 use crate::control::execution::{Execution, Outcome};
+use crate::control::names::name_in;
 use crate::control::processing_job::ProcessingJob;
 use crate::resources::Versioned;
 
@@ -123,9 +124,9 @@ pub(super) async fn describe(
     Path(id): Path<String>,
 ) -> Result<Json<ExecutionDetail>, Error> {
     let context = state.context.as_ref();
-    let execution = context.resources.get::<Execution>(&id.replace('~', "/")).await?;
+    let execution = context.resources.get::<Execution>(&execution_key(&id)).await?;
     let execution = execution.ok_or_else(|| Error::not_found(format!("there is no execution {id}")))?.resource;
-    let name = execution.processing_job_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
+    let name = execution.processing_job_arn.as_deref().map(name_in);
     let job = match name {
         Some(name) => context.resources.get::<ProcessingJob>(name).await?.map(|job| job.resource),
         None => None,

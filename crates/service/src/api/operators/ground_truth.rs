@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use watchkeeper_aws::Time;
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::objects::{ObjectAttributes, Precondition, body};
 
+use super::lines::{each_line, moment};
 use super::shapes::{Failure, GroundTruthAnswer};
 use super::{Error, State};
 use crate::context::Context;
@@ -79,18 +79,13 @@ pub(super) async fn upload(
     let folder = folder(context, &name).await?;
     let now = context.now();
     let mut hours: BTreeMap<i64, (Timestamp, Vec<u8>)> = BTreeMap::new();
-    let mut uploaded = 0;
-    for (number, line) in (1..).zip(lines.split(|&byte| byte == b'\n')) {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        let (record, time) = record(line, now).map_err(|reason| Error::invalid(format!("line {number}: {reason}")))?;
+    let uploaded = each_line(&lines, |line| {
+        let (record, time) = record(line.trim_ascii(), now)?;
         let (_, content) = hours.entry(hour_of(time)).or_insert_with(|| (time, Vec::new()));
         content.extend_from_slice(record.as_bytes());
         content.push(b'\n');
-        uploaded += 1;
-    }
+        Ok(())
+    })?;
     let mut objects = Vec::new();
     for (time, content) in hours.into_values() {
         // Of several labels for an id the one with the last key counts: that of the last upload.
@@ -121,8 +116,7 @@ async fn folder(context: &Context, name: &str) -> Result<S3Uri, Error> {
 }
 
 /// The record of a line, and when it was collected.
-fn record(line: &[u8], now: Timestamp) -> Result<(String, Timestamp), String> {
-    let line = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+fn record(line: &str, now: Timestamp) -> Result<(String, Timestamp), String> {
     // A list would be taken for the members in their order.
     if !line.starts_with('{') {
         let example = r#"{"id": "57", "label": 1}"#;
@@ -134,12 +128,7 @@ fn record(line: &[u8], now: Timestamp) -> Result<(String, Timestamp), String> {
         return Ok((line.to_owned(), now));
     }
     let given: LabelLine<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let time = match given.time.as_deref() {
-        Some(text) => {
-            Time::parse(text).ok_or_else(|| format!("time: `{text}` is no moment; write it as 2026-01-31T23:00:00Z"))?.0
-        }
-        None => now,
-    };
+    let time = given.time.as_deref().map_or(Ok(now), |time| moment("time", time))?;
     let (data, encoding) = data_of(given.label)?;
     let record = json!({
         "groundTruthData": {"data": data, "encoding": encoding},

@@ -9,6 +9,7 @@ mod endpoints;
 mod executions;
 mod ground_truth;
 mod jobs;
+mod lines;
 mod openapi;
 mod schedules;
 mod shapes;

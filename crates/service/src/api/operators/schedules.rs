@@ -11,6 +11,7 @@ use super::executions::{PageQuery, limit};
 use super::shapes::{
     BackfillAnswer, BackfillRequest, ExecutionView, Failure, FindingsView, LookedView, MergeCountsView, PauseView,
     RemergeAnswer, RemergeRequest, RemergedWindowView, RunRequest, ScheduleList, ScheduleView, WhyView, WindowView,
+    execution_id,
 };
 use super::{Error, State, moment, read_body, read_query};
 use crate::control::schedule::MonitoringSchedule;
@@ -88,12 +89,11 @@ pub(super) async fn remerge(
     let since = request.since.as_deref().map(|text| moment("since", text)).transpose()?;
     let plan = remerge::remerge(&state.context, &name, since, request.dry_run).await?;
     let is_begun = !request.dry_run && !plan.windows.is_empty();
-    let id = |key: &String| key.replace('/', "~");
     let window = |planned: &remerge::PlannedWindow| RemergedWindowView {
-        id: id(&planned.execution),
+        id: execution_id(&planned.execution),
         scheduled: watchkeeper_aws::Time(planned.tick).to_string(),
         window: WindowView::of(planned.window),
-        earlier: id(&planned.earlier),
+        earlier: execution_id(&planned.earlier),
         before: planned.before.map(MergeCountsView::of),
         label_objects: planned.objects,
         more_label_objects: planned.more,

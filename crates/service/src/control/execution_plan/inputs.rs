@@ -12,8 +12,6 @@ use super::{Planned, hour_path};
 
 /// The most inputs that a job can have.
 pub(super) const MOST_INPUTS: usize = 10;
-/// The first input of what is analysed.
-pub(super) const DATA_INPUT: &str = "endpoint_input_1";
 
 pub(super) const STATISTICS_FOLDER: &str = "/opt/ml/processing/baseline/stats";
 pub(super) const CONSTRAINTS_FOLDER: &str = "/opt/ml/processing/baseline/constraints";
@@ -99,7 +97,7 @@ pub(super) fn data_inputs(planned: &Planned<'_>, room: usize) -> Vec<ProcessingI
         Data::Merged { folder, name } => vec![(folder.to_string(), name.clone(), ProcessingS3DataType::S3Prefix)],
     };
     let input_of = |(index, (uri, path, data_type)): (usize, (String, String, ProcessingS3DataType))| {
-        let name = format!("endpoint_input_{}", index + 1);
+        let name = data_input(index + 1);
         let folder = format!("{}/{path}", input.local_path.trim_end_matches('/'));
         let mut made = prefix(&name, &uri, folder);
         if let Some(made) = &mut made.s3_input {
@@ -154,6 +152,11 @@ fn manifest_folders(manifests: &[Manifest], schedule: &str) -> Vec<(String, Stri
             (manifest.uri.to_string(), path, ProcessingS3DataType::ManifestFile)
         })
         .collect()
+}
+
+/// The name of an input of what is analysed, counted from one.
+pub(super) fn data_input(number: usize) -> String {
+    format!("endpoint_input_{number}")
 }
 
 /// An input from a prefix, every member given: clients check that they are there.

@@ -11,13 +11,13 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::types::{S3Uri, S3UriError};
 
 use super::environment::batch_format;
-use super::inputs::{DATA_INPUT, Data, MOST_INPUTS, below, data_inputs, hour_folders, prefix};
+use super::inputs::{Data, MOST_INPUTS, below, data_input, data_inputs, hour_folders, prefix};
+use super::window::HOUR;
 use super::{Planned, Source, job_name};
 use crate::control::execution::Window;
 
-const HOUR: i64 = 3600;
 /// The repository of the image that merges.
-const MERGER: &str = "sagemaker-model-monitor-groundtruth-merger";
+pub const MERGER: &str = "sagemaker-model-monitor-groundtruth-merger";
 const GROUND_TRUTH_FOLDER: &str = "/opt/ml/processing/groundtruth";
 const OUTPUT_FOLDER: &str = "/opt/ml/processing/output";
 /// What an analysis has at least, however long its merge took.
@@ -91,6 +91,18 @@ pub fn merged_data(planned: &Planned<'_>) -> Result<Data, S3UriError> {
     Ok(Data::Merged { folder: merge_folder(planned)?.join(name), name: name.clone() })
 }
 
+/// That folder, out of the request of an analysis that was planned with it.
+pub fn merged_folder(analysis: &CreateProcessingJobRequest) -> Option<S3Uri> {
+    let inputs = analysis.processing_inputs.as_ref()?;
+    inputs[merged_input(inputs)?].s3_input.as_ref()?.s3_uri.parse().ok()
+}
+
+/// Which input stands for all that is merged.
+fn merged_input(inputs: &[ProcessingInput]) -> Option<usize> {
+    let name = data_input(1);
+    inputs.iter().position(|input| input.input_name == name)
+}
+
 /// Both sides share the room that a job has for inputs.
 fn merge_inputs(planned: &Planned<'_>, ground_truth: &GroundTruth) -> Vec<ProcessingInput> {
     let captures = match planned.data {
@@ -145,7 +157,7 @@ pub fn with_merged(
     used: jiff::SignedDuration,
 ) -> CreateProcessingJobRequest {
     let mut inputs = analysis.processing_inputs.unwrap_or_default();
-    if let Some(at) = inputs.iter().position(|input| input.input_name == DATA_INPUT) {
+    if let Some(at) = merged_input(&inputs) {
         let whole = inputs.remove(at);
         let hours: Vec<(&str, Timestamp)> = hours.iter().map(|(above, hour)| (above.as_str(), *hour)).collect();
         let room = if each_hour { usize::MAX } else { MOST_INPUTS.saturating_sub(inputs.len()) };
@@ -162,7 +174,7 @@ pub fn with_merged(
 
 fn narrowed(whole: &ProcessingInput, number: usize, folder: &str) -> ProcessingInput {
     let mut input = whole.clone();
-    input.input_name = format!("endpoint_input_{number}");
+    input.input_name = data_input(number);
     if let Some(source) = &mut input.s3_input {
         let joined = source.s3_uri.parse::<S3Uri>().map(|uri| below(&uri, folder).to_string());
         source.s3_uri = joined.unwrap_or_else(|_| source.s3_uri.clone());

@@ -14,7 +14,9 @@ mod window;
 pub use baseline::{Baseline, baseline};
 pub use definition::{BaselineReference, Definition, MonitoredInput, Source};
 pub use inputs::{CaptureHour, Data, Manifest};
-pub use merge::{GroundTruth, ground_truth_hours, merge_job, merged_data, merged_hours, with_merged};
+pub use merge::{
+    GroundTruth, MERGER, ground_truth_hours, merge_job, merged_data, merged_folder, merged_hours, with_merged,
+};
 pub use window::{WindowError, hours, whole_seconds, window};
 
 use jiff::Timestamp;
@@ -120,8 +122,7 @@ fn output(planned: &Planned<'_>) -> Result<ProcessingOutput, S3UriError> {
         folder = folder.join(name);
     }
     let mut folder = folder.join(&planned.schedule.name).join(&hour_path(planned.tick));
-    let is_now =
-        planned.schedule.config.schedule_config.as_ref().is_some_and(|config| config.schedule_expression == "NOW");
+    let is_now = planned.schedule.is_now();
     match planned.trigger {
         Trigger::Run => folder = folder.join(&planned.tick.strftime("%M-%S-%3f").to_string()),
         Trigger::Tick | Trigger::Backfill | Trigger::Remerge if is_now || planned.tick.as_second() % 3600 == 0 => {}

@@ -8,7 +8,7 @@ use watchkeeper_aws::types::{ScheduleExpression, TimeOffset};
 use super::definition::MonitoredInput;
 use crate::control::execution::Window;
 
-const HOUR: i64 = 3600;
+pub(super) const HOUR: i64 = 3600;
 
 /// Why there is no window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

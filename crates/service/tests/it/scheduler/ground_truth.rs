@@ -1,28 +1,17 @@
 //! Labels that are uploaded through the operators' interface.
 
-use std::sync::Arc;
-
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use watchkeeper_service::api::operators::router;
 use watchkeeper_store::objects::read_all;
 
 use super::merges::quality_world;
+use super::operators::send;
 use super::world::World;
 
 const PATH: &str = "/_watchkeeper/schedules/quality/ground-truth";
 
 async fn upload(world: &World, path: &str, lines: &str) -> (StatusCode, Value) {
-    let service = TowerToHyperService::new(router(Arc::clone(&world.context)));
-    let body = Full::new(bytes::Bytes::from(lines.to_owned()));
-    let request = Request::builder().method(Method::POST).uri(path).body(body).unwrap();
-    let response = service.call(request).await.unwrap();
-    let status = response.status();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&body).unwrap())
+    send(world, Method::POST, path, lines.to_owned()).await
 }
 
 async fn lines_of(world: &World, address: &str) -> Vec<Value> {

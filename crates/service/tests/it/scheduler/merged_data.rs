@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use watchkeeper_aws::generated::sagemaker::{ExecutionStatus, ProcessingJobStatus};
 use watchkeeper_service::control::processing_job::ProcessingJob;
 
-use super::merges::{GOOD, end, label, merged, merging, quality_world, running};
+use super::merges::{GOOD, batch, begin_merge, end, label, merged, merging, quality_world, running};
 use super::operators::get;
 use super::world::World;
 
@@ -27,14 +27,6 @@ async fn looking_back(hours: u32, change: impl FnOnce(&mut Value)) -> World {
         input[kind]["EndTimeOffset"] = json!("-PT0H");
     })
     .await
-}
-
-fn batch(definition: &mut Value) {
-    definition["ModelQualityJobInput"] = json!({
-        "BatchTransformInput": {
-            "DataCapturedDestinationS3Uri": "s3://b/batch", "DatasetFormat": {"Csv": {"Header": false}},
-            "LocalPath": "/opt/ml/processing/input", "ProbabilityAttribute": "69"},
-        "GroundTruthS3Input": {"S3Uri": "s3://b/labels"}});
 }
 
 #[tokio::test]
@@ -152,10 +144,7 @@ async fn a_merge_runs_on_one_instance() {
         definition["ModelQualityJobInput"]["EndpointInput"]["S3DataDistributionType"] = json!("ShardedByS3Key");
     })
     .await;
-    world.capture("2026/01/01/00").await;
-    label(&world, "2026/01/01/00", "1").await;
-    world.set_text("2026-01-01T01:00:00Z");
-    world.round().await;
+    begin_merge(&world).await;
     let instances = |job: &ProcessingJob| job.request.processing_resources.cluster_config.instance_count;
     // Two would each write the hour's one file, with the captures of their own share.
     assert_eq!(instances(&running(&world).await[0]), Some(1));

@@ -18,7 +18,7 @@ use watchkeeper_service::scheduler::Scheduler;
 use watchkeeper_service::scheduler::finish::job_ended;
 
 use super::operators::{call, get};
-use super::plans::{define, input, named};
+use super::plans::{define, input, named, shown};
 use super::world::{IMAGE, REGION, ROLE, World, moment};
 
 pub(super) const HOURLY: &str = "cron(0 * ? * * *)";
@@ -49,12 +49,26 @@ pub(super) async fn model_quality(world: &World, change: impl FnOnce(&mut Value)
 
 /// A world at ten past midnight with the hourly schedule `quality`.
 pub(super) async fn quality_world(change: impl FnOnce(&mut Value)) -> World {
+    quality_world_at(HOURLY, change).await
+}
+
+/// The same with another expression.
+async fn quality_world_at(expression: &str, change: impl FnOnce(&mut Value)) -> World {
     let world = World::at("2026-01-01T00:10:00Z").await;
     world.put("baseline/constraints.json", "{}").await;
     let definition = model_quality(&world, change).await;
-    world.schedule_of("quality", named("mq", "ModelQuality", HOURLY), Some(&definition)).await;
+    world.schedule_of("quality", named("mq", "ModelQuality", expression), Some(&definition)).await;
     world.settle().await;
     world
+}
+
+/// Changes a definition to one that watches batch transform jobs.
+pub(super) fn batch(definition: &mut Value) {
+    definition["ModelQualityJobInput"] = json!({
+        "BatchTransformInput": {
+            "DataCapturedDestinationS3Uri": "s3://b/batch", "DatasetFormat": {"Csv": {"Header": false}},
+            "LocalPath": "/opt/ml/processing/input", "ProbabilityAttribute": "69"},
+        "GroundTruthS3Input": {"S3Uri": "s3://b/labels"}});
 }
 
 pub(super) async fn label(world: &World, hour: &str, content: &str) {
@@ -84,28 +98,24 @@ pub(super) async fn running(world: &World) -> Vec<ProcessingJob> {
     jobs.filter(|job| !job.is_terminal() && job.execution.is_some()).collect()
 }
 
-async fn only(world: &World) -> Versioned<ProcessingJob> {
-    let mut jobs = world.jobs().await;
-    jobs.retain(|job| !job.resource.is_terminal());
-    assert_eq!(jobs.len(), 1, "one job runs");
-    jobs.remove(0)
-}
-
 /// Ends the one job that runs as told.
 pub(super) async fn end(world: &World, status: ProcessingJobStatus, reason: &str) {
-    let mut job = only(world).await;
+    let mut job = world.running_job().await;
     job.resource.status = status;
     job.resource.failure_reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
     job_ended(&world.context, &job, Vec::new()).await.unwrap();
 }
 
-/// The request of a job with `X` for its digits, and the digits.
-fn shown(job: &ProcessingJob) -> (Value, String) {
-    let mut request = serde_json::to_value(&job.request).unwrap();
-    let (start, digits) = job.name().rsplit_once('-').unwrap();
-    assert_eq!(digits.len(), 24);
-    request["ProcessingJobName"] = json!(format!("{start}-X"));
-    (request, digits.to_owned())
+/// The addresses of a job's inputs.
+pub(super) fn uris(job: &ProcessingJob) -> Vec<&str> {
+    let inputs = job.request.processing_inputs.as_ref().unwrap();
+    inputs.iter().map(|input| input.s3_input.as_ref().unwrap().s3_uri.as_str()).collect()
+}
+
+/// The same with the names of the inputs.
+fn named_uris(job: &ProcessingJob) -> Vec<(&str, &str)> {
+    let names = job.request.processing_inputs.iter().flatten().map(|input| input.input_name.as_str());
+    names.zip(uris(job)).collect()
 }
 
 #[tokio::test]
@@ -250,12 +260,10 @@ async fn offsets_take_the_hour_of_the_end_and_labels_up_to_the_tick() {
         world.set_text("2026-01-01T08:00:00Z");
         world.round().await;
         let merge = running(&world).await.remove(0);
-        let uris: Vec<String> =
-            merge.request.processing_inputs.unwrap().into_iter().map(|input| input.s3_input.unwrap().s3_uri).collect();
         let mut expected: Vec<String> =
             label_hours.iter().map(|hour| format!("s3://b/labels/2026/01/01/{hour}")).collect();
         expected.extend(["05", "06"].map(|hour| format!("s3://b/captured/churn/AllTraffic/2026/01/01/{hour}")));
-        assert_eq!(uris, expected);
+        assert_eq!(uris(&merge), expected);
         let environment = merge.request.environment.unwrap();
         assert_eq!(environment["WATCHKEEPER_START_TIME"], "2026-01-01T05:00:00Z");
         assert_eq!(environment["WATCHKEEPER_END_TIME"], "2026-01-01T06:00:00Z");
@@ -272,14 +280,10 @@ async fn offsets_take_the_hour_of_the_end_and_labels_up_to_the_tick() {
 
 #[tokio::test]
 async fn long_windows_share_the_room_for_inputs() {
-    let world = World::at("2026-01-01T00:10:00Z").await;
-    world.put("baseline/constraints.json", "{}").await;
-    let definition = model_quality(&world, |definition| {
+    let world = quality_world_at("cron(0 0 ? * * *)", |definition| {
         definition["ModelQualityJobInput"]["EndpointInput"]["StartTimeOffset"] = json!("-P3D");
     })
     .await;
-    world.schedule_of("quality", named("mq", "ModelQuality", "cron(0 0 ? * * *)"), Some(&definition)).await;
-    world.settle().await;
     for day in 1..4 {
         for hour in 0..24 {
             world.capture(&format!("2026/01/{day:02}/{hour:02}")).await;
@@ -289,20 +293,15 @@ async fn long_windows_share_the_room_for_inputs() {
     world.set_text("2026-01-04T00:00:00Z");
     world.round().await;
     let merge = running(&world).await.remove(0);
-    let uris = |job: &ProcessingJob| -> Vec<(String, String)> {
-        let inputs = job.request.processing_inputs.clone().unwrap();
-        inputs.into_iter().map(|input| (input.input_name, input.s3_input.unwrap().s3_uri)).collect()
-    };
-    let named = |name: &str, uri: &str| (name.to_owned(), uri.to_owned());
     assert_eq!(
-        uris(&merge),
+        named_uris(&merge),
         [
-            named("groundtruth_input_1", "s3://b/labels/2026/01/01"),
-            named("groundtruth_input_2", "s3://b/labels/2026/01/02"),
-            named("groundtruth_input_3", "s3://b/labels/2026/01/03"),
-            named("endpoint_input_1", "s3://b/captured/churn/AllTraffic/2026/01/01"),
-            named("endpoint_input_2", "s3://b/captured/churn/AllTraffic/2026/01/02"),
-            named("endpoint_input_3", "s3://b/captured/churn/AllTraffic/2026/01/03"),
+            ("groundtruth_input_1", "s3://b/labels/2026/01/01"),
+            ("groundtruth_input_2", "s3://b/labels/2026/01/02"),
+            ("groundtruth_input_3", "s3://b/labels/2026/01/03"),
+            ("endpoint_input_1", "s3://b/captured/churn/AllTraffic/2026/01/01"),
+            ("endpoint_input_2", "s3://b/captured/churn/AllTraffic/2026/01/02"),
+            ("endpoint_input_3", "s3://b/captured/churn/AllTraffic/2026/01/03"),
         ]
     );
     for hour in 0..24 {
@@ -311,24 +310,17 @@ async fn long_windows_share_the_room_for_inputs() {
     world.end_job("").await;
     let analysis = running(&world).await.remove(0);
     assert_eq!(
-        uris(&analysis),
+        named_uris(&analysis),
         [
-            named("constraints", "s3://b/baseline/constraints.json"),
-            named("endpoint_input_1", "s3://b/reports/merge/churn/AllTraffic/2026/01/02"),
+            ("constraints", "s3://b/baseline/constraints.json"),
+            ("endpoint_input_1", "s3://b/reports/merge/churn/AllTraffic/2026/01/02"),
         ]
     );
 }
 
 #[tokio::test]
 async fn batch_transforms_are_merged_by_the_manifests_of_their_output() {
-    let world = quality_world(|definition| {
-        definition["ModelQualityJobInput"] = json!({
-            "BatchTransformInput": {
-                "DataCapturedDestinationS3Uri": "s3://b/batch", "DatasetFormat": {"Csv": {"Header": false}},
-                "LocalPath": "/opt/ml/processing/input", "ProbabilityAttribute": "69"},
-            "GroundTruthS3Input": {"S3Uri": "s3://b/labels"}});
-    })
-    .await;
+    let world = quality_world(batch).await;
     world.put("batch/input/2026/01/01/00/one.json", "[]").await;
     world.put("batch/output/2026/01/01/00/one.json", "[]").await;
     label(&world, "2026/01/01/00", "1").await;
@@ -389,10 +381,7 @@ async fn bias_is_merged_alike() {
     world.schedule_of("fair", named("bias", "ModelBias", HOURLY), Some(&definition)).await;
     world.settle().await;
     world.put("bias/config.json", "{}").await;
-    world.capture("2026/01/01/00").await;
-    label(&world, "2026/01/01/00", "1").await;
-    world.set_text("2026-01-01T01:00:00Z");
-    world.round().await;
+    begin_merge(&world).await;
     let merge = running(&world).await.remove(0);
     assert!(merge.name().starts_with("groundtruth-merge-202601010100-"));
     assert_eq!(
@@ -412,11 +401,16 @@ async fn bias_is_merged_alike() {
 /// A world whose tick of 01:00 is merging.
 pub(super) async fn merging() -> World {
     let world = quality_world(|_| {}).await;
+    begin_merge(&world).await;
+    world
+}
+
+/// Lets the tick of 01:00 find something on both sides.
+pub(super) async fn begin_merge(world: &World) {
     world.capture("2026/01/01/00").await;
-    label(&world, "2026/01/01/00", "1").await;
+    label(world, "2026/01/01/00", "1").await;
     world.set_text("2026-01-01T01:00:00Z");
     world.round().await;
-    world
 }
 
 #[tokio::test]
@@ -508,7 +502,7 @@ async fn a_client_stops_the_merge_or_the_analysis() {
 async fn the_end_of_a_merge_starts_one_analysis_however_often_it_is_told() {
     let world = merging().await;
     merged(&world, "2026/01/01/00", "{}\n", 1).await;
-    let mut merge = only(&world).await;
+    let mut merge = world.running_job().await;
     merge.resource.status = ProcessingJobStatus::Completed;
     let others = [world.another(), world.another()];
     let calls = others.iter().map(|context| job_ended(context, &merge, Vec::new()));
@@ -538,7 +532,7 @@ async fn a_service_that_starts_again_between_the_two_jobs_finds_the_second() {
 async fn a_merge_whose_end_was_committed_alone_goes_on_at_the_next_tick() {
     let world = merging().await;
     merged(&world, "2026/01/01/00", "{}\n", 1).await;
-    let merge = only(&world).await;
+    let merge = world.running_job().await;
     let done = ProcessingJob { status: ProcessingJobStatus::Completed, ..merge.resource };
     world.context.resources.commit(Transaction::new().update(&done, merge.version)).await.unwrap();
     world.set_text("2026-01-01T02:00:00Z");
@@ -554,12 +548,12 @@ async fn a_merge_whose_end_was_committed_alone_goes_on_at_the_next_tick() {
 async fn the_analysis_has_the_time_that_the_merge_left() {
     for (took, left) in [(600, 1200), (1790, 60), (5000, 60)] {
         let world = merging().await;
-        let mut merge = only(&world).await;
+        let mut merge = world.running_job().await;
         let started = ProcessingJob { started: Some(moment("2026-01-01T01:00:00Z").into()), ..merge.resource.clone() };
         world.context.resources.commit(Transaction::new().update(&started, merge.version)).await.unwrap();
         merged(&world, "2026/01/01/00", "{}\n", 1).await;
         world.set(moment("2026-01-01T01:00:00Z") + jiff::SignedDuration::from_secs(took));
-        merge = only(&world).await;
+        merge = world.running_job().await;
         merge.resource.status = ProcessingJobStatus::Completed;
         merge.resource.ended = Some(world.context.now().into());
         job_ended(&world.context, &merge, Vec::new()).await.unwrap();
@@ -632,12 +626,10 @@ async fn a_run_of_an_operator_takes_labels_up_to_now() {
     call(&world, http::Method::POST, "/_watchkeeper/schedules/quality/run", window).await;
     world.round().await;
     let merge = running(&world).await.remove(0);
-    let uris: Vec<String> =
-        merge.request.processing_inputs.unwrap().into_iter().map(|input| input.s3_input.unwrap().s3_uri).collect();
     let expected = [
         "s3://b/labels/2026/01/01/00",
         "s3://b/labels/2026/01/01/05",
         "s3://b/captured/churn/AllTraffic/2026/01/01/00",
     ];
-    assert_eq!(uris, expected);
+    assert_eq!(uris(&merge), expected);
 }

@@ -15,8 +15,13 @@ use watchkeeper_service::control::schedule::OperatorWork;
 use super::world::{World, embedded};
 
 pub(super) async fn call(world: &World, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
-    let service = TowerToHyperService::new(router(Arc::clone(&world.context)));
     let body = if body.is_null() { String::new() } else { body.to_string() };
+    send(world, method, path, body).await
+}
+
+/// A request whose body is any text.
+pub(super) async fn send(world: &World, method: Method, path: &str, body: String) -> (StatusCode, Value) {
+    let service = TowerToHyperService::new(router(Arc::clone(&world.context)));
     let request = Request::builder().method(method).uri(path).body(Full::new(bytes::Bytes::from(body))).unwrap();
     let response = service.call(request).await.unwrap();
     let status = response.status();

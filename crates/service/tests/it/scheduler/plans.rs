@@ -7,6 +7,7 @@ use watchkeeper_aws::generated::sagemaker::{
 };
 use watchkeeper_formats::DatasetFormat;
 use watchkeeper_service::control::job_definition::{JobDefinition, Specification};
+use watchkeeper_service::control::processing_job::ProcessingJob;
 use watchkeeper_service::resources::Transaction;
 
 use super::world::{IMAGE, REGION, ROLE, World, embedded, moment};
@@ -16,15 +17,20 @@ async fn request(world: &World) -> Value {
     let jobs = world.jobs().await;
     let monitoring: Vec<_> = jobs.iter().filter(|job| job.resource.execution.is_some()).collect();
     assert_eq!(monitoring.len(), 1);
-    let mut request = serde_json::to_value(&monitoring[0].resource.request).unwrap();
-    let name = request["ProcessingJobName"].as_str().unwrap().to_owned();
+    shown(&monitoring[0].resource).0
+}
+
+/// The request of a job with `X` for the random digits of its name, and the digits.
+pub(super) fn shown(job: &ProcessingJob) -> (Value, String) {
+    let mut request = serde_json::to_value(&job.request).unwrap();
+    let name = job.name();
     let (start, digits) = name.rsplit_once('-').unwrap();
     // The longest of the four kinds leaves room for 18 digits only.
     assert_eq!(digits.len(), if start.starts_with("model-explainability") { 18 } else { 24 });
     assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
     assert!(name.len() <= 63, "{name}");
     request["ProcessingJobName"] = json!(format!("{start}-X"));
-    request
+    (request, digits.to_owned())
 }
 
 pub(super) fn input(name: &str, uri: &str, path: &str, data_type: &str) -> Value {

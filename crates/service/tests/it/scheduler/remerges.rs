@@ -7,7 +7,7 @@ use watchkeeper_service::control::execution::{Execution, Outcome, Trigger};
 use watchkeeper_service::control::schedule::OperatorWork;
 use watchkeeper_service::scheduler::Scheduler;
 
-use super::merges::{BAD, GOOD, end, label, merged, quality_world, running, sage_maker};
+use super::merges::{BAD, GOOD, end, label, merged, quality_world, running, sage_maker, uris};
 use super::operators::{call, get};
 use super::world::World;
 
@@ -33,6 +33,16 @@ async fn analysed(messages: [&str; 3]) -> World {
     world.set_text("2026-01-01T03:30:00Z");
     world.round().await;
     world
+}
+
+/// Takes up what is left of a remerge: the windows of these hours, in each of which more match.
+async fn work_off(world: &World, hours: [u32; 2]) {
+    for hour in hours {
+        world.round().await;
+        merged(world, &format!("2026/01/01/{hour:02}"), "{\"more\":1}\n", 5).await;
+        world.end_job("").await;
+        world.end_job(GOOD).await;
+    }
 }
 
 /// The executions that remerges made, the oldest window first.
@@ -96,20 +106,12 @@ async fn labels_late_by_hours_are_merged_and_analysed_once() {
     world.round().await;
     let merge = running(&world).await.remove(0);
     assert!(merge.name().starts_with("groundtruth-merge-202601010300-"), "{}", merge.name());
-    let uris: Vec<String> = merge
-        .request
-        .processing_inputs
-        .as_ref()
-        .unwrap()
-        .iter()
-        .map(|input| input.s3_input.as_ref().unwrap().s3_uri.clone())
-        .collect();
     let expected = [
         "s3://b/labels/2026/01/01/02",
         "s3://b/labels/2026/01/01/03",
         "s3://b/captured/churn/AllTraffic/2026/01/01/02",
     ];
-    assert_eq!(uris, expected);
+    assert_eq!(uris(&merge), expected);
     merged(&world, "2026/01/01/02", "{\"second\":1}\n", 9).await;
     world.end_job("").await;
     let analysis = running(&world).await.remove(0);
@@ -238,12 +240,7 @@ async fn a_tick_that_comes_meanwhile_waits_and_is_run() {
     merged(&world, "2026/01/01/03", "{}\n", 1).await;
     world.end_job("").await;
     world.end_job(GOOD).await;
-    for hour in [1, 2] {
-        world.round().await;
-        merged(&world, &format!("2026/01/01/{hour:02}"), "{\"more\":1}\n", 5).await;
-        world.end_job("").await;
-        world.end_job(GOOD).await;
-    }
+    work_off(&world, [1, 2]).await;
     world.round().await;
     assert!(running(&world).await.is_empty());
     let rows = world.rows("quality").await;
@@ -310,12 +307,7 @@ async fn a_schedule_that_is_stopped_or_updated_goes_on_with_its_remerge() {
     sage_maker(&world, "UpdateMonitoringSchedule", update).await.unwrap();
     world.settle().await;
     world.end_job(GOOD).await;
-    for hour in [1, 2] {
-        world.round().await;
-        merged(&world, &format!("2026/01/01/{hour:02}"), "{\"more\":1}\n", 5).await;
-        world.end_job("").await;
-        world.end_job(GOOD).await;
-    }
+    work_off(&world, [1, 2]).await;
     let windows: Vec<String> = remerges(&world).await.iter().map(|row| row.window.unwrap().start.to_string()).collect();
     assert_eq!(windows, ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"]);
 }

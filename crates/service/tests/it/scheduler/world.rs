@@ -188,12 +188,17 @@ impl World {
         self.context.resources.list::<Alert>(&query).await.unwrap().remove(0).resource
     }
 
-    /// Ends the one job that runs, as a runner does.
-    pub(crate) async fn end_job(&self, message: &str) -> Versioned<ProcessingJob> {
+    /// The one job that runs.
+    pub(crate) async fn running_job(&self) -> Versioned<ProcessingJob> {
         let mut running = self.jobs().await;
         running.retain(|job| !job.resource.is_terminal());
         assert_eq!(running.len(), 1, "one job runs");
-        let mut job = running.remove(0);
+        running.remove(0)
+    }
+
+    /// Ends the one job that runs, as a runner does.
+    pub(crate) async fn end_job(&self, message: &str) -> Versioned<ProcessingJob> {
+        let mut job = self.running_job().await;
         job.resource.status = ProcessingJobStatus::Completed;
         job.resource.exit_message = Some(message.to_owned());
         job.resource.ended = Some(Time(self.context.now()));

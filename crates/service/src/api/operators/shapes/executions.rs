@@ -7,6 +7,7 @@ use watchkeeper_aws::types::S3Uri;
 use super::UsageView;
 use crate::control::execution::{Execution, Looked, Outcome, Trigger, Window};
 use crate::control::merge::{Merge, MergeCounts};
+use crate::control::names::name_in;
 
 /// A span of time in UTC, the end excluded.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -129,7 +130,7 @@ impl MergeView {
     fn of(merge: &Merge) -> Self {
         let merged = merge.merged.as_ref();
         Self {
-            job: merge.job_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+            job: name_in(&merge.job_arn).to_owned(),
             label_objects: merge.labels.objects,
             labels_until: merge.labels.newest.map(|time| time.to_string()),
             counts: merged.and_then(|merged| merged.counts).map(MergeCountsView::of),
@@ -159,9 +160,8 @@ impl ExecutionView {
             Trigger::Backfill => "backfill",
             Trigger::Remerge => "remerge",
         };
-        let job = execution.processing_job_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
         Self {
-            id: execution.key.replace('/', "~"),
+            id: execution_id(&execution.key),
             schedule: execution.schedule_name.clone(),
             monitoring_type: execution.monitoring_type.to_string(),
             endpoint: execution.endpoint_name.clone(),
@@ -172,14 +172,24 @@ impl ExecutionView {
             window: execution.window.map(WindowView::of),
             created: execution.created.to_string(),
             modified: execution.modified.to_string(),
-            job: job.map(str::to_owned),
+            job: execution.processing_job_arn.as_deref().map(|arn| name_in(arn).to_owned()),
             reason: execution.failure_reason.clone(),
             note: execution.note.clone(),
             looked: execution.looked.iter().map(LookedView::of).collect(),
             merge: execution.merge.as_ref().map(MergeView::of),
-            remerge_of: execution.remerge_of.as_ref().map(|key| key.replace('/', "~")),
+            remerge_of: execution.remerge_of.as_deref().map(execution_id),
         }
     }
+}
+
+/// The id of an execution by its key: an id is one part of a path.
+pub(in crate::api::operators) fn execution_id(key: &str) -> String {
+    key.replace('/', "~")
+}
+
+/// The key of an execution by its id.
+pub(in crate::api::operators) fn execution_key(id: &str) -> String {
+    id.replace('~', "/")
 }
 
 /// A page of executions.

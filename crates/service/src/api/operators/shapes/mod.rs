@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::control::names::name_in;
 use crate::control::pause::Pause;
 use crate::control::processing_job::{ProcessingJob, Usage};
 
-pub(super) use executions::result_file;
 pub use executions::{
     ExecutionDetail, ExecutionList, ExecutionView, LookedView, MergeCountsView, MergeView, WindowView,
 };
+pub(super) use executions::{execution_id, execution_key, result_file};
 pub use schedules::{
     BackfillAnswer, BackfillRequest, FindingsView, GroundTruthAnswer, RemergeAnswer, RemergeRequest,
     RemergedWindowView, RunRequest, ScheduleList, ScheduleView, WhyView,
@@ -132,7 +133,6 @@ pub struct JobView {
 
 impl JobView {
     pub(super) fn of(job: &ProcessingJob) -> Self {
-        let schedule = job.monitoring_schedule_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
         Self {
             name: job.name().to_owned(),
             status: job.status.to_string(),
@@ -141,7 +141,7 @@ impl JobView {
             ended: job.ended.map(|time| time.to_string()),
             exit_message: job.exit_message.clone(),
             failure_reason: job.failure_reason.clone(),
-            schedule: schedule.map(str::to_owned),
+            schedule: job.monitoring_schedule_arn.as_deref().map(|arn| name_in(arn).to_owned()),
             image: job.request.app_specification.image_uri.clone(),
             usage: job.usage.as_ref().map(UsageView::of),
         }

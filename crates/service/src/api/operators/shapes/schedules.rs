@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ExecutionView, LookedView, MergeCountsView, PauseView, WindowView};
+use super::{ExecutionView, LookedView, MergeCountsView, PauseView, WindowView, execution_id};
 use crate::control::schedule::MonitoringSchedule;
 
 /// A monitoring schedule.
@@ -49,7 +49,7 @@ impl ScheduleView {
             endpoint: schedule.endpoint_name.clone(),
             expression: schedule.config.schedule_config.as_ref().map(|config| config.schedule_expression.clone()),
             next_tick: schedule.next_tick.map(|tick| tick.to_string()),
-            running: schedule.running.as_ref().map(|key| key.replace('/', "~")),
+            running: schedule.running.as_deref().map(execution_id),
             last_status: last.map(|last| last.monitoring_execution_status.to_string()),
             last_scheduled: last.map(|last| last.scheduled_time.to_string()),
             backfill_until: schedule.operator.backfill.as_ref().map(|backfill| backfill.until.to_string()),
