@@ -34,7 +34,6 @@ struct Current {
     offset: u64,
     /// Records taken, a header counted.
     rows: u64,
-    ended: bool,
     next_cut: u64,
 }
 
@@ -69,7 +68,7 @@ impl Chunks {
             let Some(open) = self.files.next()? else { return Ok(None) };
             let next_cut = if self.can_cut && open.can_be_cut() { SPLIT_BYTES } else { u64::MAX };
             self.path.clone_from(&open.path);
-            self.current = Some(Current { open, offset: 0, rows: 0, ended: false, next_cut });
+            self.current = Some(Current { open, offset: 0, rows: 0, next_cut });
         }
         if std::mem::take(&mut self.cut) {
             self.files.cut();
@@ -82,17 +81,13 @@ impl Chunks {
             text.resize(size, 0);
         }
         text[..self.carry.len()].copy_from_slice(&self.carry);
-        let mut filled = self.carry.len();
-        while filled < size && !current.ended {
-            let read = current.open.read(&mut text[filled..size])?;
-            current.ended = read == 0;
-            filled += read;
-        }
+        let carried = self.carry.len();
+        let filled = carried + current.open.fill(&mut text[carried..size])?;
         let has_mark = current.offset == 0 && text[..filled].starts_with(b"\xEF\xBB\xBF");
         Ok(Some(Chunk {
             start: if has_mark { 3 } else { 0 },
             filled,
-            whole: current.ended,
+            whole: current.open.has_ended(),
             stop: usize::try_from(current.next_cut - current.offset).unwrap_or(usize::MAX),
             is_first: current.offset == 0 && current.rows == 0,
         }))

@@ -112,13 +112,14 @@ pub(crate) struct OpenFile {
     pub(crate) path: PathBuf,
     compressed: bool,
     reader: Box<dyn Read + Send>,
+    ended: bool,
 }
 
 impl OpenFile {
     /// Opens a file whose bytes are added to `count`.
     pub(crate) fn open(file: &DatasetFile, count: &Arc<AtomicU64>) -> Result<Self, Error> {
         let reader = file.open_counted(count)?;
-        Ok(Self { path: file.path.clone(), compressed: file.is_compressed(), reader })
+        Ok(Self { path: file.path.clone(), compressed: file.is_compressed(), reader, ended: false })
     }
 
     /// True when the file can be read from the middle.
@@ -126,8 +127,24 @@ impl OpenFile {
         !self.compressed
     }
 
+    /// True when reading has met the end of the file; with the last byte alone it has not yet.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads until the buffer is full or the file ends; returns how many bytes.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let mut filled = 0;
+        while filled < buffer.len() && !self.ended {
+            let read = self.read(&mut buffer[filled..])?;
+            self.ended = read == 0;
+            filled += read;
+        }
+        Ok(filled)
+    }
+
     /// Reads some bytes; 0 at the end of the file.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         loop {
             match self.reader.read(buffer) {
                 Ok(read) => return Ok(read),

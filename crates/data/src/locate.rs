@@ -15,6 +15,8 @@ pub struct Attribute {
     text: String,
     /// The text as a path, or why it is none.
     path: Result<Vec<Step>, String>,
+    /// What it means in an array: an element's index, or a path.
+    in_array: Option<Vec<Step>>,
 }
 
 /// A step of a path.
@@ -43,7 +45,12 @@ pub(crate) enum Found<'a> {
 impl Attribute {
     /// An attribute by its text. What it means depends on the records it meets.
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), path: PathParser::parse(text) }
+        let path = PathParser::parse(text);
+        let in_array = match text.trim_ascii().parse() {
+            Ok(index) => Some(vec![Step::Element(index)]),
+            Err(_) => path.clone().ok(),
+        };
+        Self { text: text.to_owned(), path, in_array }
     }
 
     /// As it was given.
@@ -77,14 +84,6 @@ impl Attribute {
     pub(crate) fn not_a_path(&self) -> Option<&str> {
         self.path.as_ref().err().map(String::as_str)
     }
-
-    /// What it means in an array: an element's index, or a path.
-    fn steps_in_array(&self) -> Option<Vec<Step>> {
-        match self.text.trim_ascii().parse() {
-            Ok(index) => Some(vec![Step::Element(index)]),
-            Err(_) => self.path.clone().ok(),
-        }
-    }
 }
 
 /// What each of some attributes leads to in a record, which is a JSON object or array.
@@ -97,8 +96,8 @@ pub(crate) fn locate<'a, const N: usize>(
     if record.starts_with('[') {
         elements(record)?;
         for (found, attribute) in found.iter_mut().zip(attributes) {
-            if let Some(steps) = attribute.and_then(Attribute::steps_in_array) {
-                *found = follow(record, &steps);
+            if let Some(steps) = attribute.and_then(|attribute| attribute.in_array.as_deref()) {
+                *found = follow(record, steps);
             }
         }
         return Ok(found);

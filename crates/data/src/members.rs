@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use watchkeeper_engine::column::CellKind;
 
 /// The columns met so far.
 #[derive(Default)]
@@ -42,6 +43,19 @@ pub(crate) enum Scalar<'a> {
     Boolean(&'a str),
 }
 
+impl Scalar<'_> {
+    /// What stands in its cell; `None` of a missing value.
+    #[inline]
+    pub(crate) fn text_and_kind(&self) -> Option<(&str, CellKind)> {
+        match self {
+            Self::Missing => None,
+            Self::Text(text) => Some((text, CellKind::Text)),
+            Self::Number(text) => Some((text, CellKind::Number)),
+            Self::Boolean(text) => Some((text, CellKind::Boolean)),
+        }
+    }
+}
+
 /// Why a record cannot be made into rows.
 #[derive(Debug)]
 pub(crate) enum BadRecord {
@@ -76,17 +90,15 @@ fn walk<'a>(
     member: &mut dyn FnMut(&str, Scalar<'a>),
 ) -> Result<(), BadRecord> {
     let mut nested = None;
-    let visitor = Members(|key: Cow<'a, str>, raw: &'a RawValue| {
+    let parsed = each_member(object, |key, raw| {
         let name = match prefix {
             None => key,
             Some(prefix) => Cow::Owned(format!("{prefix}.{key}")),
         };
-        if let Err(problem) = value(&name, raw.get(), flatten, depth, member) {
+        if let Err(problem) = value(&name, raw, flatten, depth, member) {
             nested.get_or_insert(problem);
         }
     });
-    let mut parser = serde_json::Deserializer::from_str(object);
-    let parsed = parser.deserialize_map(visitor).and_then(|()| parser.end());
     match (parsed, nested) {
         (Err(error), _) => Err(BadRecord::Malformed(said(object, &error))),
         (Ok(()), Some(problem)) => Err(problem),
@@ -119,10 +131,18 @@ fn value<'a>(
 
 /// Walks over the members of a JSON object, unparsed.
 pub(crate) fn raw_members<'a>(object: &'a str, mut member: impl FnMut(&str, &'a str)) -> Result<(), BadRecord> {
-    let mut parser = serde_json::Deserializer::from_str(object);
-    let visitor = Members(|key: Cow<'a, str>, raw: &'a RawValue| member(&key, raw.get()));
-    let parsed = parser.deserialize_map(visitor).and_then(|()| parser.end());
+    let parsed = each_member(object, |key, raw| member(&key, raw));
     parsed.map_err(|error| BadRecord::Malformed(said(object, &error)))
+}
+
+/// As [`raw_members`], with the parser's own words for what is wrong.
+pub(crate) fn each_member<'a>(
+    object: &'a str,
+    member: impl FnMut(Cow<'a, str>, &'a str),
+) -> Result<(), serde_json::Error> {
+    let mut parser = serde_json::Deserializer::from_str(object);
+    parser.deserialize_map(Members(member))?;
+    parser.end()
 }
 
 /// The elements of a JSON array, unparsed.
@@ -158,7 +178,7 @@ fn said(text: &str, error: &serde_json::Error) -> String {
 
 struct Members<F>(F);
 
-impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Members<F> {
+impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Members<F> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,7 +187,7 @@ impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Members<F> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Key<'de>>()? {
-            (self.0)(key.0, map.next_value()?);
+            (self.0)(key.0, map.next_value::<&'de RawValue>()?.get());
         }
         Ok(())
     }

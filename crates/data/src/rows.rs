@@ -86,12 +86,7 @@ impl<'a> Rows<'a> {
     }
 
     pub(crate) fn scalar_cell(&mut self, value: &Scalar<'_>) -> Cell {
-        match value {
-            Scalar::Missing => Cell::MISSING,
-            Scalar::Text(text) => self.cell(text, CellKind::Text),
-            Scalar::Number(text) => self.cell(text, CellKind::Number),
-            Scalar::Boolean(text) => self.cell(text, CellKind::Boolean),
-        }
+        value.text_and_kind().map_or(Cell::MISSING, |(text, kind)| self.cell(text, kind))
     }
 
     /// The cell of a text: where it stands, if it is a piece of the records, else a copy behind them.

@@ -271,7 +271,7 @@ pub(crate) fn returned_record(line: &str) -> Result<CaptureRecord<'_>, BadRecord
 }
 
 /// A time in ISO form; without a zone it is UTC.
-fn time_of(text: &str) -> Option<Timestamp> {
+pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     let without_zone = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp());
     text.parse().ok().or_else(without_zone)
 }

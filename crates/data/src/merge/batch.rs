@@ -1,7 +1,5 @@
 //! Records of a batch transform: the id and the time that it added are taken away again.
 
-use std::borrow::Cow;
-
 use super::object::quoted;
 use super::window::begins_as_time;
 
@@ -13,7 +11,7 @@ pub(super) const INFERENCE_TIME: &str = "SageMakerInferenceTime";
 /// A record, the two columns apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BatchLine<'a> {
-    pub(super) id: Cow<'a, str>,
+    pub(super) id: &'a str,
     pub(super) data: &'a str,
 }
 
@@ -23,7 +21,7 @@ pub(super) fn csv_line(line: &str) -> Option<BatchLine<'_>> {
     let (data, id) = rest.rsplit_once(',')?;
     // Two columns that the transform wrote: neither has a comma in it.
     let id = unquoted(id);
-    (begins_as_time(unquoted(time).as_bytes()) && !id.is_empty()).then_some(BatchLine { id: Cow::Borrowed(id), data })
+    (begins_as_time(unquoted(time).as_bytes()) && !id.is_empty()).then_some(BatchLine { id, data })
 }
 
 fn unquoted(cell: &str) -> &str {

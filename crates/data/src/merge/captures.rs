@@ -242,6 +242,6 @@ fn add_csv(line: &str, found: &mut FoundCaptures) -> Result<(), String> {
         found.without_id += 1;
         return Err("the last two columns are no inference id and inference time".to_owned());
     };
-    found.add_rewritten(&id, false, |to| batch::write_record(&id, data, "CSV", to));
+    found.add_rewritten(id, false, |to| batch::write_record(id, data, "CSV", to));
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Files by hour folder, in the order in which the join reads them.
 
-use std::cmp::Ordering;
 use std::path::{Component, Path, PathBuf};
 
 use crate::Error;
@@ -21,13 +20,8 @@ pub(super) struct HourFile {
 /// The files below a folder: the earliest hour first, then by path.
 pub(super) fn hour_files(root: &Path) -> Result<Vec<HourFile>, Error> {
     let mut files: Vec<HourFile> = list(root)?.into_iter().map(|file| in_hour(root, file)).collect();
-    files.sort_by(order);
+    files.sort_by(|a, b| (&a.hour, &a.folder, &a.file.path).cmp(&(&b.hour, &b.folder, &b.file.path)));
     Ok(files)
-}
-
-fn order(a: &HourFile, b: &HourFile) -> Ordering {
-    let key = |file: &HourFile| (file.hour.clone(), file.folder.clone());
-    key(a).cmp(&key(b)).then_with(|| a.file.path.cmp(&b.file.path))
 }
 
 fn in_hour(root: &Path, file: DatasetFile) -> HourFile {

@@ -1,7 +1,7 @@
 //! The whole of a merge: labels read, captures joined, and the report of both.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -107,7 +107,7 @@ impl<'a> Join<'a> {
     fn read_labels(&mut self) -> Result<ReadLabels, Error> {
         let mut labels = ReadLabels::InMemory(Labels::default());
         let mut place = LinePlace::default();
-        let pieces = Pieces::new(self.labels.iter().map(|file| &file.file).collect(), true, &self.count);
+        let pieces = Pieces::new(&self.labels, true, &self.count);
         in_order(
             pieces,
             self.merge.threads,
@@ -128,8 +128,7 @@ impl<'a> Join<'a> {
     fn join_in_memory(&mut self, index: &LabelIndex, output: &mut dyn MergeOutput) -> Result<(), Error> {
         let mut writer = HourWriter::new(output, &self.captures);
         let mut place = LinePlace::default();
-        let pieces =
-            Pieces::new(self.captures.iter().map(|file| &file.file).collect(), self.has_documents(), &self.count);
+        let pieces = Pieces::new(&self.captures, self.has_documents(), &self.count);
         let (reader, report) = (&self.reader, &mut self.report);
         in_order(
             pieces,
@@ -152,9 +151,7 @@ impl<'a> Join<'a> {
     /// Reads captures twice: for their ids, and when these are joined to be written.
     fn join_parted(&mut self, mut parted: PartedJoin, output: &mut dyn MergeOutput) -> Result<(), Error> {
         let documents = self.has_documents();
-        let files = |captures: &'_ [HourFile]| captures.iter().map(|file| &file.file).cloned().collect::<Vec<_>>();
-        let files = files(&self.captures);
-        let pieces = Pieces::new(files.iter().collect(), documents, &self.count);
+        let pieces = Pieces::new(&self.captures, documents, &self.count);
         let read = |piece: &Piece, found: &mut FoundCaptures| self.reader.read(piece, found);
         let mut numbered = 0;
         in_order(pieces, self.merge.threads, read, |_, found| {
@@ -171,7 +168,7 @@ impl<'a> Join<'a> {
         let mut place = LinePlace::default();
         let mut number = 0;
         let mut lines = Vec::new();
-        let pieces = Pieces::new(files.iter().collect(), documents, &self.count);
+        let pieces = Pieces::new(&self.captures, documents, &self.count);
         let (report, first_without_id) = (&mut self.report, &mut self.first_without_id);
         in_order(pieces, self.merge.threads, read, |piece, found| {
             lines.clear();
@@ -220,7 +217,7 @@ impl<'a> Join<'a> {
         if wanted == [0, 0] {
             return Ok(());
         }
-        let pieces = Pieces::new(self.labels.iter().map(|file| &file.file).collect(), true, &self.count);
+        let pieces = Pieces::new(&self.labels, true, &self.count);
         in_order(
             pieces,
             self.merge.threads,
@@ -410,26 +407,26 @@ impl LinePlace {
 /// Writes merged lines by hour folder.
 struct HourWriter<'a> {
     output: &'a mut dyn MergeOutput,
-    files: Vec<PathBuf>,
+    files: &'a [HourFile],
     current: Option<usize>,
     has_lines: bool,
 }
 
 impl<'a> HourWriter<'a> {
-    fn new(output: &'a mut dyn MergeOutput, files: &[HourFile]) -> Self {
-        Self { output, files: files.iter().map(|file| file.folder.clone()).collect(), current: None, has_lines: false }
+    fn new(output: &'a mut dyn MergeOutput, files: &'a [HourFile]) -> Self {
+        Self { output, files, current: None, has_lines: false }
     }
 
     /// Lines of a file; files come in their order.
     fn write(&mut self, file: usize, lines: &[u8]) -> Result<(), Error> {
-        if self.current.is_none_or(|current| self.files[current] != self.files[file]) {
+        if self.current.is_none_or(|current| self.files[current].folder != self.files[file].folder) {
             self.end_folder()?;
         }
         self.current = Some(file);
         if lines.is_empty() {
             return Ok(());
         }
-        let folder = &self.files[file];
+        let folder = &self.files[file].folder;
         if !std::mem::replace(&mut self.has_lines, true) {
             self.output.begin(folder).map_err(|source| failed(folder, source))?;
         }
@@ -440,7 +437,7 @@ impl<'a> HourWriter<'a> {
         if let Some(current) = self.current
             && !self.has_lines
         {
-            let folder = &self.files[current];
+            let folder = &self.files[current].folder;
             self.output.nothing(folder).map_err(|source| failed(folder, source))?;
         }
         self.has_lines = false;

@@ -46,6 +46,18 @@ pub(super) enum LabelKind {
 }
 
 impl LabelKind {
+    /// A byte that stands for it.
+    #[inline]
+    pub(super) fn to_byte(self) -> u8 {
+        u8::from(self == Self::Json)
+    }
+
+    /// The reverse of [`Self::to_byte`].
+    #[inline]
+    pub(super) fn of_byte(byte: u8) -> Self {
+        if byte == 1 { Self::Json } else { Self::Csv }
+    }
+
     fn ending(self) -> &'static [u8] {
         match self {
             Self::Csv => br#","encoding":"CSV"}"#,
@@ -368,7 +380,7 @@ impl Texts {
             return Some(known);
         }
         let at = u32::try_from(self.bytes.len()).ok().filter(|&at| at != NO_LABEL)?;
-        self.bytes.push(u8::from(label.kind == LabelKind::Json));
+        self.bytes.push(label.kind.to_byte());
         let mut length = label.data.len();
         while length >= 0x80 {
             self.bytes.push(length as u8 | 0x80);
@@ -383,7 +395,7 @@ impl Texts {
     #[inline]
     fn get(&self, at: u32) -> Label<'_> {
         let mut at = at as usize;
-        let kind = if self.bytes[at] == 1 { LabelKind::Json } else { LabelKind::Csv };
+        let kind = LabelKind::of_byte(self.bytes[at]);
         let (mut length, mut shift) = (0, 0);
         loop {
             at += 1;

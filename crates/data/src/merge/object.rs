@@ -1,19 +1,13 @@
 //! The members of a JSON object, unparsed.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::lines::not_json;
+use crate::members::each_member;
 
 /// Keys and the texts of their values, in their order.
 #[derive(Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
-
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Members<'a> {
     /// Takes an object apart.
@@ -24,9 +18,9 @@ impl<'a> Members<'a> {
         if !text.starts_with('{') {
             return Err("not a JSON object".to_owned());
         }
-        let mut parser = serde_json::Deserializer::from_str(text);
-        let members = parser.deserialize_map(Collect).and_then(|members| parser.end().map(|()| members));
-        members.map(Self).map_err(|error| not_json(&error))
+        let mut members = Vec::new();
+        each_member(text, |key, value| members.push((key, value))).map_err(|error| not_json(&error))?;
+        Ok(Self(members))
     }
 
     /// The text of a member's value; of several the last, and none where it is null.
@@ -92,22 +86,4 @@ pub(super) fn id_text(value: &str) -> Result<Option<String>, String> {
     }
     let id: String = serde_json::from_str(value).map_err(|error| format!("the id is no text: {error}"))?;
     Ok(Some(id).filter(|id| !id.is_empty()))
-}
-
-struct Collect;
-
-impl<'de> Visitor<'de> for Collect {
-    type Value = Vec<(Cow<'de, str>, &'de str)>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(key) = map.next_key::<Key<'de>>()? {
-            members.push((key.0, map.next_value::<&'de RawValue>()?.get()));
-        }
-        Ok(members)
-    }
 }

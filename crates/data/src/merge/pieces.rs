@@ -8,9 +8,10 @@ use std::sync::atomic::AtomicU64;
 
 use memchr::{memchr, memrchr};
 
+use super::hours::HourFile;
 use super::scan::{PADDING, is_value};
 use crate::Error;
-use crate::files::{DatasetFile, OpenFile};
+use crate::files::OpenFile;
 use crate::text::MAX_RECORD_BYTES;
 
 /// Bytes read at a time: what is read, found and written stays in the second-level cache.
@@ -71,7 +72,7 @@ impl Piece {
 
 /// Reads files piece by piece.
 pub(super) struct Pieces<'a> {
-    files: Vec<&'a DatasetFile>,
+    files: &'a [HourFile],
     next: usize,
     current: Option<Current>,
     /// Whether a file may be one JSON text.
@@ -83,12 +84,11 @@ struct Current {
     open: OpenFile,
     /// What was read beyond the last whole line.
     carry: Vec<u8>,
-    ended: bool,
     begins: bool,
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(files: Vec<&'a DatasetFile>, documents: bool, count: &Arc<AtomicU64>) -> Self {
+    pub(super) fn new(files: &'a [HourFile], documents: bool, count: &Arc<AtomicU64>) -> Self {
         Self { files, next: 0, current: None, documents, count: Arc::clone(count) }
     }
 
@@ -97,15 +97,15 @@ impl<'a> Pieces<'a> {
         loop {
             if self.current.is_none() {
                 let Some(file) = self.files.get(self.next) else { return Ok(false) };
-                let open = OpenFile::open(file, &self.count)?;
-                self.current = Some(Current { open, carry: Vec::new(), ended: false, begins: true });
+                let open = OpenFile::open(&file.file, &self.count)?;
+                self.current = Some(Current { open, carry: Vec::new(), begins: true });
                 self.next += 1;
             }
             let Some(current) = &mut self.current else { continue };
             piece.file = self.next - 1;
             piece.begins_file = current.begins;
             current.read(piece, self.documents)?;
-            if current.ended && current.carry.is_empty() {
+            if current.open.has_ended() && current.carry.is_empty() {
                 self.current = None;
             }
             if !piece.text().is_empty() {
@@ -122,7 +122,7 @@ impl Current {
         piece.resize(size);
         piece.bytes[..filled].copy_from_slice(&self.carry);
         self.carry.clear();
-        self.read_up_to(piece, &mut filled, size)?;
+        filled += self.open.fill(&mut piece.bytes[filled..size])?;
         let begins = std::mem::replace(&mut self.begins, false);
         if begins && piece.bytes[..filled].starts_with(b"\xEF\xBB\xBF") {
             piece.bytes.copy_within(3..filled, 0);
@@ -130,18 +130,18 @@ impl Current {
         }
         piece.fill(filled, Kind::Lines);
         if begins && documents && begins_document(piece) {
-            while !self.ended && size < MAX_DOCUMENT_BYTES {
+            while !self.open.has_ended() && size < MAX_DOCUMENT_BYTES {
                 size *= 2;
                 piece.resize(size);
-                self.read_up_to(piece, &mut filled, size)?;
+                filled += self.open.fill(&mut piece.bytes[filled..size])?;
             }
-            if self.ended {
+            if self.open.has_ended() {
                 piece.fill(filled, Kind::Document);
                 return Ok(());
             }
         }
         loop {
-            if self.ended {
+            if self.open.has_ended() {
                 piece.fill(filled, Kind::Lines);
                 return Ok(());
             }
@@ -155,26 +155,16 @@ impl Current {
             }
             size = (size * 2).min(MAX_RECORD_BYTES);
             piece.resize(size);
-            self.read_up_to(piece, &mut filled, size)?;
+            filled += self.open.fill(&mut piece.bytes[filled..size])?;
         }
-    }
-
-    fn read_up_to(&mut self, piece: &mut Piece, filled: &mut usize, size: usize) -> Result<(), Error> {
-        while *filled < size && !self.ended {
-            let read = self.open.read(&mut piece.bytes[*filled..size])?;
-            self.ended = read == 0;
-            *filled += read;
-        }
-        Ok(())
     }
 
     /// Reads to the end of a line that is too long; the piece keeps its beginning.
     fn skip_line(&mut self, piece: &mut Piece) -> Result<(), Error> {
         piece.fill(PIECE_BYTES, Kind::Overlong);
         let mut buffer = vec![0; PIECE_BYTES];
-        while !self.ended {
-            let read = self.open.read(&mut buffer)?;
-            self.ended = read == 0;
+        while !self.open.has_ended() {
+            let read = self.open.fill(&mut buffer)?;
             if let Some(end) = memchr(b'\n', &buffer[..read]) {
                 self.carry.extend_from_slice(&buffer[end + 1..read]);
                 break;

@@ -74,7 +74,7 @@ impl Varying {
 
 /// The capture in the line that begins at `start`. `padded` holds the text and [`PADDING`] bytes of zero.
 pub(super) fn capture(padded: &[u8], start: usize, varying: &mut Varying) -> Option<CaptureLine> {
-    let mut scanner = Scanner { bytes: padded, at: start };
+    let mut scanner = Scanner::new(padded, start);
     scanner.skip_blanks();
     let (mut has_data, mut metadata) = (false, None);
     scanner.object(|scanner, key| {
@@ -101,7 +101,7 @@ pub(super) fn capture(padded: &[u8], start: usize, varying: &mut Varying) -> Opt
 
 /// The label in the line that begins at `start`; `padded` as for [`capture`].
 pub(super) fn label(padded: &[u8], start: usize, varying: &mut Varying) -> Option<LabelLine> {
-    let mut scanner = Scanner { bytes: padded, at: start };
+    let mut scanner = Scanner::new(padded, start);
     scanner.skip_blanks();
     let (mut label, mut metadata) = (None, None);
     scanner.object(|scanner, key| match &scanner.bytes[key] {
@@ -124,7 +124,7 @@ pub(super) fn label(padded: &[u8], start: usize, varying: &mut Varying) -> Optio
 
 /// Whether the line that begins at `start` holds one whole JSON value.
 pub(super) fn is_value(padded: &[u8], start: usize) -> bool {
-    let mut scanner = Scanner { bytes: padded, at: start };
+    let mut scanner = Scanner::new(padded, start);
     scanner.skip_blanks();
     scanner.value(0).is_some() && scanner.line_end().is_some()
 }
@@ -275,9 +275,9 @@ impl<'a> Scanner<'a> {
             b'"' => self.string().map(drop),
             b'{' => self.object(|scanner, _| scanner.value(depth + 1)),
             b'[' => self.array(depth),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
             _ => self.number(),
         }
     }
@@ -322,10 +322,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.bytes[self.at..].starts_with(word).then(|| self.at += word.len())
-    }
-
     fn number(&mut self) -> Option<()> {
         if self.peek() == b'-' {
             self.at += 1;
@@ -359,7 +355,7 @@ impl<'a> Scanner<'a> {
     /// A text without escapes; an empty one where there is null.
     fn plain_text(&mut self) -> Option<Range<usize>> {
         if self.peek() == b'n' {
-            self.word(b"null")?;
+            self.literal(b"null")?;
             return Some(0..0);
         }
         self.string().and_then(|(text, has_escapes)| (!has_escapes).then_some(text))

@@ -76,7 +76,7 @@ impl RecordReader {
         let [kind, length @ ..] = kind_and_length;
         data.resize(u32::from_le_bytes(length) as usize, 0);
         self.file.read_exact(data).map_err(|source| failed(&self.scratch, source))?;
-        Ok(if kind == 1 { LabelKind::Json } else { LabelKind::Csv })
+        Ok(LabelKind::of_byte(kind))
     }
 }
 
@@ -98,7 +98,7 @@ fn hash_of(bytes: [u8; 12]) -> IdHash {
 
 fn kind_and_length(label: Label<'_>) -> [u8; 5] {
     let mut bytes = [0; 5];
-    bytes[0] = u8::from(label.kind == LabelKind::Json);
+    bytes[0] = label.kind.to_byte();
     bytes[1..].copy_from_slice(&(label.data.len() as u32).to_le_bytes());
     bytes
 }

@@ -1,8 +1,8 @@
 //! Whether a time is within the window, for a count: mostly told from its text.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+
+use crate::capture::time_of;
 
 /// Characters of a time down to the second.
 const TO_THE_SECOND: usize = "2021-05-26T00:30:11".len();
@@ -30,11 +30,8 @@ impl Window {
             let time = &time[..TO_THE_SECOND];
             return start.as_bytes() <= time && time < end.as_bytes();
         }
-        let Ok(text) = std::str::from_utf8(time) else { return true };
-        let time = text.parse::<Timestamp>().or_else(|_| {
-            text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC)).map(|time| time.timestamp())
-        });
-        time.map_or(true, |time| self.start <= time && time < self.end)
+        let time = std::str::from_utf8(time).ok().and_then(time_of);
+        time.is_none_or(|time| self.start <= time && time < self.end)
     }
 }
 

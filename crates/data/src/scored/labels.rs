@@ -21,6 +21,16 @@ impl<'a> LabelText<'a> {
     pub(super) fn of(part: &'a CapturePart<'_>) -> Self {
         Self { data: Cow::Borrowed(&part.data), encoding: part.encoding.clone() }
     }
+
+    pub(super) fn into_owned(self) -> LabelText<'static> {
+        let encoding = self.encoding.map(|encoding| match encoding {
+            Encoding::Csv => Encoding::Csv,
+            Encoding::Json => Encoding::Json,
+            Encoding::Base64 => Encoding::Base64,
+            Encoding::Other(word) => Encoding::Other(word.into_owned().into()),
+        });
+        LabelText { data: self.data.into_owned().into(), encoding }
+    }
 }
 
 /// Takes labels out of ground truth.
@@ -49,7 +59,7 @@ impl LabelReader {
                 let json = text.data.trim_ascii();
                 serde_json::from_str::<&serde_json::value::RawValue>(json)
                     .map_err(|error| format!("its ground truth is not JSON: {error}"))?;
-                unwrap_label(json, self.attribute.as_ref(), 0, &mut labels);
+                Unwrapping { attribute: self.attribute.as_ref(), except: None }.unwrap(json, 0, &mut labels);
                 Ok(labels.into_iter().map(Value::Found).collect())
             }
             Some(other) => Err(format!("its ground truth is encoded as {other}, expected CSV or JSON")),
@@ -70,71 +80,60 @@ impl LabelReader {
     }
 }
 
-/// Follows lists and objects down to scalars. An object stands for the member that `attribute` leads to, else for its only member,
-/// else for its member `label`. So many levels are above it.
-fn unwrap_label<'a>(json: &'a str, attribute: Option<&Attribute>, level: usize, labels: &mut Vec<Found<'a>>) {
-    if level > DEEPEST {
-        labels.push(Found::Missing);
-        return;
-    }
-    if let Some(list) = list_of(json) {
-        for element in list {
-            unwrap_label(element, attribute, level + 1, labels);
-        }
-        return;
-    }
-    if !json.starts_with('{') {
-        labels.push(Found::Json(json));
-        return;
-    }
-    if let Some(attribute) = attribute
-        && let Ok([found]) = locate(json, [Some(attribute)])
-        && found.is_there()
-    {
-        unwrap_found(&found, Some(attribute), level + 1, labels);
-        return;
-    }
-    match only_member(json, None) {
-        Some(value) => unwrap_label(value, attribute, level + 1, labels),
-        None => labels.push(Found::Missing),
-    }
-}
-
-fn unwrap_found<'a>(found: &Found<'a>, attribute: Option<&Attribute>, level: usize, labels: &mut Vec<Found<'a>>) {
-    match found {
-        Found::Missing => labels.push(Found::Missing),
-        Found::Json(json) => unwrap_label(json, attribute, level, labels),
-        Found::Many(elements) => {
-            for element in elements {
-                unwrap_found(element, attribute, level + 1, labels);
-            }
-        }
-    }
-}
-
 /// As labels are unwrapped, for an output that no attribute leads into. The member `except` is not it.
 pub(super) fn unwrap_output<'a>(json: &'a str, except: Option<&Attribute>, values: &mut Vec<Found<'a>>) {
-    unwrap_output_below(json, except, 0, values);
+    Unwrapping { attribute: None, except }.unwrap(json, 0, values);
 }
 
-fn unwrap_output_below<'a>(json: &'a str, except: Option<&Attribute>, level: usize, values: &mut Vec<Found<'a>>) {
-    if level > DEEPEST {
-        values.push(Found::Missing);
-        return;
-    }
-    if let Some(list) = list_of(json) {
-        for element in list {
-            unwrap_output_below(element, except, level + 1, values);
+/// Follows lists and objects down to scalars.
+#[derive(Clone, Copy)]
+struct Unwrapping<'r> {
+    /// An object stands for the member that this leads to, else for its only member, else for its member `label`.
+    attribute: Option<&'r Attribute>,
+    /// The member that is none of these two.
+    except: Option<&'r Attribute>,
+}
+
+impl Unwrapping<'_> {
+    /// Adds what a text comes to; so many levels are above it.
+    fn unwrap<'a>(self, json: &'a str, level: usize, values: &mut Vec<Found<'a>>) {
+        if level > DEEPEST {
+            values.push(Found::Missing);
+            return;
         }
-        return;
+        if let Some(list) = list_of(json) {
+            for element in list {
+                self.unwrap(element, level + 1, values);
+            }
+            return;
+        }
+        if !json.starts_with('{') {
+            values.push(Found::Json(json));
+            return;
+        }
+        if let Some(attribute) = self.attribute
+            && let Ok([found]) = locate(json, [Some(attribute)])
+            && found.is_there()
+        {
+            self.unwrap_found(&found, level + 1, values);
+            return;
+        }
+        match only_member(json, self.except) {
+            Some(value) => self.unwrap(value, level + 1, values),
+            None => values.push(Found::Missing),
+        }
     }
-    if !json.starts_with('{') {
-        values.push(Found::Json(json));
-        return;
-    }
-    match only_member(json, except) {
-        Some(value) => unwrap_output_below(value, except, level + 1, values),
-        None => values.push(Found::Missing),
+
+    fn unwrap_found<'a>(self, found: &Found<'a>, level: usize, values: &mut Vec<Found<'a>>) {
+        match found {
+            Found::Missing => values.push(Found::Missing),
+            Found::Json(json) => self.unwrap(json, level, values),
+            Found::Many(elements) => {
+                for element in elements {
+                    self.unwrap_found(element, level + 1, values);
+                }
+            }
+        }
     }
 }
 

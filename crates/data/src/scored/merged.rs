@@ -3,8 +3,6 @@
 //! What a record's output and labels are depends on each other: how many rows a JSON document is, on the number of labels; how
 //! many labels a line of CSV is, on the number of rows. So the labels are read when the rows of CSV, or the lists of JSON, are known.
 
-use std::borrow::Cow;
-
 use serde_json::value::RawValue;
 use watchkeeper_engine::column::Cell;
 use watchkeeper_engine::quality::{INFERENCE, PROBABILITY};
@@ -108,16 +106,16 @@ impl MergedRows {
     fn add_output(
         &mut self,
         record: &CaptureRecord<'_>,
-        label: Option<LabelText<'_>>,
+        label: Option<&LabelText<'_>>,
         rows: &mut Rows<'_>,
     ) -> Result<(), Unused> {
         let part = self.output_of(record).ok_or_else(|| Unused::Dropped("it has no output".to_owned()))?;
         let label = label.ok_or_else(no_label)?;
         let payload = payload_of(part, true)?;
         if payload.encoding == Encoding::Json {
-            return self.add_json(&payload.text, &label, rows);
+            return self.add_json(&payload.text, label, rows);
         }
-        self.add_csv(&payload.text, Some(&label), false, rows)
+        self.add_csv(&payload.text, Some(label), false, rows)
     }
 
     /// Adds the rows of CSV. `own_labels`: they may hold the label themselves.
@@ -358,35 +356,22 @@ fn name_of(record: &CaptureRecord<'_>) -> String {
 /// What of a record is needed beside its preprocessed rows: its name, and its label.
 pub(super) struct Beside {
     name: String,
-    label: Option<(String, Option<Encoding<'static>>)>,
+    label: Option<LabelText<'static>>,
 }
 
-impl Beside {
-    fn label(&self) -> Option<LabelText<'_>> {
-        self.label.as_ref().map(|(data, encoding)| LabelText { data: Cow::Borrowed(data), encoding: encoding.clone() })
-    }
+fn label_of<'a>(record: &'a CaptureRecord<'_>) -> Option<LabelText<'a>> {
+    record.ground_truth_data.as_ref().map(LabelText::of)
 }
 
 impl CaptureRows for MergedRows {
     type Beside = Beside;
 
     fn beside(&self, record: &CaptureRecord<'_>) -> Beside {
-        let own = |encoding: &Encoding<'_>| match encoding {
-            Encoding::Csv => Encoding::Csv,
-            Encoding::Json => Encoding::Json,
-            Encoding::Base64 => Encoding::Base64,
-            Encoding::Other(word) => Encoding::Other(word.clone().into_owned().into()),
-        };
-        let label = record.ground_truth_data.as_ref();
-        Beside {
-            name: name_of(record),
-            label: label.map(|part| (part.data.clone().into_owned(), part.encoding.as_ref().map(own))),
-        }
+        Beside { name: name_of(record), label: label_of(record).map(LabelText::into_owned) }
     }
 
     fn add(&mut self, record: &CaptureRecord<'_>, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
-        let label = record.ground_truth_data.as_ref().map(LabelText::of);
-        let added = self.add_output(record, label, rows);
+        let added = self.add_output(record, label_of(record).as_ref(), rows);
         self.settle(added, || name_of(record))
     }
 
@@ -396,17 +381,16 @@ impl CaptureRows for MergedRows {
         beside: &Beside,
         rows: &mut Rows<'_>,
     ) -> Result<(), BadRecord> {
-        let label = beside.label();
+        let label = beside.label.as_ref();
         let added = match result {
             Preprocessed::Skipped => Ok(()),
             Preprocessed::Record(line) => {
                 let record = returned_record(line)?;
-                let label = record.ground_truth_data.as_ref().map(LabelText::of).or(label);
-                self.add_output(&record, label, rows)
+                self.add_output(&record, label_of(&record).as_ref().or(label), rows)
             }
-            Preprocessed::Rows(objects) => self.add_objects(objects, label.as_ref(), rows),
-            Preprocessed::Row(scalars) => self.add_scalars(scalars, label.as_ref(), rows),
-            Preprocessed::Csv(text) => self.add_csv(text, label.as_ref(), true, rows),
+            Preprocessed::Rows(objects) => self.add_objects(objects, label, rows),
+            Preprocessed::Row(scalars) => self.add_scalars(scalars, label, rows),
+            Preprocessed::Csv(text) => self.add_csv(text, label, true, rows),
         };
         self.settle(added, || beside.name.clone())
     }

@@ -6,7 +6,7 @@ use watchkeeper_engine::column::{Batch, Cell, CellKind};
 use watchkeeper_engine::quality::{GROUND_TRUTH, INFERENCE, PROBABILITY};
 use watchkeeper_formats::DatasetFormat;
 
-use super::values::{ListRules, Probability, text_and_kind};
+use super::values::{ListRules, Probability};
 use super::{RecordCounts, ScoredReading, ScoredSource, column_names, listed, not_found};
 use crate::capture::{CaptureSource, JoinedRows, Preprocess};
 use crate::csv::CsvSource;
@@ -162,7 +162,8 @@ impl<'a> TableSource<'a> {
             if cells[GROUND_TRUTH] == cell {
                 cells[GROUND_TRUTH] = Cell::MISSING;
             }
-            cells[column] = text_and_kind(&scalar)
+            cells[column] = scalar
+                .text_and_kind()
                 .map_or(Cell::MISSING, |(text, kind)| put_at(&mut batch.text, cell.start(), text, kind));
         }
         Ok(())

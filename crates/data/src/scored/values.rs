@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use watchkeeper_engine::column::{Cell, CellKind};
+use watchkeeper_engine::column::Cell;
 use watchkeeper_engine::quality::{GROUND_TRUTH, INFERENCE, PROBABILITY};
 
 use super::{ListMeaning, ScoredReading};
@@ -203,14 +203,4 @@ fn index_of_largest(numbers: &[f64]) -> Option<usize> {
         }
     }
     (!numbers.is_empty()).then_some(largest)
-}
-
-/// How a scalar's text stands in a cell.
-pub(super) fn text_and_kind<'s>(scalar: &'s Scalar<'_>) -> Option<(&'s str, CellKind)> {
-    match scalar {
-        Scalar::Missing => None,
-        Scalar::Text(text) => Some((text, CellKind::Text)),
-        Scalar::Number(text) => Some((text, CellKind::Number)),
-        Scalar::Boolean(text) => Some((text, CellKind::Boolean)),
-    }
 }

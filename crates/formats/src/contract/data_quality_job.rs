@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::variables::{
+    ANALYSIS_TYPE, BASELINE_CONSTRAINTS, DATASET_FORMAT, DATASET_SOURCE, END_TIME, ENDPOINT_NAME, INPUT_TYPE,
+    MESSAGE_FILE, METRIC_TIME, METRICS_DIRECTORY, MONITORING_SCHEDULE_NAME, OUTPUT_PATH, PATHS,
+    POST_ANALYTICS_PROCESSOR_SCRIPT, PUBLISH_CLOUDWATCH_METRICS, RECORD_PREPROCESSOR_SCRIPT, START_TIME,
+};
 use super::{CLOUDWATCH_METRICS_DIRECTORY, JOB_ROOT, JobContract, OUTPUT_MESSAGE_FILE, Settings, settings};
 use crate::dataset_format::DatasetFormat;
 use crate::error::Error;
@@ -71,42 +76,15 @@ pub struct DataQualityJob {
     pub variables: BTreeMap<String, String>,
 }
 
-const DATASET_FORMAT: &str = "dataset_format";
-const DATASET_SOURCE: &str = "dataset_source";
-const OUTPUT_PATH: &str = "output_path";
-const BASELINE_CONSTRAINTS: &str = "baseline_constraints";
 const BASELINE_STATISTICS: &str = "baseline_statistics";
-const RECORD_PREPROCESSOR_SCRIPT: &str = "record_preprocessor_script";
-const POST_ANALYTICS_PROCESSOR_SCRIPT: &str = "post_analytics_processor_script";
-const MESSAGE_FILE: &str = "output_message_file";
-const METRICS_DIRECTORY: &str = "cloudwatch_metrics_directory";
-const PUBLISH_CLOUDWATCH_METRICS: &str = "publish_cloudwatch_metrics";
 const CATEGORICAL_DRIFT_METHOD: &str = "categorical_drift_method";
 const MONITORING_CONFIG: &str = "data_quality_monitoring_config";
 const EXCLUDE_FEATURES: &str = "exclude_features_attribute";
-const START_TIME: &str = "start_time";
-const END_TIME: &str = "end_time";
-const METRIC_TIME: &str = "metric_time";
-const ENDPOINT_NAME: &str = "sagemaker_endpoint_name";
 const ENDPOINT_DATACAPTURE_PREFIX: &str = "sagemaker_endpoint_datacapture_prefix";
-const MONITORING_SCHEDULE_NAME: &str = "sagemaker_monitoring_schedule_name";
-const INPUT_TYPE: &str = "monitoring_input_type";
-const ANALYSIS_TYPE: &str = "analysis_type";
 
-/// The variables that hold paths.
-const PATHS: [&str; 8] = [
-    DATASET_SOURCE,
-    OUTPUT_PATH,
-    BASELINE_CONSTRAINTS,
+/// The variables of the contract beside [`PATHS`].
+const OTHERS: [&str; 14] = [
     BASELINE_STATISTICS,
-    RECORD_PREPROCESSOR_SCRIPT,
-    POST_ANALYTICS_PROCESSOR_SCRIPT,
-    MESSAGE_FILE,
-    METRICS_DIRECTORY,
-];
-
-/// The variables of the contract that hold no path.
-const OTHERS: [&str; 13] = [
     DATASET_FORMAT,
     PUBLISH_CLOUDWATCH_METRICS,
     CATEGORICAL_DRIFT_METHOD,
@@ -130,34 +108,32 @@ impl DataQualityJob {
     /// [`Error::DatasetFormat`] for `dataset_format`; otherwise an error that names the variable, its value and what
     /// is expected.
     pub fn from_contract(contract: &JobContract) -> Result<Self, Error> {
-        refuse_other_analyses(contract)?;
-        let text = |name| contract.variable(name).map(str::to_owned);
-        let path = |name| contract.variable(name).map(|value| contract.path(value));
-        let publish: Option<Switch> = contract.word(PUBLISH_CLOUDWATCH_METRICS, "Enabled or Disabled")?;
+        contract
+            .refuse_other_analyses("DATA_QUALITY", "DATA_QUALITY or nothing, this analysis is for data quality only")?;
+        let publish_cloudwatch_metrics = contract.publishes_metrics()?;
         Ok(Self {
-            dataset_format: dataset_format(contract)?,
-            dataset_source: contract.path(contract.required(DATASET_SOURCE, "the path of the dataset")?),
-            output_path: contract.path(contract.required(OUTPUT_PATH, "the folder of the results")?),
-            baseline_constraints: path(BASELINE_CONSTRAINTS),
-            baseline_statistics: path(BASELINE_STATISTICS),
-            record_preprocessor_script: path(RECORD_PREPROCESSOR_SCRIPT),
-            post_analytics_processor_script: path(POST_ANALYTICS_PROCESSOR_SCRIPT),
-            publish_cloudwatch_metrics: publish.is_some_and(Switch::is_enabled),
+            dataset_format: contract.dataset_format()?,
+            dataset_source: contract.required_path(DATASET_SOURCE, "the path of the dataset")?,
+            output_path: contract.required_path(OUTPUT_PATH, "the folder of the results")?,
+            baseline_constraints: contract.optional_path(BASELINE_CONSTRAINTS),
+            baseline_statistics: contract.optional_path(BASELINE_STATISTICS),
+            record_preprocessor_script: contract.optional_path(RECORD_PREPROCESSOR_SCRIPT),
+            post_analytics_processor_script: contract.optional_path(POST_ANALYTICS_PROCESSOR_SCRIPT),
+            publish_cloudwatch_metrics,
             categorical_drift_method: contract.word(CATEGORICAL_DRIFT_METHOD, "LInfinity or ChiSquared")?,
             data_quality_monitoring_config: monitoring_config(contract)?,
             exclude_features: exclude_features(contract),
             start_time: contract.time(START_TIME)?,
             end_time: contract.time(END_TIME)?,
             metric_time: contract.time(METRIC_TIME)?,
-            endpoint_name: text(ENDPOINT_NAME),
-            endpoint_datacapture_prefix: text(ENDPOINT_DATACAPTURE_PREFIX),
-            monitoring_schedule_name: text(MONITORING_SCHEDULE_NAME),
-            monitoring_input_type: contract.word(INPUT_TYPE, "ENDPOINT_INPUT or BATCH_TRANSFORM_INPUT")?,
-            output_message_file: path(MESSAGE_FILE).unwrap_or_else(|| contract.path(OUTPUT_MESSAGE_FILE)),
-            cloudwatch_metrics_directory: path(METRICS_DIRECTORY)
-                .unwrap_or_else(|| contract.path(CLOUDWATCH_METRICS_DIRECTORY)),
+            endpoint_name: contract.text(ENDPOINT_NAME),
+            endpoint_datacapture_prefix: contract.text(ENDPOINT_DATACAPTURE_PREFIX),
+            monitoring_schedule_name: contract.text(MONITORING_SCHEDULE_NAME),
+            monitoring_input_type: contract.input_type()?,
+            output_message_file: contract.output_message_file(),
+            cloudwatch_metrics_directory: contract.cloudwatch_metrics_directory(),
             settings: Settings::from_contract(contract)?,
-            variables: contract.variables_of_scripts(&PATHS),
+            variables: contract.variables_of_scripts(&[BASELINE_STATISTICS]),
         })
     }
 
@@ -209,17 +185,6 @@ fn is_of_contract(name: &str) -> bool {
 
 fn not_default<'a>(path: &'a PathBuf, default: &str) -> Option<&'a PathBuf> {
     (path.as_path() != Path::new(default)).then_some(path)
-}
-
-/// Model quality and the other monitors use the same variables.
-fn refuse_other_analyses(contract: &JobContract) -> Result<(), Error> {
-    let expected = "DATA_QUALITY or nothing, this analysis is for data quality only";
-    contract.read(ANALYSIS_TYPE, expected, |value| value.eq_ignore_ascii_case("DATA_QUALITY").then_some(()))?;
-    Ok(())
-}
-
-fn dataset_format(contract: &JobContract) -> Result<DatasetFormat, Error> {
-    contract.variable(DATASET_FORMAT).map_or_else(|| Err(DatasetFormat::not_set()), DatasetFormat::parse)
 }
 
 fn monitoring_config(contract: &JobContract) -> Result<Option<MonitoringConfigOverrides>, Error> {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{JobContract, OUTPUT_MESSAGE_FILE};
+use super::JobContract;
+use super::variables::{DATASET_FORMAT, DATASET_SOURCE, OUTPUT_PATH};
 use crate::dataset_format::DatasetFormat;
 use crate::error::Error;
 
@@ -35,14 +36,13 @@ impl MergeJob {
     /// # Errors
     /// Names the variable, its value and what is expected.
     pub fn from_contract(contract: &JobContract) -> Result<Self, Error> {
-        let path = |name, expected| contract.required(name, expected).map(|value| contract.path(value));
         Ok(Self {
-            dataset_source: path("dataset_source", "the folder of the captures")?,
-            ground_truth_source: path("ground_truth_source", "the folder of the labels")?,
-            output_path: path("output_path", "the folder of the results")?,
-            dataset_format: contract.variable("dataset_format").map(DatasetFormat::parse).transpose()?,
+            dataset_source: contract.required_path(DATASET_SOURCE, "the folder of the captures")?,
+            ground_truth_source: contract.required_path("ground_truth_source", "the folder of the labels")?,
+            output_path: contract.required_path(OUTPUT_PATH, "the folder of the results")?,
+            dataset_format: contract.variable(DATASET_FORMAT).map(DatasetFormat::parse).transpose()?,
             window: contract.time(START_TIME)?.zip(contract.time(END_TIME)?),
-            output_message_file: contract.path(contract.variable("output_message_file").unwrap_or(OUTPUT_MESSAGE_FILE)),
+            output_message_file: contract.output_message_file(),
         })
     }
 }

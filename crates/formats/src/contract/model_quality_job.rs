@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{CLOUDWATCH_METRICS_DIRECTORY, JobContract, MonitoringInputType, OUTPUT_MESSAGE_FILE, Settings};
+use super::variables::{
+    BASELINE_CONSTRAINTS, DATASET_SOURCE, END_TIME, ENDPOINT_NAME, METRIC_TIME, MONITORING_SCHEDULE_NAME, OUTPUT_PATH,
+    POST_ANALYTICS_PROCESSOR_SCRIPT, RECORD_PREPROCESSOR_SCRIPT, START_TIME,
+};
+use super::{JobContract, MonitoringInputType, Settings};
 use crate::dataset_format::DatasetFormat;
 use crate::error::Error;
 use crate::model_quality::ProblemType;
-use crate::monitoring_config::Switch;
 
 /// A model quality job: a baseline job has no constraints, a monitoring job may have.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,28 +63,10 @@ pub struct ModelQualityJob {
     pub variables: BTreeMap<String, String>,
 }
 
-const DATASET_SOURCE: &str = "dataset_source";
-const OUTPUT_PATH: &str = "output_path";
-const BASELINE_CONSTRAINTS: &str = "baseline_constraints";
 const INFERENCE_ATTRIBUTE: &str = "inference_attribute";
 const PROBABILITY_ATTRIBUTE: &str = "probability_attribute";
 const GROUND_TRUTH_ATTRIBUTE: &str = "ground_truth_attribute";
 const PROBABILITY_THRESHOLD_ATTRIBUTE: &str = "probability_threshold_attribute";
-const RECORD_PREPROCESSOR_SCRIPT: &str = "record_preprocessor_script";
-const POST_ANALYTICS_PROCESSOR_SCRIPT: &str = "post_analytics_processor_script";
-const MESSAGE_FILE: &str = "output_message_file";
-const METRICS_DIRECTORY: &str = "cloudwatch_metrics_directory";
-
-/// The variables that hold paths.
-const PATHS: [&str; 7] = [
-    DATASET_SOURCE,
-    OUTPUT_PATH,
-    BASELINE_CONSTRAINTS,
-    RECORD_PREPROCESSOR_SCRIPT,
-    POST_ANALYTICS_PROCESSOR_SCRIPT,
-    MESSAGE_FILE,
-    METRICS_DIRECTORY,
-];
 
 impl ModelQualityJob {
     /// Above this a row is predicted positive, where nothing else is said.
@@ -93,72 +78,57 @@ impl ModelQualityJob {
     /// [`Error::DatasetFormat`] for `dataset_format`; otherwise names the variable, its value and what is expected; also when
     /// the attributes that the problem type needs are not given.
     pub fn from_contract(contract: &JobContract) -> Result<Self, Error> {
-        contract.read("analysis_type", "MODEL_QUALITY, this analysis is for model quality only", |word| {
-            word.eq_ignore_ascii_case("MODEL_QUALITY").then_some(())
-        })?;
-        let text = |name| contract.variable(name).map(str::to_owned);
-        let path = |name| contract.variable(name).map(|value| contract.path(value));
-        let publish: Option<Switch> = contract.word("publish_cloudwatch_metrics", "Enabled or Disabled")?;
+        contract.refuse_other_analyses("MODEL_QUALITY", "MODEL_QUALITY, this analysis is for model quality only")?;
+        let publish_cloudwatch_metrics = contract.publishes_metrics()?;
         let job = Self {
             problem_type: problem_type(contract)?,
-            dataset_format: contract
-                .variable("dataset_format")
-                .map_or_else(|| Err(DatasetFormat::not_set()), DatasetFormat::parse)?,
-            dataset_source: contract.path(contract.required(DATASET_SOURCE, "the path of the dataset")?),
-            output_path: contract.path(contract.required(OUTPUT_PATH, "the folder of the results")?),
-            baseline_constraints: path(BASELINE_CONSTRAINTS),
-            inference_attribute: text(INFERENCE_ATTRIBUTE),
-            probability_attribute: text(PROBABILITY_ATTRIBUTE),
-            ground_truth_attribute: text(GROUND_TRUTH_ATTRIBUTE),
+            dataset_format: contract.dataset_format()?,
+            dataset_source: contract.required_path(DATASET_SOURCE, "the path of the dataset")?,
+            output_path: contract.required_path(OUTPUT_PATH, "the folder of the results")?,
+            baseline_constraints: contract.optional_path(BASELINE_CONSTRAINTS),
+            inference_attribute: contract.text(INFERENCE_ATTRIBUTE),
+            probability_attribute: contract.text(PROBABILITY_ATTRIBUTE),
+            ground_truth_attribute: contract.text(GROUND_TRUTH_ATTRIBUTE),
             probability_threshold: probability_threshold(contract)?,
-            record_preprocessor_script: path(RECORD_PREPROCESSOR_SCRIPT),
-            post_analytics_processor_script: path(POST_ANALYTICS_PROCESSOR_SCRIPT),
-            publish_cloudwatch_metrics: publish.is_some_and(Switch::is_enabled),
-            start_time: contract.time("start_time")?,
-            end_time: contract.time("end_time")?,
-            metric_time: contract.time("metric_time")?,
-            endpoint_name: text("sagemaker_endpoint_name"),
-            monitoring_schedule_name: text("sagemaker_monitoring_schedule_name"),
-            monitoring_input_type: contract.word("monitoring_input_type", "ENDPOINT_INPUT or BATCH_TRANSFORM_INPUT")?,
-            output_message_file: path(MESSAGE_FILE).unwrap_or_else(|| contract.path(OUTPUT_MESSAGE_FILE)),
-            cloudwatch_metrics_directory: path(METRICS_DIRECTORY)
-                .unwrap_or_else(|| contract.path(CLOUDWATCH_METRICS_DIRECTORY)),
+            record_preprocessor_script: contract.optional_path(RECORD_PREPROCESSOR_SCRIPT),
+            post_analytics_processor_script: contract.optional_path(POST_ANALYTICS_PROCESSOR_SCRIPT),
+            publish_cloudwatch_metrics,
+            start_time: contract.time(START_TIME)?,
+            end_time: contract.time(END_TIME)?,
+            metric_time: contract.time(METRIC_TIME)?,
+            endpoint_name: contract.text(ENDPOINT_NAME),
+            monitoring_schedule_name: contract.text(MONITORING_SCHEDULE_NAME),
+            monitoring_input_type: contract.input_type()?,
+            output_message_file: contract.output_message_file(),
+            cloudwatch_metrics_directory: contract.cloudwatch_metrics_directory(),
             settings: Settings::from_contract(contract)?,
-            variables: contract.variables_of_scripts(&PATHS),
+            variables: contract.variables_of_scripts(&[]),
         };
         job.check_attributes()?;
         Ok(job)
     }
 
-    /// Refuses a job whose attributes cannot give predictions and labels. Merged captures have their labels beside them, and a
-    /// prediction that is all of the output needs no attribute.
-    ///
-    /// # Errors
-    /// Names the attribute that is missing.
-    pub fn check_attributes(&self) -> Result<(), Error> {
+    /// Refuses a job whose attributes cannot give predictions and labels, naming the one that is missing. Merged captures have
+    /// their labels beside them, and a prediction that is all of the output needs no attribute.
+    fn check_attributes(&self) -> Result<(), Error> {
         let missing = |name, expected| Err(Error::MissingVariable { name, expected });
-        let is_merged = matches!(self.dataset_format, DatasetFormat::MergeJson { .. });
-        let has_prediction = match self.problem_type {
-            ProblemType::Regression => self.inference_attribute.is_some(),
-            ProblemType::BinaryClassification | ProblemType::MulticlassClassification => {
-                self.inference_attribute.is_some() || self.probability_attribute.is_some()
+        let has_any = self.inference_attribute.is_some() || self.probability_attribute.is_some();
+        let (has_prediction, expected) = match self.problem_type {
+            ProblemType::Regression => {
+                (self.inference_attribute.is_some(), "the column or member that holds the prediction")
             }
+            ProblemType::BinaryClassification => {
+                (has_any, "the column or member that holds the prediction, or probability_attribute that of the score")
+            }
+            ProblemType::MulticlassClassification => (
+                has_any,
+                "the column or member that holds the prediction, or probability_attribute that of the list of probabilities",
+            ),
         };
-        let is_whole_output = is_merged && self.inference_attribute.is_none() && self.probability_attribute.is_none();
+        let is_merged = matches!(self.dataset_format, DatasetFormat::MergeJson { .. });
+        let is_whole_output = is_merged && !has_any;
         if !has_prediction && !is_whole_output {
-            return match self.problem_type {
-                ProblemType::Regression => {
-                    missing(INFERENCE_ATTRIBUTE, "the column or member that holds the prediction")
-                }
-                ProblemType::BinaryClassification => missing(
-                    INFERENCE_ATTRIBUTE,
-                    "the column or member that holds the prediction, or probability_attribute that of the score",
-                ),
-                ProblemType::MulticlassClassification => missing(
-                    INFERENCE_ATTRIBUTE,
-                    "the column or member that holds the prediction, or probability_attribute that of the list of probabilities",
-                ),
-            };
+            return missing(INFERENCE_ATTRIBUTE, expected);
         }
         if !is_merged && self.ground_truth_attribute.is_none() {
             return missing(GROUND_TRUTH_ATTRIBUTE, "the column or member that holds the label");

@@ -1,13 +1,44 @@
-//! Reading single variables. An empty value is the same as none: services and shells set variables to nothing when
-//! they have nothing to say.
+//! Reading single variables, those that several jobs have by name. An empty value is the same as none: services and shells
+//! set variables to nothing when they have nothing to say.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::{JOB_ROOT, JobContract};
+use super::{CLOUDWATCH_METRICS_DIRECTORY, JOB_ROOT, JobContract, MonitoringInputType, OUTPUT_MESSAGE_FILE};
+use crate::dataset_format::DatasetFormat;
 use crate::error::Error;
+use crate::monitoring_config::Switch;
+
+pub(super) const ANALYSIS_TYPE: &str = "analysis_type";
+pub(super) const DATASET_FORMAT: &str = "dataset_format";
+pub(super) const DATASET_SOURCE: &str = "dataset_source";
+pub(super) const OUTPUT_PATH: &str = "output_path";
+pub(super) const BASELINE_CONSTRAINTS: &str = "baseline_constraints";
+pub(super) const RECORD_PREPROCESSOR_SCRIPT: &str = "record_preprocessor_script";
+pub(super) const POST_ANALYTICS_PROCESSOR_SCRIPT: &str = "post_analytics_processor_script";
+pub(super) const MESSAGE_FILE: &str = "output_message_file";
+pub(super) const METRICS_DIRECTORY: &str = "cloudwatch_metrics_directory";
+pub(super) const PUBLISH_CLOUDWATCH_METRICS: &str = "publish_cloudwatch_metrics";
+pub(super) const START_TIME: &str = "start_time";
+pub(super) const END_TIME: &str = "end_time";
+pub(super) const METRIC_TIME: &str = "metric_time";
+pub(super) const ENDPOINT_NAME: &str = "sagemaker_endpoint_name";
+pub(super) const MONITORING_SCHEDULE_NAME: &str = "sagemaker_monitoring_schedule_name";
+pub(super) const INPUT_TYPE: &str = "monitoring_input_type";
+
+/// The variables of every analysis that hold paths.
+pub(super) const PATHS: [&str; 7] = [
+    DATASET_SOURCE,
+    OUTPUT_PATH,
+    BASELINE_CONSTRAINTS,
+    RECORD_PREPROCESSOR_SCRIPT,
+    POST_ANALYTICS_PROCESSOR_SCRIPT,
+    MESSAGE_FILE,
+    METRICS_DIRECTORY,
+];
 
 impl JobContract {
     /// The value of a variable that is set and not empty.
@@ -52,11 +83,54 @@ impl JobContract {
         Ok(flag.unwrap_or(false))
     }
 
-    /// The variables as user scripts see them: they open the paths they find, so `paths` must be those of this machine.
-    pub(super) fn variables_of_scripts(&self, paths: &[&str]) -> BTreeMap<String, String> {
+    /// A text, such as a name.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.variable(name).map(str::to_owned)
+    }
+
+    /// A path, as one of this machine.
+    pub(super) fn optional_path(&self, name: &str) -> Option<PathBuf> {
+        self.variable(name).map(|value| self.path(value))
+    }
+
+    /// A path that must be there, as one of this machine.
+    pub(super) fn required_path(&self, name: &'static str, expected: &'static str) -> Result<PathBuf, Error> {
+        self.required(name, expected).map(|value| self.path(value))
+    }
+
+    /// Refuses jobs of another analysis than `word`: all of them use the same variables.
+    pub(super) fn refuse_other_analyses(&self, word: &str, expected: &str) -> Result<(), Error> {
+        self.read(ANALYSIS_TYPE, expected, |value| value.eq_ignore_ascii_case(word).then_some(())).map(drop)
+    }
+
+    pub(super) fn dataset_format(&self) -> Result<DatasetFormat, Error> {
+        self.variable(DATASET_FORMAT).map_or_else(|| Err(DatasetFormat::not_set()), DatasetFormat::parse)
+    }
+
+    /// Whether metrics are written; off when not set.
+    pub(super) fn publishes_metrics(&self) -> Result<bool, Error> {
+        let publish: Option<Switch> = self.word(PUBLISH_CLOUDWATCH_METRICS, "Enabled or Disabled")?;
+        Ok(publish.is_some_and(Switch::is_enabled))
+    }
+
+    pub(super) fn input_type(&self) -> Result<Option<MonitoringInputType>, Error> {
+        self.word(INPUT_TYPE, "ENDPOINT_INPUT or BATCH_TRANSFORM_INPUT")
+    }
+
+    pub(super) fn output_message_file(&self) -> PathBuf {
+        self.path(self.variable(MESSAGE_FILE).unwrap_or(OUTPUT_MESSAGE_FILE))
+    }
+
+    pub(super) fn cloudwatch_metrics_directory(&self) -> PathBuf {
+        self.path(self.variable(METRICS_DIRECTORY).unwrap_or(CLOUDWATCH_METRICS_DIRECTORY))
+    }
+
+    /// The variables as user scripts see them: they open the paths they find, so [`PATHS`] and `more_paths` must be those of
+    /// this machine.
+    pub(super) fn variables_of_scripts(&self, more_paths: &[&str]) -> BTreeMap<String, String> {
         let mut variables = self.variables.clone();
         variables.remove(JOB_ROOT);
-        for name in paths {
+        for name in PATHS.iter().chain(more_paths) {
             if let Some(value) = self.variable(name) {
                 variables.insert((*name).to_owned(), self.path(value).display().to_string());
             }

@@ -66,13 +66,7 @@ impl ModelQualityConstraints {
     /// # Errors
     /// Not JSON, no section of this problem type, an operator that is none, a threshold that is no number: each named.
     pub fn parse(text: &str, problem_type: ProblemType) -> Result<Self, Error> {
-        let mut sections: Map<String, Value> = json::parse(text)?;
-        let key = problem_type.constraints_key();
-        match sections.remove(key) {
-            Some(Value::Object(section)) => Self::of_section(section, problem_type),
-            Some(other) if !other.is_null() => Err(wrong(key, format!("is {other}, expected an object"))),
-            _ => Err(wrong("constraints", format!("have no section `{key}`, {}", list_of_members(&sections)))),
-        }
+        Self::of_sections(json::parse(text)?, problem_type)
     }
 
     /// Reads a file whatever its problem type.
@@ -85,10 +79,19 @@ impl ModelQualityConstraints {
             sections.get(problem_type.constraints_key()).is_some_and(|section| !section.is_null())
         };
         if let Some(problem_type) = ProblemType::ALL.iter().find(has_section) {
-            return Self::parse(text, *problem_type);
+            return Self::of_sections(sections, *problem_type);
         }
         let keys: Vec<&str> = ProblemType::ALL.iter().map(|problem_type| problem_type.constraints_key()).collect();
         Err(wrong("constraints", format!("have no section {}, {}", keys.join(" or "), list_of_members(&sections))))
+    }
+
+    fn of_sections(mut sections: Map<String, Value>, problem_type: ProblemType) -> Result<Self, Error> {
+        let key = problem_type.constraints_key();
+        match sections.remove(key) {
+            Some(Value::Object(section)) => Self::of_section(section, problem_type),
+            Some(other) if !other.is_null() => Err(wrong(key, format!("is {other}, expected an object"))),
+            _ => Err(wrong("constraints", format!("have no section `{key}`, {}", list_of_members(&sections)))),
+        }
     }
 
     /// Members of the section that are no constraint and mention no metric are notes of whoever edited the file.
