@@ -18,13 +18,12 @@ Exit status 1 when a claim does not hold.
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from run import HERE, Cost, duckdb, machine, measure
+from run import HERE, Cost, cells, duckdb, machine, measure, times_less
 
 THREADS = 2
 TIMES_FASTER = 5.0
@@ -113,21 +112,15 @@ def run(watchkeeper: str, data: Path, rounds: int) -> tuple[dict[str, list[Cost]
 
 def report(results: dict[str, list[Cost]], startup: list[Cost]) -> None:
     ours = results["Watchkeeper"]
-    start = Cost(*(statistics.median(getattr(cost, figure) for cost in startup) for figure in ("cpu", "wall", "peak")))
     print("| program | CPU s | wall s | peak MB | CPU, times ours | wall, times ours |\n|---|---|---|---|---|---|")
     fastest = float("inf")
     for name, costs in results.items():
-        cells = [f"{statistics.median(getattr(cost, figure) for cost in costs):.2f}" for figure in ("cpu", "wall")]
-        cells.append(f"{max(cost.peak for cost in costs):.0f}")
+        times = [""] * 2
         if name != "Watchkeeper":
-            pairs = list(zip(ours, costs, strict=True))
-            times = [statistics.median((getattr(their, figure) - getattr(start, figure)) / getattr(our, figure) for our, their in pairs)
-                     for figure in ("cpu", "wall")]  # fmt: skip
-            cells += [f"{it:.1f}" for it in times]
-            fastest = min(fastest, times[1])
-        else:
-            cells += ["", ""]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+            cpu, wall = (times_less(figure, ours, costs, startup) for figure in ("cpu", "wall"))
+            times = [f"{cpu:.1f}", f"{wall:.1f}"]
+            fastest = min(fastest, wall)
+        print(f"| {name} | {cells(costs)} | " + " | ".join(times) + " |")
     peak = max(cost.peak for cost in ours)
     claims = [
         (f"at least {TIMES_FASTER:g} times faster than DuckDB's faster way ({fastest:.2f})", fastest >= TIMES_FASTER),

@@ -17,13 +17,12 @@ Exit status 1 when a claim does not hold.
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from run import HERE, Cost, hardware, measure
+from run import HERE, Cost, cells, hardware, measure, times_less
 
 PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
 ATTRIBUTES = {
@@ -104,12 +103,7 @@ class Result:
         self.startup: list[Cost] = []
 
     def times_less(self, figure: str, way: str, deduct: bool = True) -> float:
-        """How many times less we take: theirs to ours, the median over the rounds."""
-        startup = statistics.median(getattr(cost, figure) for cost in self.startup) if deduct else 0.0
-        return statistics.median(
-            (getattr(their, figure) - startup) / getattr(our, figure)
-            for our, their in zip(self.ours, self.theirs[way], strict=True)
-        )
+        return times_less(figure, self.ours, self.theirs[way], self.startup if deduct else [])
 
 
 def run(watchkeeper: str, problem: str, path: Path, scratch: Path, rounds: int) -> Result:
@@ -141,10 +135,6 @@ def run(watchkeeper: str, problem: str, path: Path, scratch: Path, rounds: int) 
 
 
 def table(results: list[Result]) -> str:
-    def cells(costs: list[Cost]) -> str:
-        cpu, wall = (statistics.median(getattr(cost, figure) for cost in costs) for figure in ("cpu", "wall"))
-        return f"{cpu:.2f} | {wall:.2f} | {max(cost.peak for cost in costs):.0f}"
-
     lines = [
         "| problem | program | CPU s | wall s | peak MB | times our CPU | times our wall | the same, start-up deducted |",
         "|---|---|---|---|---|---|---|---|",

@@ -93,7 +93,7 @@ class Result:
     def ratio(self, figure: str, peer: str | None = None, deduct: bool = True) -> float:
         """Median over the rounds of ours to the peer's, the first peer unless named."""
         theirs = self.peers[peer or next(iter(self.peers))]
-        startup = statistics.median(getattr(cost, figure) for cost in self.startup) if deduct else 0.0
+        startup = median(self.startup, figure) if deduct else 0.0
         return statistics.median(
             getattr(our, figure) / (getattr(their, figure) - startup)
             for our, their in zip(self.ours, theirs, strict=True)
@@ -207,13 +207,24 @@ def machine() -> str:
     return f"{hardware()}; DuckDB {version}"
 
 
+def median(costs: list[Cost], figure: str) -> float:
+    return statistics.median(getattr(cost, figure) for cost in costs)
+
+
+def times_less(figure: str, ours: list[Cost], theirs: list[Cost], startup: list[Cost]) -> float:
+    """How many times less we take: theirs to ours, the median over the rounds; without a start-up none is deducted."""
+    deducted = median(startup, figure) if startup else 0.0
+    return statistics.median(
+        (getattr(their, figure) - deducted) / getattr(our, figure) for our, their in zip(ours, theirs, strict=True)
+    )
+
+
+def cells(costs: list[Cost]) -> str:
+    """CPU and wall time and peak memory, as cells of a table."""
+    return f"{median(costs, 'cpu'):.2f} | {median(costs, 'wall'):.2f} | {max(it.peak for it in costs):.0f}"
+
+
 def table(results: list[Result]) -> str:
-    def median(costs: list[Cost], figure: str) -> float:
-        return statistics.median(getattr(cost, figure) for cost in costs)
-
-    def cells(costs: list[Cost]) -> str:
-        return f"{median(costs, 'cpu'):.2f} | {median(costs, 'wall'):.2f} | {max(it.peak for it in costs):.0f}"
-
     lines = [
         "| case | threads | program | CPU s | wall s | peak MB | CPU ratio | wall ratio | CPU, start-up deducted | wall, start-up deducted |",
         "|---|---|---|---|---|---|---|---|---|---|",

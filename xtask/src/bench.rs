@@ -3,11 +3,17 @@
 //! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); and the merge of captures with
 //! labels beside DuckDB (`bench/merge.py`).
 
+use std::ffi::OsString;
+
 use anyhow::{Result, ensure};
 
 use crate::process::run_visibly;
 use crate::python;
 use crate::workspace::Workspace;
+
+const DUCKDB: (&str, &str) = ("bench", "bench/requirements.lock");
+const REFEREES: (&str, &str) = ("referees", "tests/python/requirements.lock");
+const BOTO3: (&str, &str) = ("service-boto3", "tests/python/service/boto3.lock");
 
 /// True when the bench ran and every claim held.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
@@ -15,55 +21,51 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
         Some((first, rest)) if first == "service" => service(workspace, "bench/service.py", rest),
         Some((first, rest)) if first == "hosting" => service(workspace, "bench/hosting.py", rest),
         Some((first, rest)) if first == "stalled-store" => service(workspace, "bench/stalled_store.py", rest),
-        Some((first, rest)) if first == "model-quality" => model_quality(workspace, rest),
-        Some((first, rest)) if first == "merge" => merge(workspace, rest),
+        Some((first, rest)) if first == "model-quality" => {
+            beside_others(workspace, REFEREES, "bench/model_quality.py", &[], rest)
+        }
+        Some((first, rest)) if first == "merge" => beside_others(workspace, DUCKDB, "bench/merge.py", &[], rest),
         _ => against_duckdb(workspace, arguments),
     }
 }
 
+/// The service as it is shipped.
 fn service(workspace: &Workspace, script: &str, arguments: &[String]) -> Result<bool> {
-    let python = python::environment(workspace, "service-boto3", "tests/python/service/boto3.lock")?;
-    // As it is shipped.
-    let build = ["build", "--profile", "dist", "--package", "watchkeeper-cli", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
-    let mut bench = workspace.command(python);
-    bench.arg("-u").arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
-    bench.arg("--watchkeeper").arg(workspace.target.join("dist/watchkeeper")).args(arguments);
-    Ok(run_visibly(&mut bench)?.succeeded)
-}
-
-fn model_quality(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    let python = python::environment(workspace, "referees", "tests/python/requirements.lock")?;
-    let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
-    let mut bench = workspace.command(python);
-    bench.arg("-u").arg("bench/model_quality.py").env("PYTHONDONTWRITEBYTECODE", "1");
-    bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper"));
-    bench.arg("--data").arg(workspace.target.join("bench")).args(arguments);
-    Ok(run_visibly(&mut bench)?.succeeded)
-}
-
-fn merge(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    let python = python::environment(workspace, "bench", "bench/requirements.lock")?;
-    let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
-    let mut bench = workspace.command(python);
-    bench.arg("-u").arg("bench/merge.py").env("PYTHONDONTWRITEBYTECODE", "1");
-    bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper"));
-    bench.arg("--data").arg(workspace.target.join("bench")).args(arguments);
-    Ok(run_visibly(&mut bench)?.succeeded)
+    bench(workspace, BOTO3, ("dist", script), &[], arguments)
 }
 
 fn against_duckdb(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    let python = python::environment(workspace, "bench", "bench/requirements.lock")?;
-    let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
     let reader = ["build", "--release", "--package", "watchkeeper-data", "--example", "read", "--locked"];
     ensure!(run_visibly(&mut workspace.cargo(&reader))?.succeeded, "the reader does not build");
+    let reader = ["--reader".into(), workspace.target.join("release/examples/read").into_os_string()];
+    beside_others(workspace, DUCKDB, "bench/run.py", &reader, arguments)
+}
+
+/// The command line beside other programs, on data that are made below the target directory.
+fn beside_others(
+    workspace: &Workspace,
+    environment: (&str, &str),
+    script: &str,
+    options: &[OsString],
+    arguments: &[String],
+) -> Result<bool> {
+    let data = ["--data".into(), workspace.target.join("bench").into_os_string()];
+    bench(workspace, environment, ("release", script), &[options, &data].concat(), arguments)
+}
+
+/// A script of an environment (its name, and the file that locks it), with the program of a profile.
+fn bench(
+    workspace: &Workspace,
+    (environment, lock): (&str, &str),
+    (profile, script): (&str, &str),
+    options: &[OsString],
+    arguments: &[String],
+) -> Result<bool> {
+    let python = python::environment(workspace, environment, lock)?;
+    let build = ["build", "--profile", profile, "--package", "watchkeeper-cli", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
     let mut bench = workspace.command(python);
-    bench.arg("-u").arg("bench/run.py").env("PYTHONDONTWRITEBYTECODE", "1");
-    bench.arg("--watchkeeper").arg(workspace.target.join("release/watchkeeper"));
-    bench.arg("--reader").arg(workspace.target.join("release/examples/read"));
-    bench.arg("--data").arg(workspace.target.join("bench")).args(arguments);
+    bench.arg("-u").arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
+    bench.arg("--watchkeeper").arg(workspace.target.join(profile).join("watchkeeper")).args(options).args(arguments);
     Ok(run_visibly(&mut bench)?.succeeded)
 }

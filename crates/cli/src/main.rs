@@ -4,6 +4,7 @@
 //! ends: 0 nothing found, 1 violations, 2 failed.
 
 mod arguments;
+mod batches;
 mod commands;
 mod connection;
 mod dataset;

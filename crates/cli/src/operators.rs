@@ -1,11 +1,12 @@
 //! The operators' interface of the service, as the commands call it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use bytes::Bytes;
 use clap::Args;
-use http::{Method, StatusCode};
+use http::{Method, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +45,30 @@ impl ServiceArguments {
     }
 }
 
+/// How often an execution is looked at that is waited for.
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+/// How long a service may be away while it is waited for: it is restarted, and the execution goes on.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// For how long a service that is waited for has not answered.
+#[derive(Default)]
+pub(crate) struct Patience {
+    failing_since: Option<Instant>,
+}
+
+impl Patience {
+    /// It has answered.
+    pub(crate) fn renew(&mut self) {
+        self.failing_since = None;
+    }
+
+    /// Takes a failure, or gives it back when there have been nothing but failures for a minute.
+    pub(crate) fn bear(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        let since = self.failing_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > PATIENCE { Err(error) } else { Ok(()) }
+    }
+}
+
 /// The operators' interface of a service.
 pub(crate) struct Operators {
     connection: Connection,
@@ -58,6 +83,15 @@ impl Operators {
     /// Asks for something. `path` is what follows `/_watchkeeper/`, part by part.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, Option<&str>)]) -> anyhow::Result<T> {
         self.call(Method::GET, path, query, Vec::new())
+    }
+
+    /// Asks for something that may not be there.
+    pub(crate) fn find<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<Option<T>> {
+        let response = self.response(Method::GET, path, &[], Vec::new())?;
+        if response.status() == StatusCode::NOT_FOUND && serde_json::from_slice::<Failure>(response.body()).is_ok() {
+            return Ok(None);
+        }
+        answer(&response).map(Some)
     }
 
     /// Asks for something to be there.
@@ -82,6 +116,16 @@ impl Operators {
         query: &[(&str, Option<&str>)],
         body: Vec<u8>,
     ) -> anyhow::Result<T> {
+        answer(&self.response(method, path, query, body)?)
+    }
+
+    fn response(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, Option<&str>)],
+        body: Vec<u8>,
+    ) -> anyhow::Result<Response<Bytes>> {
         let mut target = "/_watchkeeper".to_owned();
         for part in path {
             target.push('/');
@@ -95,14 +139,7 @@ impl Operators {
         }
         let headers = [("content-type", "application/json")];
         let call = self.connection.client.request(method, &target, &headers, body, "sagemaker");
-        let response = self.connection.wait(call)?;
-        if !response.status().is_success() {
-            match serde_json::from_slice::<Failure>(response.body()) {
-                Ok(failure) => bail!("{}", failure.error),
-                Err(_) => bail!("the service answered {}", response.status()),
-            }
-        }
-        serde_json::from_slice(response.body()).context("the answer of the service cannot be read")
+        Ok(self.connection.wait(call)?)
     }
 
     /// Lets some time pass before the next question.
@@ -122,6 +159,17 @@ impl Operators {
             status => bail!("the service answered {status} for {address}"),
         }
     }
+}
+
+/// What the service has answered, or the failure that it says.
+fn answer<T: DeserializeOwned>(response: &Response<Bytes>) -> anyhow::Result<T> {
+    if !response.status().is_success() {
+        match serde_json::from_slice::<Failure>(response.body()) {
+            Ok(failure) => bail!("{}", failure.error),
+            Err(_) => bail!("the service answered {}", response.status()),
+        }
+    }
+    serde_json::from_slice(response.body()).context("the answer of the service cannot be read")
 }
 
 /// One part of a path or a query.

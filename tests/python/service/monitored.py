@@ -14,6 +14,11 @@ SLOW_ANALYZER = "222222222222.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-mo
 PROBABILITY = {"ProbabilityAttribute": "0", "ProbabilityThresholdAttribute": 0.5}
 
 
+def between(start: datetime.datetime, end: datetime.datetime) -> tuple[str, ...]:
+    """A range as the command line takes it."""
+    return ("--from", f"{start:%Y-%m-%dT%H:%M:%SZ}", "--to", f"{end:%Y-%m-%dT%H:%M:%SZ}")
+
+
 class Monitored:
     """Endpoint, bucket, job definition and schedule have one name."""
 
@@ -64,22 +69,27 @@ class Monitored:
         if environment:
             request["ModelQualityAppSpecification"]["Environment"] = environment
         self.sagemaker.create_model_quality_job_definition(**request)
+        self.make_schedule()
+        return self.name
+
+    def make_schedule(self) -> None:
         self.sagemaker.create_monitoring_schedule(**schedule(self.name, "ModelQuality", self.name, HOURLY))
         settled_schedule(self.sagemaker, self.name)
-        return self.name
 
     def executions(self) -> list[Summary]:
         """All of them, the newest first."""
         answer = self.sagemaker.list_monitoring_executions(MonitoringScheduleName=self.name, SortBy="CreationTime")
         return answer["MonitoringExecutionSummaries"]
 
+    def run_hour(self, hour: datetime.datetime, *options: str, succeeds: bool = True) -> None:
+        """Carries out the window of an hour by hand."""
+        window = between(hour, hour + datetime.timedelta(hours=1))
+        self.service.run("run", self.name, *window, *options, succeeds=succeeds)
+
     def run_tick(self, tick: datetime.datetime) -> Summary:
         """Carries out the tick of an hour that is long over, and gives the execution at its end."""
         before = len(self.executions())
-        end = tick + datetime.timedelta(minutes=1)
-        self.service.run(
-            "backfill", self.name, "--from", f"{tick:%Y-%m-%dT%H:%M:%SZ}", "--to", f"{end:%Y-%m-%dT%H:%M:%SZ}"
-        )
+        self.service.run("backfill", self.name, *between(tick, tick + datetime.timedelta(minutes=1)))
         wait_until(lambda: len(self.executions()) > before, f"the execution of {tick}")
         running = ("Pending", "InProgress", "Stopping")
 

@@ -12,6 +12,7 @@ use watchkeeper_analyzer::report::{Documents, Report, Run};
 use watchkeeper_engine::profile::{DriftComparison, DriftOutcome, Judgement};
 use watchkeeper_formats::Violation;
 
+use super::{BaselineDocuments, of_baseline};
 use crate::Ending;
 use crate::arguments::{CheckArguments, OutputFormat};
 use crate::terminal::{self, CheckView};
@@ -64,23 +65,16 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<Ending> {
 
 /// The documents of a folder, or those made of a dataset.
 fn baseline(arguments: &CheckArguments, path: &Path, watcher: &Watcher) -> anyhow::Result<Baseline> {
-    let of_baseline = || format!("baseline {}", path.display());
-    let constraints = path.join("constraints.json");
-    let is_folder = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    let mut baseline = if is_folder && constraints.try_exists().with_context(of_baseline)? {
-        let statistics = path.join("statistics.json");
-        let has_statistics = statistics.try_exists().with_context(of_baseline)?;
+    let mut baseline = if let Some(documents) = BaselineDocuments::of(path)? {
         Baseline {
-            constraints: read_constraints(&constraints)?,
-            statistics: has_statistics.then(|| read_statistics(&statistics)).transpose()?,
+            constraints: read_constraints(&documents.constraints)?,
+            statistics: documents.statistics.as_deref().map(read_statistics).transpose()?,
         }
     } else {
-        let job = arguments.dataset.for_source(path).job().with_context(of_baseline)?;
-        let analysis = analyze(&job, None, arguments.run.threads(), watcher).with_context(of_baseline)?;
+        let job = arguments.dataset.for_source(path).job().with_context(|| of_baseline(path))?;
+        let analysis = analyze(&job, None, arguments.run.threads(), watcher).with_context(|| of_baseline(path))?;
         watcher.done();
-        for note in &analysis.notes {
-            crate::output::say(&format!("note: {}: {note}\n", of_baseline()));
-        }
+        super::say_baseline_notes(path, &analysis.notes);
         Baseline { constraints: analysis.constraints, statistics: Some(analysis.statistics) }
     };
     if let Some(path) = &arguments.constraints {

@@ -1,23 +1,20 @@
 //! `watchkeeper labels`: ground truth for what a schedule watches, from files or from the command line.
 //!
-//! The service takes a batch whole or not at all, and answers once it is durable. Of several batches those before a failure stay
-//! uploaded: the message says how many labels that were. To upload a label again does no harm, as the last one counts.
+//! Of several batches those before a failure stay uploaded: the message says how many labels that were. To upload a label again
+//! does no harm, as the last one counts.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _, stdin};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 use watchkeeper_service::api::operators::GroundTruthAnswer;
 
 use crate::Ending;
+use crate::batches::send_lines;
 use crate::operators::{Operators, ServiceArguments};
-use crate::terminal::count;
+use crate::terminal::counted;
 
-/// Bytes of a batch, which may be longer by its last line: the operators' interface takes 10 MiB.
-const BATCH: usize = 1 << 20;
 /// The longest line that is read.
 const LONGEST_LINE: usize = 4 << 20;
 
@@ -49,103 +46,63 @@ enum Form {
     Csv { id: usize, label: usize, time: Option<usize> },
 }
 
-/// Uploads labels in batches.
+/// Uploads labels to a schedule.
 struct Uploader<'a> {
     operators: &'a Operators,
     schedule: &'a str,
-    batch: Vec<u8>,
-    /// Lines of the file before the batch, and up to its end.
-    lines: (u64, u64),
     uploaded: GroundTruthAnswer,
 }
 
 pub(crate) fn run(arguments: &LabelsArguments) -> anyhow::Result<Ending> {
     let operators = arguments.service.open()?;
     let uploaded = GroundTruthAnswer { uploaded: 0, objects: Vec::new() };
-    let mut uploader =
-        Uploader { operators: &operators, schedule: &arguments.schedule, batch: Vec::new(), lines: (0, 0), uploaded };
+    let mut uploader = Uploader { operators: &operators, schedule: &arguments.schedule, uploaded };
     if let (Some(id), Some(label)) = (&arguments.id, &arguments.label) {
-        uploader.batch = label_line(id, label, None).into_bytes();
-        uploader.send("--label")?;
+        uploader.send(label_line(id, label, None).into_bytes()).context("--label")?;
     }
     for file in &arguments.files {
-        let (name, mut lines): (String, Box<dyn BufRead>) = if file.as_os_str() == "-" {
-            ("standard input".to_owned(), Box::new(BufReader::new(stdin())))
-        } else {
-            let name = file.display().to_string();
-            let opened = File::open(file).with_context(|| name.clone())?;
-            (name, Box::new(BufReader::new(opened)))
-        };
-        let result = uploader.file(&name, &mut *lines);
+        let mut form = None;
+        let converted = |number, line: &[u8], batch: &mut Vec<u8>| convert(&mut form, number, line, batch);
+        let result = send_lines(file, LONGEST_LINE, converted, |lines| uploader.send(lines));
         match uploader.uploaded.uploaded {
             0 => result?,
-            before => result.with_context(|| format!("{} uploaded before this", labels(before)))?,
+            before => result.with_context(|| format!("{} uploaded before this", counted(before, "label")))?,
         }
     }
     arguments.service.print(&uploader.uploaded, |answer| {
-        format!("{} uploaded for {}\n", labels(answer.uploaded), arguments.schedule)
+        format!("{} uploaded for {}\n", counted(answer.uploaded, "label"), arguments.schedule)
     })?;
     Ok(Ending::Fine)
 }
 
-fn labels(number: u64) -> String {
-    format!("{} {}", count(number), if number == 1 { "label" } else { "labels" })
-}
-
 impl Uploader<'_> {
-    fn file(&mut self, name: &str, lines: &mut dyn BufRead) -> anyhow::Result<()> {
-        let mut form = None;
-        let mut line = Vec::new();
-        self.lines = (0, 0);
-        loop {
-            line.clear();
-            let read = (&mut *lines).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line);
-            if read.with_context(|| name.to_owned())? == 0 {
-                break;
-            }
-            let number = self.lines.1 + 1;
-            if line.len() > LONGEST_LINE {
-                bail!("{name}: line {number} is longer than {} MiB", LONGEST_LINE >> 20);
-            }
-            self.lines.1 = number;
-            let text = std::str::from_utf8(&line).map_err(|_| anyhow::anyhow!("{name}: line {number} is not UTF-8"))?;
-            let text = if number == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text }.trim();
-            let place = |reason: String| anyhow::anyhow!("{name}: line {number}: {reason}");
-            match &form {
-                _ if text.is_empty() => {}
-                None if text.starts_with('{') => {
-                    form = Some(Form::JsonLines);
-                    self.batch.extend_from_slice(text.as_bytes());
-                }
-                None => form = Some(Form::of_header(text).map_err(place)?),
-                Some(Form::JsonLines) => self.batch.extend_from_slice(text.as_bytes()),
-                Some(csv) => self.batch.extend_from_slice(csv.label(text).map_err(place)?.as_bytes()),
-            }
-            // Each line has its place in the batch, so that the service's numbers are those of the file.
-            self.batch.push(b'\n');
-            if self.batch.len() >= BATCH {
-                self.send(name)?;
-            }
-        }
-        self.send(name)
-    }
-
-    fn send(&mut self, name: &str) -> anyhow::Result<()> {
-        let lines = std::mem::take(&mut self.batch);
-        let (before, end) = self.lines;
-        self.lines = (end, end);
-        if lines.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        let answer = self.operators.post_lines(&["schedules", self.schedule, "ground-truth"], lines);
-        let answer: GroundTruthAnswer = answer.with_context(|| match before {
-            0 => name.to_owned(),
-            before => format!("{name}, after its first {} lines", count(before)),
-        })?;
+    fn send(&mut self, lines: Vec<u8>) -> anyhow::Result<()> {
+        let path = ["schedules", self.schedule, "ground-truth"];
+        let answer: GroundTruthAnswer = self.operators.post_lines(&path, lines)?;
         self.uploaded.uploaded += answer.uploaded;
         self.uploaded.objects.extend(answer.objects);
         Ok(())
     }
+}
+
+/// Appends what becomes of a line, whose file's first line tells its form.
+fn convert(form: &mut Option<Form>, number: u64, line: &[u8], batch: &mut Vec<u8>) -> Result<(), String> {
+    let text = std::str::from_utf8(line).map_err(|_| format!("line {number} is not UTF-8"))?;
+    let text = if number == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text }.trim();
+    let place = |reason: String| format!("line {number}: {reason}");
+    match form {
+        _ if text.is_empty() => {}
+        None if text.starts_with('{') => {
+            *form = Some(Form::JsonLines);
+            batch.extend_from_slice(text.as_bytes());
+        }
+        None => *form = Some(Form::of_header(text).map_err(place)?),
+        Some(Form::JsonLines) => batch.extend_from_slice(text.as_bytes()),
+        Some(csv) => batch.extend_from_slice(csv.label(text).map_err(place)?.as_bytes()),
+    }
+    // Each line has its place in the batch, so that the service's numbers are those of the file.
+    batch.push(b'\n');
+    Ok(())
 }
 
 impl Form {

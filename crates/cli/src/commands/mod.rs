@@ -27,7 +27,9 @@ pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod why;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 
 /// Notes that belong to a result which is shown without them.
 fn say_notes(notes: &[String]) {
@@ -47,6 +49,38 @@ fn keep_baseline(baseline: &Path, output: Option<&Path>) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The documents that a baseline has left.
+struct BaselineDocuments {
+    constraints: PathBuf,
+    statistics: Option<PathBuf>,
+}
+
+impl BaselineDocuments {
+    /// Those of a folder; None where it holds none, as a dataset does.
+    fn of(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let is_there = |path: &Path| path.try_exists().with_context(|| of_baseline(folder));
+        let (constraints, statistics) = (folder.join("constraints.json"), folder.join("statistics.json"));
+        let is_folder = std::fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir());
+        if !is_folder || !is_there(&constraints)? {
+            return Ok(None);
+        }
+        let has_statistics = is_there(&statistics)?;
+        Ok(Some(Self { constraints, statistics: has_statistics.then_some(statistics) }))
+    }
+}
+
+/// Where an error or a note is of, which is not of the dataset that is checked.
+fn of_baseline(path: &Path) -> String {
+    format!("baseline {}", path.display())
+}
+
+/// Notes of a baseline that was made of a dataset.
+fn say_baseline_notes(path: &Path, notes: &[String]) {
+    for note in notes {
+        crate::output::say(&format!("note: {}: {note}\n", of_baseline(path)));
+    }
 }
 
 /// Where the documents are.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 use watchkeeper_formats::{MetricViolations, ModelQualityStatistics};
@@ -11,15 +11,11 @@ use watchkeeper_service::api::operators::{
 };
 
 use crate::Ending;
-use crate::operators::{Operators, ServiceArguments, moment};
+use crate::operators::{Operators, PAUSE, Patience, ServiceArguments, moment};
 use crate::terminal::{self, Finding, RemergedWindow};
 
-/// How often the execution is looked at.
-const PAUSE: Duration = Duration::from_millis(200);
 /// How often it is asked whether an execution that is not there yet is still to come.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a service may be away while it is waited for: it is restarted, and the remerge goes on.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Arguments of the command.
 #[derive(Args)]
@@ -112,27 +108,25 @@ fn ending(windows: &[RemergedWindow]) -> anyhow::Result<Ending> {
 /// A window before and after, once that is known.
 fn wait(operators: &Operators, schedule: &str, window: &RemergedWindowView) -> anyhow::Result<RemergedWindow> {
     let before = finding(operators, operators.get(&["executions", &window.earlier], &[])?)?;
-    let (mut looked, mut failing_since) = (Instant::now(), None);
+    let (mut looked, mut patience) = (Instant::now(), Patience::default());
     let after = loop {
-        match operators.get::<ExecutionDetail>(&["executions", &window.id], &[]) {
-            Ok(detail) if detail.is_over => break detail,
-            Ok(_) => failing_since = None,
-            Err(error) if error.to_string() == format!("there is no execution {}", window.id) => {
-                failing_since = None;
+        match operators.find::<ExecutionDetail>(&["executions", &window.id]) {
+            Ok(Some(detail)) if detail.is_over => break detail,
+            Ok(Some(_)) => patience.renew(),
+            Ok(None) => {
+                patience.renew();
                 if looked.elapsed() > LOOK {
                     looked = Instant::now();
                     let why: WhyView = operators.get(&["schedules", schedule, "why"], &[])?;
-                    let is_known = operators.get::<ExecutionDetail>(&["executions", &window.id], &[]).is_ok();
+                    let is_known =
+                        matches!(operators.find::<ExecutionDetail>(&["executions", &window.id]), Ok(Some(_)));
                     if why.schedule.remerge_left == 0 && !is_known {
                         bail!("the remerge of {schedule} was given up: was the schedule made anew?");
                     }
                 }
             }
             Err(error) => {
-                let since: Instant = *failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > PATIENCE {
-                    return Err(error.context("the remerge goes on, but its service does not answer"));
-                }
+                patience.bear(error).context("the remerge goes on, but its service does not answer")?;
             }
         }
         operators.pause(PAUSE);

@@ -1,21 +1,14 @@
 //! `watchkeeper run`: one schedule, now.
 
-use std::time::{Duration, Instant};
-
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 use watchkeeper_formats::{ConstraintViolations, MetricViolations};
 use watchkeeper_service::api::operators::{ExecutionDetail, ExecutionView, RunRequest};
 
 use crate::Ending;
-use crate::operators::{Operators, ServiceArguments, moment};
+use crate::operators::{Operators, PAUSE, Patience, ServiceArguments, moment};
 use crate::terminal;
-
-/// How often the execution is looked at.
-const PAUSE: Duration = Duration::from_millis(200);
-/// How long a service may be away while it is waited for: it is restarted, and the execution goes on.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Arguments of the command.
 #[derive(Args)]
@@ -78,17 +71,14 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Ending> {
 
 /// The execution at its end.
 fn wait(operators: &Operators, id: &str) -> anyhow::Result<ExecutionDetail> {
-    let mut failing_since: Option<Instant> = None;
+    let mut patience = Patience::default();
     loop {
         match operators.get::<ExecutionDetail>(&["executions", id], &[]) {
             Ok(detail) if detail.is_over => return Ok(detail),
-            Ok(_) => failing_since = None,
-            Err(error) => {
-                let since = *failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > PATIENCE {
-                    return Err(error.context(format!("the execution {id} goes on, but its service does not answer")));
-                }
-            }
+            Ok(_) => patience.renew(),
+            Err(error) => patience
+                .bear(error)
+                .with_context(|| format!("the execution {id} goes on, but its service does not answer"))?,
         }
         operators.pause(PAUSE);
     }

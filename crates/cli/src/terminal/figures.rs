@@ -23,7 +23,7 @@ pub(crate) fn count(count: u64) -> String {
 }
 
 /// A count and its noun: `1 record`, `2,333 records`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 

@@ -25,7 +25,7 @@ mod violations;
 
 pub use check::{CheckView, check};
 pub use constraints::constraints;
-pub(crate) use figures::count;
+pub(crate) use figures::{count, counted};
 pub use merge::merge_report;
 pub use quality::{QualityView, quality, quality_constraints, quality_statistics, quality_violations};
 pub use remerge::{Finding, RemergedWindow, remerge_plan, remerge_rest, remerged_window};

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::program::{Folder, command};
+use crate::program::Folder;
 use crate::traffic;
 
 /// A table whose cells read the same in every format, and its CSV.
@@ -232,8 +232,7 @@ fn a_dataset_comes_in_pieces_compressed_or_by_a_pipe() {
     assert_eq!(folder.read("from_pieces/statistics.json"), expected);
 
     // A named pipe is read once, whatever its name says.
-    let pipe = folder.path("pipe.jsonl");
-    assert!(command("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = folder.pipe("pipe.jsonl");
     std::thread::scope(|scope| {
         scope.spawn(|| std::fs::write(&pipe, "{\"a\": 1}\n{\"a\": 2}\n").unwrap());
         let ran = folder.run(&["baseline", "pipe.jsonl"]).ended(0);

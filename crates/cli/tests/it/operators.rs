@@ -1,125 +1,44 @@
 //! The commands for operators, against a service that runs.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
-
-use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use watchkeeper_aws::client::Client;
-use watchkeeper_service::server::DataDirectory;
 
-use crate::program::{Folder, Ran};
+use crate::service::{ANALYZER, BUCKET, ROLE, Service};
 use crate::traffic::record_at;
 
-const BUCKET: &str = "sagemaker-us-east-1-000000000000";
-const ROLE: &str = "arn:aws:iam::000000000000:role/monitor";
-
 /// A service with a baseline, an endpoint with captures of this hour, and a daily schedule on it.
-struct Site {
-    folder: Folder,
-    service: Child,
-    client: Client,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Site {
-    fn new() -> Self {
-        let folder = Folder::new();
-        let mut service = folder
-            .command(&["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(service.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let directory = DataDirectory::of(Some(&folder.path("data"))).unwrap();
-        let found = directory.service().unwrap();
-        let client = Client::new(&found.endpoint_url, directory.credentials().unwrap(), &found.region).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let site = Self { folder, service, client, runtime };
-        site.fill();
-        site
+fn site() -> Service {
+    let site = Service::start();
+    let rows: Vec<String> = (0..40).map(|row| format!("{},{}", row % 4, f64::from(row) / 2.0)).collect();
+    site.folder.write("baseline.csv", format!("answer,request\n{}\n", rows.join("\n")));
+    site.folder.run(&["baseline", "baseline.csv", "--output", "made"]).ended(0);
+    for name in ["statistics.json", "constraints.json"] {
+        site.put(&format!("baseline/{name}"), &site.folder.read(&format!("made/{name}")));
     }
-
-    fn fill(&self) {
-        // No tick comes while the test runs.
-        let hour = Timestamp::now().as_second() / 3600;
-        let expression = format!("cron(0 {} ? * * *)", (hour + 12) % 24);
-        let rows: Vec<String> = (0..40).map(|row| format!("{},{}", row % 4, f64::from(row) / 2.0)).collect();
-        self.folder.write("baseline.csv", format!("answer,request\n{}\n", rows.join("\n")));
-        self.folder.run(&["baseline", "baseline.csv", "--output", "made"]).ended(0);
-        for name in ["statistics.json", "constraints.json"] {
-            self.put(&format!("baseline/{name}"), &self.folder.read(&format!("made/{name}")));
-        }
-        let now = Timestamp::now();
-        let lines: String = (0..40)
-            .map(|row| record_at(&now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), row, &(row % 4).to_string(), "many"))
-            .collect();
-        self.put(&format!("captured/churn/AllTraffic/{}/00-00-000-a.jsonl", now.strftime("%Y/%m/%d/%H")), &lines);
-        self.call(
-            "CreateModel",
-            &json!({"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "mine"}}),
-        );
-        self.call(
-            "CreateEndpointConfig",
-            &json!({
-                "EndpointConfigName": "c",
-                "ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}],
-                "DataCaptureConfig": {"InitialSamplingPercentage": 100, "DestinationS3Uri": format!("s3://{BUCKET}/captured"),
-                    "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]},
-            }),
-        );
-        self.call("CreateEndpoint", &json!({"EndpointName": "churn", "EndpointConfigName": "c"}));
-        self.call(
-            "CreateMonitoringSchedule",
-            &json!({"MonitoringScheduleName": "daily", "MonitoringScheduleConfig": {
-                "ScheduleConfig": {"ScheduleExpression": expression},
-                "MonitoringJobDefinition": {
-                    "BaselineConfig": {
-                        "ConstraintsResource": {"S3Uri": format!("s3://{BUCKET}/baseline/constraints.json")},
-                        "StatisticsResource": {"S3Uri": format!("s3://{BUCKET}/baseline/statistics.json")}},
-                    "MonitoringInputs": [{"EndpointInput": {"EndpointName": "churn", "LocalPath": "/opt/ml/processing/input/endpoint"}}],
-                    "MonitoringOutputConfig": {"MonitoringOutputs": [{"S3Output":
-                        {"S3Uri": format!("s3://{BUCKET}/reports"), "LocalPath": "/opt/ml/processing/output"}}]},
-                    "MonitoringResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}},
-                    "MonitoringAppSpecification": {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"},
-                    "RoleArn": ROLE,
-                }}}),
-        );
-    }
-
-    fn call(&self, operation: &str, input: &Value) -> Value {
-        self.runtime.block_on(self.client.call("SageMaker", operation, input)).unwrap()
-    }
-
-    fn put(&self, key: &str, content: &str) {
-        let path = format!("/{BUCKET}/{key}");
-        let request = self.client.request(Method::PUT, &path, &[], content.to_owned(), "s3");
-        assert!(self.runtime.block_on(request).unwrap().status().is_success());
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.folder.run(&[arguments, &["--data-dir", "data"]].concat())
-    }
-
-    fn json(&self, arguments: &[&str], status: i32) -> Value {
-        let ran = self.run(&[arguments, &["--format", "json"]].concat()).ended(status);
-        serde_json::from_str(&ran.stdout).unwrap()
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = self.service.kill();
-        let _ = self.service.wait();
-    }
+    let now = Timestamp::now();
+    let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let lines: String = (0..40).map(|row| record_at(&time, row, &(row % 4).to_string(), "many")).collect();
+    site.make_endpoint(now, &lines);
+    site.make_schedule(
+        "daily",
+        json!({"MonitoringJobDefinition": {
+            "BaselineConfig": {
+                "ConstraintsResource": {"S3Uri": format!("s3://{BUCKET}/baseline/constraints.json")},
+                "StatisticsResource": {"S3Uri": format!("s3://{BUCKET}/baseline/statistics.json")}},
+            "MonitoringInputs": [{"EndpointInput": {"EndpointName": "churn", "LocalPath": "/opt/ml/processing/input/endpoint"}}],
+            "MonitoringOutputConfig": {"MonitoringOutputs": [{"S3Output":
+                {"S3Uri": format!("s3://{BUCKET}/reports"), "LocalPath": "/opt/ml/processing/output"}}]},
+            "MonitoringResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}},
+            "MonitoringAppSpecification": {"ImageUri": ANALYZER},
+            "RoleArn": ROLE,
+        }}),
+    );
+    site
 }
 
 #[test]
 fn a_schedule_is_run_looked_into_and_paused() {
-    let site = Site::new();
+    let site = site();
 
     // The request column is text now, where the baseline has numbers.
     let ran = site.run(&["run", "daily"]).ended(1);
@@ -168,7 +87,7 @@ fn a_schedule_is_run_looked_into_and_paused() {
 
 #[test]
 fn what_cannot_be_done_is_said() {
-    let site = Site::new();
+    let site = site();
     let cases = [
         (vec!["run", "none"], "Error: there is no monitoring schedule none\n"),
         (vec!["why", "none"], "Error: there is no monitoring schedule none\n"),

@@ -59,6 +59,13 @@ impl Folder {
         path
     }
 
+    /// Makes a pipe, for what a program reads or writes while it is watched.
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        assert!(command("mkfifo").arg(&path).status().unwrap().success());
+        path
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).try_exists().unwrap()
     }

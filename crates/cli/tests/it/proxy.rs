@@ -1,14 +1,14 @@
 //! `watchkeeper proxy` in front of a model server that knows nothing of it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::program::Folder;
+use crate::running::Running;
+use crate::service::Service;
 
 /// A model server that doubles the number it is asked about.
 fn model() -> String {
@@ -61,46 +61,8 @@ fn ask(address: &str, method: &str, path: &str, body: &str) -> (String, String) 
     message(&mut BufReader::new(stream)).unwrap()
 }
 
-/// A program that runs until it is told to end.
-struct Running {
-    process: Child,
-    lines: BufReader<ChildStdout>,
-    /// Where it listens.
-    address: String,
-}
-
-impl Running {
-    fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        Self::start_with(folder, arguments, &[])
-    }
-
-    fn start_with(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = folder.command(arguments);
-        command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap());
-        let mut first = String::new();
-        lines.read_line(&mut first).unwrap();
-        let (_, address) = first.split_once("http://").unwrap_or_else(|| panic!("{first}"));
-        let address = address.split_whitespace().next().unwrap().to_owned();
-        Self { process, lines, address }
-    }
-
-    /// What it says before it ends.
-    fn end(mut self) -> String {
-        kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();
-        let mut said = String::new();
-        self.lines.read_to_string(&mut said).unwrap();
-        assert!(self.process.wait().unwrap().success(), "{said}");
-        said
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn start(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
+    Running::start(folder.command(arguments).envs(environment.iter().copied()).stderr(Stdio::piped()))
 }
 
 #[test]
@@ -108,7 +70,7 @@ fn captures_go_to_a_folder_that_can_be_checked() {
     let folder = Folder::new();
     let arguments =
         ["proxy", "--upstream", &model(), "--endpoint", "doubles", "--listen", "127.0.0.1:0", "--output", "captured"];
-    let proxy = Running::start(&folder, &arguments);
+    let proxy = start(&folder, &arguments, &[]);
     for number in 0..20 {
         let (head, body) = ask(&proxy.address, "POST", "/invocations", &number.to_string());
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -150,13 +112,13 @@ fn in_the_durable_mode_a_proxy_that_is_killed_has_lost_nothing() {
         ["proxy", "--upstream", &upstream, "--endpoint", "doubles", "--listen", "127.0.0.1:0", "--output", "captured"];
     // No flush comes while the test runs.
     let durable = [("WATCHKEEPER_CAPTURE_DURABILITY", "durable"), ("WATCHKEEPER_CAPTURE_FLUSH_SECONDS", "3600")];
-    let mut proxy = Running::start_with(&folder, &arguments, &durable);
+    let mut proxy = start(&folder, &arguments, &durable);
     for number in 0..7 {
         assert_eq!(ask(&proxy.address, "POST", "/invocations", &number.to_string()).1, (2 * number).to_string());
     }
     proxy.process.kill().unwrap();
     proxy.process.wait().unwrap();
-    let said = Running::start_with(&folder, &arguments, &durable).end();
+    let said = start(&folder, &arguments, &durable).end();
     assert!(said.ends_with("\n7 captured, 0 dropped\n"), "{said}");
     let captured = folder.contents("captured/doubles");
     let lines: usize = captured.values().map(|file| file.split(|&byte| byte == b'\n').count() - 1).sum();
@@ -165,8 +127,8 @@ fn in_the_durable_mode_a_proxy_that_is_killed_has_lost_nothing() {
 
 #[test]
 fn captures_go_to_a_service_that_then_knows_the_endpoint() {
-    let folder = Folder::new();
-    let service = Running::start(&folder, &["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]);
+    let service = Service::start();
+    let folder = &service.folder;
     let upstream = model();
     let proxy = [
         "proxy",
@@ -181,7 +143,7 @@ fn captures_go_to_a_service_that_then_knows_the_endpoint() {
         "--path",
         "/invocations",
     ];
-    let proxy = Running::start(&folder, &proxy);
+    let proxy = start(folder, &proxy, &[]);
     for path in ["/invocations", "/invocations", "/other"] {
         assert_eq!(ask(&proxy.address, "POST", path, "4").1, "8");
     }
@@ -189,14 +151,14 @@ fn captures_go_to_a_service_that_then_knows_the_endpoint() {
     assert!(said.contains("s3://sagemaker-us-east-1-000000000000/captures/doubles\n"), "{said}");
     assert!(said.ends_with("\n2 captured, 0 dropped\n"), "{said}");
     // The variables are what any client of AWS would be given; the metrics are told when the proxy ends.
-    let metrics = ask(&service.address, "GET", "/_watchkeeper/metrics", "").1;
+    let metrics = ask(service.address(), "GET", "/_watchkeeper/metrics", "").1;
     let told = |line: &&str| line.contains("CapturedRecords") && line.contains("doubles") && line.ends_with(" 2");
     assert!(metrics.lines().any(|line| told(&line)), "{metrics}");
     // What was captured is as good as any capture.
     folder.write("one.jsonl", r#"{"input": "4", "output": "8"}"#);
     let ran = folder.run(&["ingest", "doubles", "one.jsonl", "--data-dir", "data", "--format", "json"]).ended(0);
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["captured"], 1);
-    service.end();
+    service.running.end();
 }
 
 #[test]

@@ -1,15 +1,9 @@
 //! `watchkeeper quality baseline` and `check` as a person uses them.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::process::Stdio;
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::job::{Job, NO_VIOLATIONS, OUTPUT};
-use crate::program::{Folder, Ran, command, repository};
+use crate::program::{Folder, Ran, repository};
 
 const CHURN: [&str; 8] = [
     "--problem-type",
@@ -273,53 +267,4 @@ fn a_job_writes_what_the_command_line_writes() {
         assert!(statistics["dataset"]["evaluation_time"].take().is_string());
     }
     assert_eq!(ours, theirs);
-}
-
-#[test]
-fn a_job_that_is_stopped_leaves_its_message() {
-    let folder = Folder::new();
-    let path = folder.path("data.csv");
-    assert!(command("mkfifo").arg(&path).status().unwrap().success());
-    let mut analyze = folder.command(&["analyze", "model-monitor-analyzer"]);
-    analyze.envs([
-        ("analysis_type", "MODEL_QUALITY"),
-        ("problem_type", "Regression"),
-        ("inference_attribute", "prediction"),
-        ("ground_truth_attribute", "label"),
-        ("dataset_format", r#"{"csv": {"header": true}}"#),
-        ("dataset_source", "data.csv"),
-        ("output_path", "out"),
-        ("output_message_file", "message"),
-    ]);
-    let child = analyze.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut dataset = File::create(path).unwrap();
-    dataset.write_all(b"prediction,label\n1,2\n").unwrap();
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    let ran = Ran::of(child.wait_with_output().unwrap()).ended(1);
-    let message = "Error: Stopped before the end; nothing was written.";
-    assert_eq!(folder.read("message"), message);
-    assert!(ran.stderr.ends_with(&format!("ERROR {message}\n")), "{}", ran.stderr);
-    assert_eq!(folder.names(""), ["data.csv", "message"]);
-}
-
-#[test]
-fn a_run_that_is_stopped_leaves_nothing() {
-    let folder = Folder::new();
-    let path = folder.path("data.csv");
-    assert!(command("mkfifo").arg(&path).status().unwrap().success());
-    let before = folder.names("");
-    let arguments = ["quality", "baseline", "data.csv", "--problem-type", "BinaryClassification", "-o", "out"];
-    let mut command = folder.command(&[&arguments[..], &COLUMNS].concat());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut dataset = File::create(path).unwrap();
-    dataset.write_all(b"prediction,label\n").unwrap();
-    let rows = b"1,1\n".repeat(100_000);
-    for _ in 0..20 {
-        dataset.write_all(&rows).unwrap();
-    }
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    while dataset.write_all(&rows).is_ok() {}
-    let ran = Ran::of(child.wait_with_output().unwrap()).ended(2);
-    assert_eq!(ran.stderr, "Error: Stopped before the end; nothing was written.\n");
-    assert_eq!(folder.names(""), before);
 }

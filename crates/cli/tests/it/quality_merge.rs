@@ -6,9 +6,7 @@ use crate::program::Folder;
 use crate::traffic;
 
 fn captured(id: &str, score: &str) -> String {
-    let mut record: Value = serde_json::from_str(&traffic::record(0, score, "1,2")).unwrap();
-    record["eventMetadata"]["inferenceId"] = json!(id);
-    format!("{record}\n")
+    traffic::with_inference_id(&traffic::record(0, score, "1,2"), id)
 }
 
 fn label(id: &str, label: &str) -> String {

@@ -2,80 +2,40 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::program::{Folder, Ran, command};
-
-/// A service on a free port, with `data` of its folder as its data directory.
-struct Service {
-    child: Child,
-    address: String,
-    folder: Folder,
-}
-
-impl Service {
-    fn start() -> Self {
-        let folder = Folder::new();
-        let mut child = folder
-            .command(&["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("Watchkeeper is listening on http://").expect(&line).to_owned();
-        Self { child, address, folder }
-    }
-
-    fn send(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
-    }
-
-    /// What a command says of this service.
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.folder.run(&[arguments, &["--data-dir", "data"]].concat())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::service::Service;
 
 #[test]
 fn either_signal_ends_it_with_nothing_more_said_on_standard_output() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut service = Service::start();
-        service.send(signal);
-        assert!(service.child.wait().unwrap().success(), "{signal}");
+        service.running.send(signal);
+        assert!(service.running.process.wait().unwrap().success(), "{signal}");
         let mut rest = String::new();
-        service.child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+        service.running.lines.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "");
     }
 }
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut service = Service::start();
+    let mut service = Service::start_with_log(Stdio::piped());
     // A request that does not end holds the first signal up.
-    let mut stream = TcpStream::connect(&service.address).unwrap();
+    let mut stream = TcpStream::connect(service.address()).unwrap();
     let head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: SageMaker.ListModels\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     let mut leave = [0; 12];
     stream.read_exact(&mut leave).unwrap();
     assert_eq!(&leave, b"HTTP/1.1 100");
-    service.send(Signal::SIGTERM);
-    let mut log = BufReader::new(service.child.stderr.take().unwrap()).lines();
+    service.running.send(Signal::SIGTERM);
+    let mut log = BufReader::new(service.running.process.stderr.take().unwrap()).lines();
     assert!(log.by_ref().any(|line| line.unwrap().contains("stopping")), "the first signal is heard");
-    service.send(Signal::SIGTERM);
-    assert_eq!(service.child.wait().unwrap().code(), Some(2));
+    service.running.send(Signal::SIGTERM);
+    assert_eq!(service.running.process.wait().unwrap().code(), Some(2));
 }
 
 #[test]
@@ -83,8 +43,8 @@ fn a_folder_and_a_port_that_are_in_use_are_named() {
     let service = Service::start();
     let ran = service.run(&["serve", "--listen", "127.0.0.1:0"]).ended(2);
     assert!(ran.stderr.contains("data") && ran.stderr.contains("in use by another service"), "{}", ran.stderr);
-    let ran = service.folder.run(&["serve", "--listen", &service.address, "--data-dir", "other"]).ended(2);
-    assert!(ran.stderr.contains(&format!("cannot listen on {}", service.address)), "{}", ran.stderr);
+    let ran = service.folder.run(&["serve", "--listen", service.address(), "--data-dir", "other"]).ended(2);
+    assert!(ran.stderr.contains(&format!("cannot listen on {}", service.address())), "{}", ran.stderr);
 }
 
 #[test]
@@ -100,7 +60,7 @@ fn a_shell_takes_the_variables_as_they_are_written() {
     let mut shell = command("sh");
     shell.args(["-c", &script]).current_dir(service.folder.path(""));
     let ran = Ran::of(shell.output().unwrap()).ended(0);
-    let url = format!("http://{}", service.address);
+    let url = format!("http://{}", service.address());
     let authority = service.folder.path("").canonicalize().unwrap().join("data/ca.pem");
     let expected =
         format!("{url}|us-east-1|s3://watchkeeper-system/sagemaker-config.yaml|{url}|{}|unset", authority.display());
@@ -137,7 +97,7 @@ fn a_profile_is_written_beside_what_is_there() {
     }
     let expected = format!(
         "[default]\nregion = eu-west-1\n\n[profile watch]\nregion = us-east-1\nendpoint_url = http://{}\n",
-        service.address
+        service.address()
     );
     assert_eq!(service.folder.read("aws/config"), expected);
     assert!(service.folder.read("aws/credentials").starts_with("[watch]\naws_access_key_id = AKIA"));
@@ -175,10 +135,10 @@ fn without_a_service_the_commands_say_how_to_start_one() {
     }
     // One that has stopped left its address.
     let mut service = Service::start();
-    service.send(Signal::SIGTERM);
-    service.child.wait().unwrap();
+    service.running.send(Signal::SIGTERM);
+    service.running.process.wait().unwrap();
     let ran = service.run(&["keys", "list"]).ended(2);
-    assert!(ran.stderr.contains(&service.address), "{}", ran.stderr);
+    assert!(ran.stderr.contains(service.address()), "{}", ran.stderr);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::program::{Folder, Ran, command};
+use crate::program::{Folder, Ran};
 use crate::traffic;
 
 const STOPPED: &str = "Error: Stopped before the end; nothing was written.";
@@ -21,12 +21,6 @@ fn with_each_signal(test: impl Fn(Signal) + Sync) {
         scope.spawn(|| test(Signal::SIGTERM));
         test(Signal::SIGINT);
     });
-}
-
-fn pipe(folder: &Folder, name: &str) -> PathBuf {
-    let path = folder.path(name);
-    assert!(command("mkfifo").arg(&path).status().unwrap().success());
-    path
 }
 
 fn start(folder: &Folder, arguments: &[&str]) -> Child {
@@ -45,7 +39,7 @@ fn ended(child: Child) -> Ran {
 fn while_it_waits_for_more() {
     with_each_signal(|signal| {
         let folder = Folder::new();
-        let path = pipe(&folder, "data.csv");
+        let path = folder.pipe("data.csv");
         let before = folder.names("");
         let child = start(&folder, &["baseline", "data.csv", "-o", "out"]);
         // Opened when the program has opened its end; what is written now is the beginning of a dataset.
@@ -63,7 +57,7 @@ fn while_rows_keep_coming() {
     with_each_signal(|signal| {
         let folder = Folder::new();
         folder.write("base.csv", "a,b\n1,two\n");
-        let path = pipe(&folder, "data.csv");
+        let path = folder.pipe("data.csv");
         let before = folder.names("");
         let child = start(&folder, &["check", "data.csv", "--baseline", "base.csv", "-o", "out"]);
         let mut dataset = File::create(path).unwrap();
@@ -143,7 +137,7 @@ fn while_a_script_hangs() {
         let folder = Folder::new();
         folder.write("capture.jsonl", traffic::record(0, "1", "2"));
         folder.write("script.py", HANGS);
-        let lifeline = pipe(&folder, "lifeline");
+        let lifeline = folder.pipe("lifeline");
         let before = folder.names("");
         let arguments = ["baseline", "capture.jsonl", "--record-preprocessor-script", "script.py", "-o", "out"];
         let child = start(&folder, &arguments);
@@ -169,7 +163,7 @@ fn a_job_leaves_its_message() {
     };
     with_each_signal(|signal| {
         let folder = Folder::new();
-        let path = pipe(&folder, "data.csv");
+        let path = folder.pipe("data.csv");
         let mut analyze = folder.command(&["analyze", "model-monitor-analyzer"]);
         analyze.envs(variables(r#"{"csv": {"header": true}}"#, "data.csv"));
         let child = analyze.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -184,7 +178,7 @@ fn a_job_leaves_its_message() {
     let folder = Folder::new();
     folder.write("capture.jsonl", traffic::record(0, "1", "2"));
     folder.write("script.py", HANGS);
-    let lifeline = pipe(&folder, "lifeline");
+    let lifeline = folder.pipe("lifeline");
     let mut analyze = folder.command(&["analyze", "model-monitor-analyzer"]);
     analyze.envs(variables(r#"{"sagemakerCaptureJson": {}}"#, "capture.jsonl"));
     let child = analyze.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -213,4 +207,50 @@ fn while_results_are_shown() {
     assert_eq!(said, "Error: stopped before all was shown; the results are written\n");
     assert_eq!(child.wait().unwrap().code(), Some(2));
     assert_eq!(folder.names("out"), written);
+}
+
+#[test]
+fn while_rows_of_model_quality_keep_coming() {
+    let folder = Folder::new();
+    let path = folder.pipe("data.csv");
+    let before = folder.names("");
+    let arguments = ["quality", "baseline", "data.csv", "--problem-type", "BinaryClassification", "-o", "out"];
+    let columns = ["--inference-attribute", "prediction", "--ground-truth-attribute", "label"];
+    let child = start(&folder, &[&arguments[..], &columns].concat());
+    let mut dataset = File::create(path).unwrap();
+    dataset.write_all(b"prediction,label\n").unwrap();
+    let rows = b"1,1\n".repeat(100_000);
+    for _ in 0..20 {
+        dataset.write_all(&rows).unwrap();
+    }
+    send(Signal::SIGTERM, &child);
+    while dataset.write_all(&rows).is_ok() {}
+    let ran = ended(child).ended(2);
+    assert_eq!(ran.stderr, format!("{STOPPED}\n"));
+    assert_eq!(folder.names(""), before);
+}
+
+#[test]
+fn a_job_of_model_quality_leaves_its_message() {
+    let folder = Folder::new();
+    let path = folder.pipe("data.csv");
+    let mut analyze = folder.command(&["analyze", "model-monitor-analyzer"]);
+    analyze.envs([
+        ("analysis_type", "MODEL_QUALITY"),
+        ("problem_type", "Regression"),
+        ("inference_attribute", "prediction"),
+        ("ground_truth_attribute", "label"),
+        ("dataset_format", r#"{"csv": {"header": true}}"#),
+        ("dataset_source", "data.csv"),
+        ("output_path", "out"),
+        ("output_message_file", "message"),
+    ]);
+    let child = analyze.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut dataset = File::create(path).unwrap();
+    dataset.write_all(b"prediction,label\n1,2\n").unwrap();
+    send(Signal::SIGTERM, &child);
+    let ran = ended(child).ended(1);
+    assert_eq!(folder.read("message"), STOPPED);
+    assert!(ran.stderr.ends_with(&format!("ERROR {STOPPED}\n")), "{}", ran.stderr);
+    assert_eq!(folder.names(""), ["data.csv", "message"]);
 }

@@ -86,8 +86,7 @@ fn colours_are_for_terminals() {
 #[test]
 fn a_progress_bar_counts_what_has_been_read() {
     let folder = Folder::new();
-    let pipe = folder.path("pipe");
-    assert!(command("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = folder.pipe("pipe");
     let mut python = command("python3");
     python.args(["-c", ON_TERMINAL, env!("CARGO_BIN_EXE_watchkeeper"), "baseline", "pipe", "--format", "csv"]);
     python.env("TERM", "xterm-256color").current_dir(folder.path("")).stdin(Stdio::null());

@@ -14,6 +14,13 @@ pub(crate) fn record_at(time: &str, number: usize, answer: &str, request: &str) 
     line(time, number, &part("OUTPUT", "CSV", answer), &part("INPUT", "CSV", request))
 }
 
+/// A record whose client gave it an id.
+pub(crate) fn with_inference_id(record: &str, id: &str) -> String {
+    let mut record: Value = serde_json::from_str(record).unwrap();
+    record["eventMetadata"]["inferenceId"] = json!(id);
+    format!("{record}\n")
+}
+
 /// One side of a record.
 pub(crate) fn part(mode: &str, encoding: &str, data: &str) -> Value {
     let content_type = if encoding == "JSON" { "application/json" } else { "text/csv" };

@@ -271,8 +271,7 @@ def test_the_execution_can_be_stopped(clients: Any, service: Service) -> None:
     example.capture(HOUR, captures(range(10)))
     example.label(HOUR, labels(range(10)))
     example.monitor("Regression", image=SLOW_ANALYZER, **REGRESSION)
-    start, end = "2021-05-26T00:00:00Z", "2021-05-26T01:00:00Z"
-    service.run("run", example.name, "--from", start, "--to", end, "--no-wait")
+    example.run_hour(HOUR, "--no-wait")
 
     def merging() -> Any:
         found = example.executions()
@@ -295,7 +294,7 @@ def test_an_execution_shows_its_jobs_in_turn(clients: Any, service: Service) -> 
     example.capture(HOUR, captures(range(10)))
     example.label(HOUR, labels(range(10)))
     example.monitor("Regression", image=SLOW_ANALYZER, **REGRESSION)
-    service.run("run", example.name, "--from", "2021-05-26T00:00:00Z", "--to", "2021-05-26T01:00:00Z", "--no-wait")
+    example.run_hour(HOUR, "--no-wait")
     wait_until(lambda: [known for known in example.executions() if "ProcessingJobArn" in known], "the first job")
     (first,) = example.executions()
     assert "/groundtruth-merge-" in first["ProcessingJobArn"] and first["MonitoringExecutionStatus"] == "InProgress"

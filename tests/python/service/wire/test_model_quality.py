@@ -10,7 +10,7 @@ import pytest
 import quality
 from monitored import Monitored
 from quality import HOUR, capture_line, label_lines
-from resources import REGISTRY, new_name, schedule, settled_schedule
+from resources import REGISTRY, new_name
 from service import Service
 
 TICK = HOUR + datetime.timedelta(hours=1)
@@ -229,10 +229,7 @@ def test_the_baseline_of_a_job_is_found_by_its_name(clients: Any, service: Servi
     assert found["ModelQualityJobInput"] == request["ModelQualityJobInput"] | {
         "EndpointInput": found["ModelQualityJobInput"]["EndpointInput"]
     }
-    example.sagemaker.create_monitoring_schedule(
-        **schedule(example.name, "ModelQuality", example.name, "cron(0 * ? * * *)")
-    )
-    settled_schedule(example.sagemaker, example.name)
+    example.make_schedule()
     equal = example.run_tick(TICK)
     assert equal["MonitoringExecutionStatus"] == "Completed", "a value that equals its threshold is no violation"
 
@@ -261,13 +258,5 @@ def test_the_baseline_of_a_job_is_found_by_its_name(clients: Any, service: Servi
 
 def rerun(example: Monitored) -> dict[str, Any]:
     """The hour once more, by hand."""
-    example.service.run(
-        "run",
-        example.name,
-        "--from",
-        f"{HOUR:%Y-%m-%dT%H:%M:%SZ}",
-        "--to",
-        f"{TICK:%Y-%m-%dT%H:%M:%SZ}",
-        succeeds=False,
-    )
+    example.run_hour(HOUR, succeeds=False)
     return example.executions()[0]

@@ -175,8 +175,7 @@ def test_an_execution_of_two_jobs_goes_on(own_service: Service, ending: Ending) 
     example.capture(HOUR, "".join(capture_line("1.0", f"event-{number}", HOUR, str(number)) for number in ids))
     example.label(HOUR, label_lines((str(number), "3") for number in ids))
     example.monitor("Regression", image=SLOW_ANALYZER, InferenceAttribute="0")
-    start, end = "2021-05-26T00:00:00Z", "2021-05-26T01:00:00Z"
-    own_service.run("run", example.name, "--from", start, "--to", end, "--no-wait")
+    example.run_hour(HOUR, "--no-wait")
 
     def job() -> str:
         found = example.executions()

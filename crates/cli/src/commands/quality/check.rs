@@ -14,6 +14,7 @@ use watchkeeper_formats::{MetricViolation, ModelQualityConstraints, ModelQuality
 use super::{QualityCheckArguments, documents, expected_problem_types, report_run};
 use crate::Ending;
 use crate::arguments::OutputFormat;
+use crate::commands::{BaselineDocuments, of_baseline, say_baseline_notes};
 use crate::terminal::{self, QualityView};
 use crate::watcher::Watcher;
 
@@ -93,16 +94,12 @@ fn judged(
 
 /// The documents of a folder, or those made of a dataset.
 fn baseline(arguments: &QualityCheckArguments, path: &Path, watcher: &Watcher) -> anyhow::Result<Baseline> {
-    let of_baseline = || format!("baseline {}", path.display());
-    let constraints = path.join("constraints.json");
-    let is_folder = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
     let said = arguments.scored.problem_type;
-    if is_folder && constraints.try_exists().with_context(of_baseline)? {
-        let statistics = path.join("statistics.json");
-        let has_statistics = statistics.try_exists().with_context(of_baseline)?;
+    if let Some(documents) = BaselineDocuments::of(path)? {
+        let constraints = arguments.constraints.as_ref().unwrap_or(&documents.constraints);
         return Ok(Baseline {
-            constraints: constraints_of(arguments.constraints.as_deref().unwrap_or(&constraints), said)?,
-            statistics: has_statistics.then(|| read_statistics(&statistics)).transpose()?,
+            constraints: constraints_of(constraints, said)?,
+            statistics: documents.statistics.as_deref().map(read_statistics).transpose()?,
         });
     }
     let edited = arguments.constraints.as_deref().map(|file| constraints_of(file, said)).transpose()?;
@@ -111,12 +108,10 @@ fn baseline(arguments: &QualityCheckArguments, path: &Path, watcher: &Watcher) -
         let expected = expected_problem_types();
         format!("no --problem-type, and the baseline has no constraints.json that tells it; {expected}")
     })?;
-    let job = arguments.scored.for_source(path).job(problem_type, None).with_context(of_baseline)?;
-    let analysis = analyze(&job, None, watcher).with_context(of_baseline)?;
+    let job = arguments.scored.for_source(path).job(problem_type, None).with_context(|| of_baseline(path))?;
+    let analysis = analyze(&job, None, watcher).with_context(|| of_baseline(path))?;
     watcher.done();
-    for note in &analysis.notes {
-        crate::output::say(&format!("note: {}: {note}\n", of_baseline()));
-    }
+    say_baseline_notes(path, &analysis.notes);
     Ok(Baseline { constraints: edited.unwrap_or(analysis.constraints), statistics: Some(analysis.statistics) })
 }
 

@@ -1,23 +1,22 @@
 //! Jobs of a whole service that ends, one way or the other.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use watchkeeper_aws::client::Client;
-use watchkeeper_service::server::DataDirectory;
 
 use super::bench::{Job, Lifeline};
 use crate::program::Folder;
+use crate::running::Running;
+use crate::service::{client, serve};
 
 /// Longer than a claim of a runner that died.
 const FOREVER: Duration = Duration::from_secs(100);
 
 struct Service {
-    process: Child,
+    running: Running,
     client: Client,
 }
 
@@ -25,19 +24,8 @@ impl Service {
     /// A service on a folder, once it answers.
     fn start(folder: &Folder) -> Self {
         folder.write("config.toml", "[[images]]\nmatch = \"*shell*\"\n");
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--config", "config.toml"];
-        let mut process = folder.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.contains("listening"), "{line}");
-        let directory = DataDirectory::of(Some(&folder.path("data"))).unwrap();
-        let service = directory.service().unwrap();
-        let client = Client::new(&service.endpoint_url, directory.credentials().unwrap(), &service.region).unwrap();
-        Self { process, client }
-    }
-
-    fn send(&self, signal: Signal) {
-        kill(Pid::from_raw(self.process.id().cast_signed()), signal).unwrap();
+        let running = serve(folder, &["--config", "config.toml"], Stdio::null());
+        Self { running, client: client(folder) }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Value {
@@ -54,13 +42,6 @@ impl Service {
             assert!(Instant::now() < deadline, "{described}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -84,8 +65,8 @@ async fn ends_with(signal: Signal) {
     let mut lifeline = Lifeline::new(&folder.path(""));
     service.call("CreateProcessingJob", twice().0).await;
     lifeline.until_held().await;
-    service.send(signal);
-    let status = service.process.wait().unwrap();
+    service.running.send(signal);
+    let status = service.running.process.wait().unwrap();
     assert_eq!(status.success(), signal == Signal::SIGTERM, "{status}");
     lifeline.until_released().await;
     if signal == Signal::SIGTERM {
@@ -97,8 +78,8 @@ async fn ends_with(signal: Signal) {
     let stored =
         service.client.request(http::Method::GET, "/sagemaker-us-east-1-000000000000/out/a", &[], Vec::new(), "s3");
     assert_eq!(stored.await.unwrap().body().as_ref(), b"again\n");
-    service.send(Signal::SIGTERM);
-    assert!(service.process.wait().unwrap().success());
+    service.running.send(Signal::SIGTERM);
+    assert!(service.running.process.wait().unwrap().success());
     assert!(folder.names("data/jobs").is_empty(), "{:?}", folder.names("data/jobs"));
 }
 
