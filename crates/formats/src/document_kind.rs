@@ -25,6 +25,10 @@ pub enum DocumentKind {
     ModelQualityViolations,
     /// [`crate::MergeReport`].
     MergeReport,
+    /// [`crate::clarify::Analysis`].
+    Analysis,
+    /// [`crate::clarify::ClarifyViolations`].
+    ClarifyViolations,
 }
 
 /// The members of an object, unread.
@@ -55,8 +59,16 @@ impl DocumentKind {
             members.is_some_and(|members| members.contains_key(key))
         };
         Ok(if document.contains_key("violations") {
-            let is_of_metric = first_has("violations", "metric_name");
-            Some(if is_of_metric { Self::ModelQualityViolations } else { Self::Violations })
+            let first_has = |key| first_has("violations", key);
+            Some(if first_has("metric_name") && (first_has("facet") || first_has("label")) {
+                Self::ClarifyViolations
+            } else if first_has("metric_name") {
+                Self::ModelQualityViolations
+            } else {
+                Self::Violations
+            })
+        } else if ["explanations", "post_training_bias_metrics", "pre_training_bias_metrics"].into_iter().any(has) {
+            Some(Self::Analysis)
         } else if has("captures") && has("ground_truth") {
             Some(Self::MergeReport)
         } else if document.contains_key("dataset")

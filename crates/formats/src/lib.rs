@@ -13,6 +13,7 @@
 //! are doubles and which are integers are then stated in one place and cannot drift apart.
 
 pub mod capture;
+pub mod clarify;
 pub mod constraints;
 pub mod contract;
 pub mod dataset_format;
@@ -32,8 +33,8 @@ pub mod violations;
 pub use capture::{CaptureData, CapturePart, CaptureRecord, Encoding, EventMetadata};
 pub use constraints::{Constraints, FeatureConstraints, NumConstraints, StringConstraints};
 pub use contract::{
-    DataQualityJob, Dimension, DriftRule, ExitMessage, JobContract, Measurement, MergeJob, MetricLine, ModelQualityJob,
-    MonitoringInputType, Settings, StatisticValues, Unit,
+    ClarifyJob, ClarifyKind, DataQualityJob, Dimension, DriftRule, ExitMessage, JobContract, Measurement, MergeJob,
+    MetricLine, ModelQualityJob, MonitoredTraffic, MonitoringInputType, ServiceAccess, Settings, StatisticValues, Unit,
 };
 pub use dataset_format::{CaptureIndexName, DatasetFormat, OutputColumnsPosition};
 pub use document_kind::DocumentKind;

@@ -87,3 +87,52 @@ impl Write for DoubleText {
         Ok(())
     }
 }
+
+/// The value as Python prints it, which is how it stands in Clarify's documents: `1.0`, `1e-05`, `1e+16`, `inf`, `nan`.
+///
+/// Digits: the fewest that read back to the same double. Layout: plain from 1e-4 and below 1e16, otherwise an exponent with its
+/// sign and at least two digits.
+pub fn python_float(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let magnitude = value.abs();
+    if magnitude.is_infinite() {
+        return format!("{sign}inf");
+    }
+    if magnitude == 0.0 {
+        return format!("{sign}0.0");
+    }
+    let mut shortest = zmij::Buffer::new();
+    let (digits, exponent) = digits_and_exponent(shortest.format_finite(magnitude));
+    let plain_exponents = -4..16;
+    if !plain_exponents.contains(&exponent) {
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let exponent_sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{sign}{first}{point}{rest}e{exponent_sign}{:02}", exponent.abs());
+    }
+    if exponent < 0 {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
+        return format!("{sign}0.{zeros}{digits}");
+    }
+    let whole_digits = exponent as usize + 1;
+    match digits.split_at_checked(whole_digits) {
+        Some((whole, "")) => format!("{sign}{whole}.0"),
+        Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
+        None => format!("{sign}{digits}{}.0", "0".repeat(whole_digits - digits.len())),
+    }
+}
+
+/// The digits of a positive number without zeros before and after them, and the power of ten of the first.
+fn digits_and_exponent(number: &str) -> (String, i32) {
+    let (mantissa, exponent) = number.split_once('e').unwrap_or((number, "0"));
+    let exponent: i32 = exponent.parse().expect("an exponent is a whole number");
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, fraction].concat();
+    let significant = digits.trim_start_matches('0');
+    let leading_zeros = digits.len() - significant.len();
+    let exponent = exponent + whole.len() as i32 - 1 - leading_zeros as i32;
+    (significant.trim_end_matches('0').to_owned(), exponent)
+}

@@ -9,15 +9,25 @@ pub enum ExitMessage {
     Completed,
     /// The number of violations, from 1.
     CompletedWithViolations(u64),
+    /// A Clarify processing job has ended well.
+    XaiCompleted,
     /// Why the job failed, without the word `Error`.
     Error(String),
+    /// Why a Clarify job failed, without the word `ClientError`.
+    ClientError(String),
 }
 
 impl ExitMessage {
-    /// Reads the content of a message file; None when it is none of the three. Blank space around it is ignored.
+    /// Whether the job failed.
+    pub const fn is_failure(&self) -> bool {
+        matches!(self, Self::Error(_) | Self::ClientError(_))
+    }
+
+    /// Reads the content of a message file; None when it is none of them. Blank space around it is ignored.
     pub fn parse(text: &str) -> Option<Self> {
         let (word, rest) = text.trim().split_once(':')?;
         match word {
+            "Completed" if rest.contains("XAI") => Some(Self::XaiCompleted),
             "Completed" => Some(Self::Completed),
             "CompletedWithViolations" => {
                 let mut words = rest.split_whitespace();
@@ -25,6 +35,7 @@ impl ExitMessage {
                 Some(Self::CompletedWithViolations(count))
             }
             "Error" => Some(Self::Error(rest.trim_start().to_owned())),
+            "ClientError" => Some(Self::ClientError(rest.trim_start().to_owned())),
             _ => None,
         }
     }
@@ -37,6 +48,8 @@ impl fmt::Display for ExitMessage {
             Self::CompletedWithViolations(count) => {
                 write!(formatter, "CompletedWithViolations: Job completed successfully with {count} violations.")
             }
+            Self::XaiCompleted => formatter.write_str("Completed: SageMaker XAI Analyzer ran successfully"),
+            Self::ClientError(reason) => write!(formatter, "ClientError: {reason}"),
             Self::Error(reason) => write!(formatter, "Error: {reason}"),
         }
     }

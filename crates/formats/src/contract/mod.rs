@@ -5,6 +5,7 @@
 //! own switches, [`ExitMessage`] and [`MetricLine`] are the answers. Nothing here reads the environment or a file:
 //! callers hand in both.
 
+mod clarify_job;
 mod data_quality_job;
 mod exit_message;
 mod merge_job;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use clarify_job::{ClarifyJob, ClarifyKind, MonitoredTraffic, ServiceAccess};
 pub use data_quality_job::{DataQualityJob, MonitoringInputType};
 pub use exit_message::ExitMessage;
 pub use merge_job::MergeJob;

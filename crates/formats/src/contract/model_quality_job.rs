@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::variables::{
-    BASELINE_CONSTRAINTS, DATASET_SOURCE, END_TIME, ENDPOINT_NAME, METRIC_TIME, MONITORING_SCHEDULE_NAME, OUTPUT_PATH,
-    POST_ANALYTICS_PROCESSOR_SCRIPT, RECORD_PREPROCESSOR_SCRIPT, START_TIME,
+    BASELINE_CONSTRAINTS, DATASET_SOURCE, END_TIME, ENDPOINT_NAME, INFERENCE_ATTRIBUTE, METRIC_TIME,
+    MONITORING_SCHEDULE_NAME, OUTPUT_PATH, POST_ANALYTICS_PROCESSOR_SCRIPT, PROBABILITY_ATTRIBUTE,
+    RECORD_PREPROCESSOR_SCRIPT, START_TIME,
 };
 use super::{JobContract, MonitoringInputType, Settings};
 use crate::dataset_format::DatasetFormat;
@@ -63,10 +64,7 @@ pub struct ModelQualityJob {
     pub variables: BTreeMap<String, String>,
 }
 
-const INFERENCE_ATTRIBUTE: &str = "inference_attribute";
-const PROBABILITY_ATTRIBUTE: &str = "probability_attribute";
 const GROUND_TRUTH_ATTRIBUTE: &str = "ground_truth_attribute";
-const PROBABILITY_THRESHOLD_ATTRIBUTE: &str = "probability_threshold_attribute";
 
 impl ModelQualityJob {
     /// Above this a row is predicted positive, where nothing else is said.
@@ -89,7 +87,7 @@ impl ModelQualityJob {
             inference_attribute: contract.text(INFERENCE_ATTRIBUTE),
             probability_attribute: contract.text(PROBABILITY_ATTRIBUTE),
             ground_truth_attribute: contract.text(GROUND_TRUTH_ATTRIBUTE),
-            probability_threshold: probability_threshold(contract)?,
+            probability_threshold: contract.probability_threshold()?.unwrap_or(Self::DEFAULT_PROBABILITY_THRESHOLD),
             record_preprocessor_script: contract.optional_path(RECORD_PREPROCESSOR_SCRIPT),
             post_analytics_processor_script: contract.optional_path(POST_ANALYTICS_PROCESSOR_SCRIPT),
             publish_cloudwatch_metrics,
@@ -141,13 +139,4 @@ fn problem_type(contract: &JobContract) -> Result<ProblemType, Error> {
     const NAME: &str = "problem_type";
     const EXPECTED: &str = "Regression, BinaryClassification or MulticlassClassification";
     contract.word(NAME, EXPECTED)?.ok_or(Error::MissingVariable { name: NAME, expected: EXPECTED })
-}
-
-/// A number; scripts pass it in quotes too.
-fn probability_threshold(contract: &JobContract) -> Result<f64, Error> {
-    let threshold = contract.read(PROBABILITY_THRESHOLD_ATTRIBUTE, "a number such as 0.5", |text| {
-        let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-        number.trim().parse().ok().filter(|threshold: &f64| threshold.is_finite())
-    })?;
-    Ok(threshold.unwrap_or(ModelQualityJob::DEFAULT_PROBABILITY_THRESHOLD))
 }

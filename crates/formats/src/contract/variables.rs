@@ -27,6 +27,9 @@ pub(super) const END_TIME: &str = "end_time";
 pub(super) const METRIC_TIME: &str = "metric_time";
 pub(super) const ENDPOINT_NAME: &str = "sagemaker_endpoint_name";
 pub(super) const MONITORING_SCHEDULE_NAME: &str = "sagemaker_monitoring_schedule_name";
+pub(super) const INFERENCE_ATTRIBUTE: &str = "inference_attribute";
+pub(super) const PROBABILITY_ATTRIBUTE: &str = "probability_attribute";
+pub(super) const PROBABILITY_THRESHOLD_ATTRIBUTE: &str = "probability_threshold_attribute";
 pub(super) const INPUT_TYPE: &str = "monitoring_input_type";
 
 /// The variables of every analysis that hold paths.
@@ -115,6 +118,14 @@ impl JobContract {
 
     pub(super) fn input_type(&self) -> Result<Option<MonitoringInputType>, Error> {
         self.word(INPUT_TYPE, "ENDPOINT_INPUT or BATCH_TRANSFORM_INPUT")
+    }
+
+    /// The score above which a row is positive; scripts pass it in quotes too.
+    pub(super) fn probability_threshold(&self) -> Result<Option<f64>, Error> {
+        self.read(PROBABILITY_THRESHOLD_ATTRIBUTE, "a number such as 0.5", |text| {
+            let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+            number.trim().parse().ok().filter(|threshold: &f64| threshold.is_finite())
+        })
     }
 
     pub(super) fn output_message_file(&self) -> PathBuf {

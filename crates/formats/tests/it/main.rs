@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod capture;
+mod clarify;
 mod dataset_format;
 mod exit_message;
 mod goldens;
