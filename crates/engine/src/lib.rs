@@ -5,8 +5,12 @@
 //! finished state becomes documents of `watchkeeper-formats`. The same input gives the same bytes, wherever and on
 //! however many threads it is folded.
 
+pub mod bias;
 pub mod column;
 pub mod encoding;
+pub mod prediction;
 pub mod profile;
 pub mod quality;
+pub mod shap;
 pub mod sketch;
+pub mod table;

@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bias;
 mod categories;
 mod distinct_count;
 mod moments;
+mod prediction;
 mod profile;
 mod quality;
 mod quantile_sketch;
 mod samples;
+mod shap;
+mod table;
