@@ -5,6 +5,8 @@
 //! wrong with a file is an [`Error`] that names file, row and byte.
 //!
 //! Reading is pulled, not pushed: whoever drives the fold decides when the next batch is read and where it goes.
+//!
+//! The Clarify monitors look at whole columns in pairs, and get whole tables in memory: [`table`].
 
 mod capture;
 mod chunks;
@@ -19,6 +21,7 @@ mod parquet;
 mod rows;
 pub mod scored;
 pub mod spill;
+pub mod table;
 mod text;
 
 use std::path::Path;

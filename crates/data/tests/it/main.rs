@@ -22,3 +22,7 @@ mod scored_merged;
 mod spill;
 mod splits;
 mod table;
+mod table_csv;
+mod table_json;
+mod table_pandas;
+mod table_traffic;

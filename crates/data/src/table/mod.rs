@@ -1,0 +1,189 @@
+//! Whole datasets as tables in memory, as the Clarify monitors take them (sections 2.4 and 2.5 of the bias specification).
+//!
+//! What a place in a record is, is a `JMESPath` here, in full: records of a table are read once and kept, so a tree of values for each
+//! costs little beside what follows. Plain paths, which nearly all are, go without.
+
+mod csv;
+mod excel;
+mod join;
+mod json;
+mod parquet;
+mod place;
+mod traffic;
+
+use std::io::Read as _;
+
+use watchkeeper_engine::table::{Column, ColumnBuilder, Table};
+use watchkeeper_formats::clarify::{DatasetType, Reference};
+
+use crate::error::shown;
+use crate::files::DatasetFile;
+use crate::locate::Found;
+use crate::members::scalar;
+
+pub use join::join;
+pub use traffic::{Traffic, TrafficReading, read_traffic};
+
+/// How to read a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableReading {
+    /// Format of the files.
+    pub dataset_type: DatasetType,
+    /// Names of the columns, where given.
+    pub headers: Option<Vec<String>>,
+    /// `JMESPath`s of JSON kinds.
+    pub places: JsonPlaces,
+    /// Every reference to a column that the configuration has: they tell whether a CSV file has a header.
+    pub references: Vec<Reference>,
+    /// Keep the cells as they were written, for a model.
+    pub keeps_written: bool,
+}
+
+/// Where the values of JSON records are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JsonPlaces {
+    /// The features; required of JSON kinds.
+    pub features: Option<String>,
+    /// The label.
+    pub label: Option<String>,
+    /// The predicted label.
+    pub predicted_label: Option<String>,
+}
+
+/// A table as read.
+#[derive(Clone, Debug)]
+pub struct ReadTable {
+    /// The table. JSON kinds: features, then the label, then the predicted label, as far as there are paths of them.
+    pub table: Table,
+    /// Rows of each file, in order.
+    pub rows_of_files: Vec<usize>,
+    /// What the log should say.
+    pub notes: Vec<String>,
+}
+
+/// Why a table cannot be read or used; the texts begin as the guide promises (section 2.1) and go behind `ClientError: `.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] crate::Error),
+    /// The table is not what the configuration says.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Reads files as one table of one row at least.
+///
+/// # Errors
+/// [`TableError::File`] of a file that is not of its format, names file and row; [`TableError::Refused`] of headers, features or a label
+/// that are not there, and of a dataset without any row.
+pub fn read(files: Vec<DatasetFile>, reading: &TableReading) -> Result<ReadTable, TableError> {
+    let (first, count) = (files.first().map(|file| file.path.clone()), files.len());
+    let read = match reading.dataset_type {
+        DatasetType::Csv => {
+            let rule = match &reading.headers {
+                Some(names) => csv::HeaderRule::Given(names),
+                None => csv::HeaderRule::Found(&reading.references),
+            };
+            csv::read(&files, rule, reading.keeps_written)
+        }
+        DatasetType::JsonLines | DatasetType::Json => {
+            let lines = reading.dataset_type == DatasetType::JsonLines;
+            json::read(&files, lines, &reading.places, reading.headers.as_deref(), reading.keeps_written)
+        }
+        DatasetType::Parquet => parquet::read(files, reading.headers.as_deref(), reading.keeps_written),
+    }?;
+    if read.table.rows == 0 {
+        let place = match (first, count) {
+            (None, _) => "there is no file".to_owned(),
+            (Some(file), 1) => format!("{} holds none", shown(&file)),
+            (Some(first), _) => format!("{count} files hold none, the first is {}", shown(&first)),
+        };
+        return Err(TableError::Refused(format!("The dataset has no rows: {place}")));
+    }
+    Ok(read)
+}
+
+/// The column that a reference means: by name, else by index (also a name that is a whole number). None where there is none.
+pub fn column_of(table: &Table, reference: &Reference) -> Option<usize> {
+    let index = match reference {
+        Reference::Index(index) => Some(*index),
+        Reference::Name(name) => {
+            if let Some(place) = table.position(name) {
+                return Some(place);
+            }
+            // Unlike `parse` alone, no `+1`.
+            name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
+        }
+    };
+    index.filter(|&index| index < table.columns.len())
+}
+
+/// The bytes of a file.
+fn whole_file(file: &DatasetFile) -> Result<Vec<u8>, crate::Error> {
+    let mut bytes = Vec::with_capacity(file.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0));
+    file.open()?.read_to_end(&mut bytes).map_err(|source| {
+        let path = file.path.clone();
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            crate::Error::Gzip { path, source }
+        } else {
+            crate::Error::io(&path, source)
+        }
+    })?;
+    Ok(bytes)
+}
+
+/// Names of columns without names.
+fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("column_{index}")).collect()
+}
+
+/// `1 row`, `2 rows`.
+fn counted_as(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The refusal of headers that are too few or too many; `found` says where there are how many columns.
+fn headers_do_not_match(headers: usize, found: &str) -> TableError {
+    let names = counted_as(headers, "name");
+    TableError::Refused(format!(
+        "Headers in config do not match with the number of columns in the dataset. `headers` has {names}, {found}"
+    ))
+}
+
+/// Adds a value of JSON to a column: what is not there, and null, is missing. `Err` says what it is if it is no scalar.
+fn push_found(found: &Found<'_>, column: &mut ColumnBuilder) -> Result<(), String> {
+    match found {
+        Found::Missing => column.push_missing(),
+        Found::Json(json) => {
+            let scalar = scalar("", json).map_err(|_| kind_of(found).to_owned())?;
+            match scalar.text_and_kind() {
+                None => column.push_missing(),
+                Some((text, kind)) => column.push(kind, text),
+            }
+        }
+        Found::Many(_) => return Err(kind_of(found).to_owned()),
+    }
+    Ok(())
+}
+
+/// What a value is, for a message.
+fn kind_of(found: &Found<'_>) -> &'static str {
+    match found {
+        Found::Missing => "nothing",
+        Found::Many(_) => "an array",
+        Found::Json(json) => match json.as_bytes().first() {
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b'"') => "a text",
+            Some(b'n') => "null",
+            Some(b't' | b'f') => "a boolean",
+            _ => "a number",
+        },
+    }
+}
+
+/// Columns of these names.
+fn finished(columns: Vec<ColumnBuilder>, names: impl IntoIterator<Item = String>) -> Vec<Column> {
+    columns.into_iter().zip(names).map(|(column, name)| column.finish(name)).collect()
+}
