@@ -58,6 +58,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A bias or explainability analysis cannot be carried out as it was asked for.
+    #[error(transparent)]
+    Clarify(#[from] crate::clarify::ClarifyError),
     /// A user's script failed.
     #[error(transparent)]
     Script(#[from] crate::ScriptError),

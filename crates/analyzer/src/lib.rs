@@ -3,6 +3,7 @@
 //! A job is told everything by its [`JobContract`]: paths, variables, settings. Nothing is taken from the process, so
 //! the command line calls an analyzer as a library, and a job runner starts it as a program.
 
+pub mod clarify;
 mod columns;
 pub mod data_quality;
 mod error;
@@ -13,18 +14,19 @@ mod metrics;
 pub mod model_quality;
 mod observer;
 pub mod output;
+pub mod predictor;
 pub mod report;
 mod results;
 mod scripts;
 
 pub use error::Error;
-pub use observer::{Level, Observer, Progress};
+pub use observer::{Asking, Level, Observer, Progress};
 pub use scripts::{DryRunSummary, Preprocessed, Preprocessor, ScriptError, Stage, dry_run, post_analytics};
 
 use std::path::PathBuf;
 
 use watchkeeper_formats::contract::OUTPUT_MESSAGE_FILE;
-use watchkeeper_formats::{DataQualityJob, ExitMessage, JobContract, MergeJob, ModelQualityJob};
+use watchkeeper_formats::{ClarifyJob, DataQualityJob, ExitMessage, JobContract, MergeJob, ModelQualityJob};
 
 /// How much of an exit message AWS keeps, in bytes.
 const LONGEST_MESSAGE: usize = 1024;
@@ -74,6 +76,27 @@ pub fn run_ground_truth_merger(
     }
 }
 
+/// Carries out what the image `sagemaker-clarify-processing` is asked for: a processing job, or an execution of the bias or the
+/// explainability monitor by `analysis_type`.
+///
+/// # Errors
+/// When the exit message cannot be written.
+pub fn run_clarify_processing(
+    contract: &JobContract,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<ExitMessage, Error> {
+    let ended =
+        ClarifyJob::from_contract(contract).map_err(Error::from).and_then(|job| clarify::run(&job, threads, observer));
+    let message = ended.unwrap_or_else(|error| match error {
+        // Neither is the fault of whoever asked for the analysis.
+        Error::Output { .. } | Error::Stopped => failure(&error, observer),
+        _ => worded_failure(ExitMessage::ClientError, &error, observer),
+    });
+    leave_message(contract, &message)?;
+    Ok(message)
+}
+
 fn end(
     contract: &JobContract,
     ended: Result<ExitMessage, Error>,
@@ -99,10 +122,18 @@ fn message_file(contract: &JobContract) -> PathBuf {
 
 /// The message of a failure: one line, no longer than AWS keeps. What does not fit into it goes to the log.
 pub fn failure(error: &impl std::fmt::Display, observer: &dyn Observer) -> ExitMessage {
+    worded_failure(ExitMessage::Error, error, observer)
+}
+
+fn worded_failure(
+    worded: fn(String) -> ExitMessage,
+    error: &impl std::fmt::Display,
+    observer: &dyn Observer,
+) -> ExitMessage {
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut reason = lines.join(" ");
-    let room = LONGEST_MESSAGE - ExitMessage::Error(String::new()).to_string().len();
+    let room = LONGEST_MESSAGE - worded(String::new()).to_string().len();
     if reason.len() > room {
         reason.truncate(reason.floor_char_boundary(room - "...".len()));
         reason.push_str("...");
@@ -110,5 +141,5 @@ pub fn failure(error: &impl std::fmt::Display, observer: &dyn Observer) -> ExitM
     if reason != text {
         text.lines().for_each(|line| observer.log(Level::Error, line));
     }
-    ExitMessage::Error(reason)
+    worded(reason)
 }

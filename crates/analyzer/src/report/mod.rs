@@ -30,6 +30,7 @@
 mod categories;
 mod chapter;
 mod charts;
+mod clarify;
 mod distribution;
 mod drift;
 mod feature;
@@ -45,6 +46,7 @@ use watchkeeper_engine::profile::DriftComparison;
 use watchkeeper_formats::{Constraints, Statistics, Violation};
 
 use chapter::{Chapter, MOST_FEATURES_DRAWN, Position, Verdict, VerdictKind};
+pub use clarify::ClarifyReport;
 use figures::{Figure, counted, readable};
 pub use quality::{QualityDocuments, QualityReport, QualityRun};
 pub use severity::Finding;

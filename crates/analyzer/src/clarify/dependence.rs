@@ -1,0 +1,141 @@
+//! Partial dependence: the mean score when a feature is set to a value, for each of its values (section 4.1).
+
+use std::collections::HashSet;
+
+use watchkeeper_engine::column::CellKind;
+use watchkeeper_engine::shap::{Grid, data_type, grid};
+use watchkeeper_engine::table::{Column, ColumnBuilder, Table, Value};
+use watchkeeper_formats::clarify::{DataType, PartialDependence, PartialDependenceCurve};
+
+use super::error::refused;
+use super::scoring::{Scoring, is_full};
+use super::workers;
+use crate::predictor::{EncodedCells, Model, Records};
+use crate::{Error, Observer};
+
+/// A feature whose curve can be had.
+struct Looked {
+    feature: usize,
+    grid: Grid,
+    /// The values as the model gets them.
+    cells: EncodedCells,
+}
+
+/// The partial dependence of features (places in `features`) without the names of scores, and how many scores there are.
+pub(super) fn partial_dependence(
+    model: &Model,
+    features: &Table,
+    places: &[usize],
+    resolution: u32,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<(Vec<PartialDependence>, usize), Error> {
+    let encoded: Vec<EncodedCells> = features.columns.iter().map(|column| model.encode(column)).collect();
+    let looked: Vec<Result<Looked, (usize, String)>> = places
+        .iter()
+        .map(|feature| {
+            let column = &features.columns[*feature];
+            let grid = grid(column, resolution).map_err(|words| (*feature, words))?;
+            let cells = model.encode(&values(column, &grid));
+            Ok(Looked { feature: *feature, grid, cells })
+        })
+        .collect();
+    let points: Vec<(&Looked, usize)> = looked
+        .iter()
+        .flatten()
+        .flat_map(|looked| (0..looked.grid.values.len()).map(move |value| (looked, value)))
+        .collect();
+    let cells = |cells: &EncodedCells| (0..features.rows).map(|row| cells.cell(row).len() + 1).sum::<usize>();
+    let bytes: usize = encoded.iter().map(cells).sum();
+    let estimate = ((points.len() * features.rows) as u64, (points.len() * bytes) as u64);
+    let scoring = Scoring::begin(model, observer, "partial dependence", estimate);
+    let means = scoring.told(|| {
+        workers::map(points.len(), threads, |point| {
+            let (looked, value) = points[point];
+            means(&scoring, features.rows, &encoded, looked, value)
+        })
+    })?;
+    scoring.end(features.rows)?;
+    let outputs = means.first().map_or(0, Vec::len);
+    if let Some(other) = means.iter().find(|means| means.len() != outputs) {
+        let text = format!("The model gives {} scores for a record, but gave {outputs} before", other.len());
+        return Err(refused(text));
+    }
+    let mut means = means.into_iter();
+    let dependence = looked.into_iter().map(|looked| match looked {
+        Err((feature, words)) => unsupported(&features.columns[feature], words),
+        Ok(looked) => {
+            let means: Vec<Vec<f64>> = means.by_ref().take(looked.grid.values.len()).collect();
+            supported(&features.columns[looked.feature], looked.grid, &means, outputs)
+        }
+    });
+    Ok((dependence.collect(), outputs))
+}
+
+/// `means` are those of all scores, value after value.
+fn supported(column: &Column, grid: Grid, means: &[Vec<f64>], outputs: usize) -> PartialDependence {
+    let of_output = |output: usize| means.iter().map(|means| means[output]).collect();
+    let curve = PartialDependenceCurve {
+        feature_values: grid.values,
+        data_distribution: grid.distribution,
+        model_predictions: (0..outputs).map(of_output).collect(),
+        label_headers: Vec::new(),
+    };
+    PartialDependence { feature_name: column.name.clone(), data_type: grid.data_type, curve: Ok(curve) }
+}
+
+fn unsupported(column: &Column, words: String) -> PartialDependence {
+    PartialDependence { feature_name: column.name.clone(), data_type: data_type(column), curve: Err(words) }
+}
+
+/// The values of a grid as a column: those of categories as the data has them, the others as Python prints them.
+fn values(column: &Column, grid: &Grid) -> Column {
+    let mut values = ColumnBuilder::new(true);
+    if grid.data_type == DataType::Numerical {
+        for value in &grid.values {
+            let text = value.as_f64().map_or_else(|| value.to_string(), watchkeeper_formats::number::python_float);
+            values.push(CellKind::Number, &text);
+        }
+        return values.finish(column.name.clone());
+    }
+    column.rows_at(&first_rows(column))
+}
+
+/// Rows that have a value which no row before has.
+fn first_rows(column: &Column) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let is_first = |row: &usize| match column.value(*row) {
+        Value::Missing => false,
+        value => seen.insert(value.printed()),
+    };
+    (0..column.len()).filter(is_first).collect()
+}
+
+/// The mean scores of all rows with a feature set to a value of its grid.
+fn means(
+    scoring: &Scoring<'_>,
+    rows: usize,
+    encoded: &[EncodedCells],
+    looked: &Looked,
+    value: usize,
+) -> Result<Vec<f64>, Error> {
+    let mut sums: Vec<f64> = Vec::new();
+    let mut row = 0;
+    while row < rows {
+        let first = row;
+        let mut records = Records::default();
+        while row < rows && !is_full(&records) {
+            records.push(encoded.iter().enumerate().map(|(feature, cells)| {
+                if feature == looked.feature { looked.cells.cell(value) } else { cells.cell(row) }
+            }));
+            row += 1;
+        }
+        let outputs = Some(sums.len()).filter(|outputs| *outputs > 0);
+        let scores = scoring.scores(&records, outputs, |record| first + record)?;
+        sums.resize(scores.outputs, 0.0);
+        for record in scores.values.chunks_exact(scores.outputs) {
+            sums.iter_mut().zip(record).for_each(|(sum, score)| *sum += score);
+        }
+    }
+    Ok(sums.iter().map(|sum| sum / rows as f64).collect())
+}

@@ -1,0 +1,144 @@
+//! Objects of the service that a configuration names as `s3://…`, fetched into a folder that goes with the analysis.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use tempfile::TempDir;
+use watchkeeper_aws::client::{Client, ClientError};
+use watchkeeper_aws::signing::{Credentials, encode, encode_path};
+use watchkeeper_formats::ServiceAccess;
+
+use super::error::refused;
+use crate::Error;
+
+/// Fetches an object, or all objects below a prefix, in the order of their keys.
+pub(super) fn fetch(service: &ServiceAccess, member: &str, uri: &str) -> Result<TempDir, Error> {
+    let failed = |reason: String| refused(format!("{member}: {uri} cannot be fetched: {reason}"));
+    let (bucket, key) =
+        uri.trim_start_matches("s3://").split_once('/').unwrap_or((uri.trim_start_matches("s3://"), ""));
+    if bucket.is_empty() {
+        return Err(failed("it names no bucket".to_owned()));
+    }
+    let folder = tempfile::Builder::new().prefix("watchkeeper-objects-").tempdir();
+    let folder = folder.map_err(|source| Error::Output { path: std::env::temp_dir(), source })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(error.to_string()))?;
+    let bucket = Bucket::new(service, bucket).map_err(|error| failed(error.to_string()))?;
+    runtime.block_on(bucket.fetch(key, folder.path())).map_err(failed)?;
+    Ok(folder)
+}
+
+struct Bucket<'a> {
+    client: Client,
+    name: &'a str,
+}
+
+impl<'a> Bucket<'a> {
+    fn new(service: &ServiceAccess, name: &'a str) -> Result<Self, ClientError> {
+        let credentials = Credentials {
+            access_key_id: service.access_key_id.clone(),
+            secret_access_key: service.secret_access_key.clone(),
+            session_token: service.session_token.clone(),
+        };
+        Ok(Self { client: Client::new(&service.endpoint_url, credentials, &service.region)?, name })
+    }
+
+    async fn fetch(&self, key: &str, folder: &Path) -> Result<(), String> {
+        if !key.is_empty() && !key.ends_with('/') {
+            let object = self.get(&format!("/{}", encode_path(key))).await?;
+            if object.status().is_success() {
+                let name = key.rsplit('/').next().unwrap_or(key);
+                return save(&folder.join(name), object.body());
+            }
+            if object.status() != StatusCode::NOT_FOUND {
+                return Err(refusal(&object));
+            }
+        }
+        let keys = self.list(key).await?;
+        if keys.is_empty() {
+            return Err("there is no object of this key or below this prefix".to_owned());
+        }
+        for (place, found) in keys.iter().enumerate().filter(|(_, found)| !found.ends_with('/')) {
+            let object = self.get(&format!("/{}", encode_path(found))).await?;
+            if !object.status().is_success() {
+                return Err(refusal(&object));
+            }
+            // Names of their own, as keys may be longer than names of files; names that are to be skipped stay such.
+            let name = found.rsplit('/').next().unwrap_or(found);
+            if name.starts_with(['.', '_']) {
+                continue;
+            }
+            let extension = if name.to_ascii_lowercase().ends_with(".gz") { ".gz" } else { "" };
+            save(&folder.join(format!("{place:08}{extension}")), object.body())?;
+        }
+        Ok(())
+    }
+
+    /// The keys below a prefix, in order.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, String> {
+        let mut keys = Vec::new();
+        let mut continuation: Option<String> = None;
+        loop {
+            // In the order that a signature has them in.
+            let token = continuation.map(|token| format!("continuation-token={}&", encode(token.as_bytes())));
+            let prefix = encode(prefix.as_bytes());
+            let page = self.get(&format!("?{}list-type=2&prefix={prefix}", token.unwrap_or_default())).await?;
+            if !page.status().is_success() {
+                return Err(refusal(&page));
+            }
+            let text = String::from_utf8_lossy(page.body());
+            keys.extend(elements(&text, "Key"));
+            continuation = elements(&text, "NextContinuationToken").next();
+            if continuation.is_none() {
+                keys.sort();
+                return Ok(keys);
+            }
+        }
+    }
+
+    async fn get(&self, path_and_query: &str) -> Result<Response<Bytes>, String> {
+        let path = format!("/{}{path_and_query}", self.name);
+        self.client.request(Method::GET, &path, &[], Bytes::new(), "s3").await.map_err(|error| error.to_string())
+    }
+}
+
+fn save(path: &Path, content: &[u8]) -> Result<(), String> {
+    std::fs::write(path, content).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The texts of all elements of a name.
+fn elements<'a>(xml: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        let (_, behind) = rest.split_once(begin.as_str())?;
+        let (text, behind) = behind.split_once(end.as_str())?;
+        rest = behind;
+        Some(unescaped(text))
+    })
+}
+
+fn unescaped(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (escape, character) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&#39;", "'"),
+        ("&#34;", "\""),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(escape, character);
+    }
+    text
+}
+
+fn refusal(response: &Response<Bytes>) -> String {
+    let text = String::from_utf8_lossy(response.body());
+    match (elements(&text, "Code").next(), elements(&text, "Message").next()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => format!("the answer has status {}", response.status().as_u16()),
+    }
+}

@@ -1,0 +1,120 @@
+//! What an interrupted run has computed, so that the next one goes on from there.
+//!
+//! A file of entries of one size, appended row by row behind a line that says of which analysis they are; those of another analysis are
+//! thrown away, and so is a last entry that was cut short.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use watchkeeper_engine::table::Table;
+use watchkeeper_formats::clarify::AnalysisConfig;
+
+use super::background::written;
+use crate::Error;
+
+/// The file in the folder of a resumption.
+const FILE: &str = "attributions.partial";
+
+/// Where the entries of an analysis are.
+pub(super) struct Resumption {
+    path: PathBuf,
+    fingerprint: u64,
+}
+
+/// Entries of an earlier run, and the file that takes further ones.
+pub(super) struct Resumed {
+    path: PathBuf,
+    entries: Vec<(usize, Vec<f64>)>,
+    file: Mutex<BufWriter<File>>,
+}
+
+impl Resumption {
+    /// Of an analysis with this configuration, of these rows against this background.
+    pub(super) fn new(
+        folder: &Path,
+        config: &AnalysisConfig,
+        model: &str,
+        features: &Table,
+        background: &Table,
+        rows: &[usize],
+    ) -> Self {
+        let mut hasher = DefaultHasher::new();
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        format!("{config:?} {model}").hash(&mut hasher);
+        for table in [features, background] {
+            for column in &table.columns {
+                column.name.hash(&mut hasher);
+                (0..table.rows).for_each(|row| written(column, row).hash(&mut hasher));
+            }
+        }
+        rows.hash(&mut hasher);
+        Self { path: folder.join(FILE), fingerprint: hasher.finish() }
+    }
+
+    /// Opens the file: `outputs` predictions and `width` attributions are an entry.
+    pub(super) fn open(&self, outputs: usize, width: usize) -> Result<Resumed, Error> {
+        let failed = |source| Error::Output { path: self.path.clone(), source };
+        let size = (1 + outputs + width) * 8;
+        let head = format!("watchkeeper attributions {:016x} {outputs} {width}\n", self.fingerprint).into_bytes();
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path).map_err(failed)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(failed)?;
+        let entries = content.strip_prefix(head.as_slice()).unwrap_or_default();
+        let whole = entries.len() / size * size;
+        let entries: Vec<(usize, Vec<f64>)> = entries[..whole].chunks_exact(size).map(entry).collect();
+        if whole > 0 {
+            // What was cut short goes.
+            file.set_len((head.len() + whole) as u64).map_err(failed)?;
+        } else {
+            file.set_len(0).map_err(failed)?;
+        }
+        drop(file);
+        let file = OpenOptions::new().append(true).open(&self.path).map_err(failed)?;
+        let mut file = BufWriter::new(file);
+        if whole == 0 {
+            file.write_all(&head).and_then(|()| file.flush()).map_err(failed)?;
+        }
+        Ok(Resumed { path: self.path.clone(), entries, file: Mutex::new(file) })
+    }
+}
+
+impl Resumed {
+    /// Places of rows, and their predictions and attributions.
+    pub(super) fn entries(&self) -> &[(usize, Vec<f64>)] {
+        &self.entries
+    }
+
+    /// Adds a row.
+    pub(super) fn add(&self, place: usize, values: &[f64]) -> Result<(), Error> {
+        let mut bytes = (place as u64).to_le_bytes().to_vec();
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let added = file.write_all(&bytes).and_then(|()| file.flush());
+        added.map_err(|source| Error::Output { path: self.path.clone(), source })
+    }
+}
+
+fn entry(bytes: &[u8]) -> (usize, Vec<f64>) {
+    let mut words = bytes.chunks_exact(8).map(|word| word.try_into().unwrap_or([0; 8]));
+    let place = words.next().map_or(usize::MAX, |word| u64::from_le_bytes(word) as usize);
+    (place, words.map(f64::from_le_bytes).collect())
+}
+
+/// Forgets what an interrupted run has computed, once its documents are written. A folder with nothing else in it goes too.
+pub fn forget(folder: &Path) -> Result<(), Error> {
+    let path = folder.join(FILE);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(Error::Output { path, source }),
+        _ => {}
+    }
+    // Whoever has put something there keeps it.
+    let _ = std::fs::remove_dir(folder);
+    Ok(())
+}

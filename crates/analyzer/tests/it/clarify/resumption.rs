@@ -1,0 +1,117 @@
+//! An analysis that was interrupted goes on from what it had computed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::json;
+use tempfile::TempDir;
+use watchkeeper_analyzer::clarify::{ClarifyRequest, analyze, forget, write_documents};
+use watchkeeper_analyzer::predictor::ModelPlace;
+use watchkeeper_analyzer::{Asking, Error, Level, Observer};
+use watchkeeper_formats::ClarifyJob;
+use watchkeeper_formats::clarify::AnalysisConfig;
+
+use super::stub_model::StubModel;
+
+/// Stops a run when so many model rows were answered.
+struct Stopping {
+    after: u64,
+    stopped: AtomicBool,
+    told: AtomicUsize,
+}
+
+impl Stopping {
+    fn after(after: u64) -> Self {
+        Self { after, stopped: AtomicBool::new(false), told: AtomicUsize::new(0) }
+    }
+}
+
+impl Observer for Stopping {
+    fn log(&self, _: Level, _: &str) {}
+
+    fn asking(&self, asking: Asking) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        assert!(asking.records <= asking.records_total, "{asking}");
+        if asking.purpose == "attributions" && asking.records >= self.after {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+fn request(folder: &TempDir, model: &StubModel) -> ClarifyRequest {
+    let mut rows = String::from("y,a,b,c,d,e\n");
+    for row in 0..200 {
+        rows += &format!("{},{row},{},{},{},{}\n", row % 2, row * row % 17, row % 5, row % 7, row % 11);
+    }
+    let dataset = folder.path().join("data.csv");
+    std::fs::write(&dataset, rows).unwrap();
+    let config = json!({
+        "dataset_type": "text/csv",
+        "label": "y",
+        "methods": {"shap": {"baseline": [[3, 0.5, 1, 9, 2]], "save_local_shap_values": true}},
+        "predictor": {},
+    });
+    ClarifyRequest {
+        config: AnalysisConfig::parse(&config.to_string()).unwrap(),
+        dataset,
+        model: Some(ModelPlace::Url(model.url.clone())),
+        baseline: None,
+        bias_interval: None,
+        ndcg_threshold: ClarifyJob::DEFAULT_NDCG_THRESHOLD,
+        resume: Some(folder.path().join("partial")),
+        resamples: 0,
+    }
+}
+
+#[test]
+fn goes_on_where_it_was_interrupted() {
+    let folder = TempDir::new().unwrap();
+    // Slow enough for the run to be stopped in the middle.
+    let answered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&answered);
+    let model = StubModel::of_bodies(move |body| {
+        count.fetch_add(body.lines().count(), Ordering::Relaxed);
+        let answers = body.lines().map(|line| {
+            let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+            format!("{}\n", cells[0] * cells[1] - 0.3 * cells[2] + cells[3] * cells[4])
+        });
+        let answers: String = answers.collect();
+        let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+        let _ = receiver.recv_timeout(std::time::Duration::from_millis(60));
+        (200, answers)
+    });
+    let request = request(&folder, &model);
+    let stopping = Stopping::after(1000);
+    assert!(matches!(analyze(&request, 2, &stopping), Err(Error::Stopped)));
+    assert!(stopping.told.load(Ordering::Relaxed) > 1);
+    let partial = folder.path().join("partial/attributions.partial");
+    let kept = std::fs::metadata(&partial).unwrap().len();
+    // A last entry that was cut short is computed again.
+    std::fs::OpenOptions::new().write(true).open(&partial).unwrap().set_len(kept - 3).unwrap();
+    assert!(kept > 1000, "{kept} bytes");
+    let before = answered.load(Ordering::Relaxed);
+    let resumed = analyze(&request, 2, &Stopping::after(u64::MAX)).unwrap();
+    let asked = answered.load(Ordering::Relaxed) - before;
+    forget(&folder.path().join("partial")).unwrap();
+    assert!(!folder.path().join("partial").try_exists().unwrap());
+    let before = answered.load(Ordering::Relaxed);
+    let whole = analyze(&request, 2, &Stopping::after(u64::MAX)).unwrap();
+    let asked_of_whole = answered.load(Ordering::Relaxed) - before;
+    assert!(asked < asked_of_whole, "{asked} of {asked_of_whole}");
+    assert_eq!(resumed.analysis, whole.analysis);
+    assert_eq!(resumed.local, whole.local);
+    // Another analysis takes nothing over.
+    let mut other = request.clone();
+    other.config.methods.shap.as_mut().unwrap().use_logit = true;
+    let other = analyze(&other, 2, &Stopping::after(u64::MAX)).unwrap();
+    assert_ne!(other.local, whole.local);
+    let output = folder.path().join("output");
+    write_documents(&output, &whole, &[("report.html", "text".to_owned())]).unwrap();
+    for name in ["analysis.json", "explanations_shap/out.csv", "explanations_shap/baseline.csv", "report.html"] {
+        assert!(output.join(name).try_exists().unwrap(), "{name}");
+    }
+}
