@@ -25,6 +25,8 @@ pub struct Session {
     pub parent: Parent,
     /// When it ends.
     pub expires: Timestamp,
+    /// What it was issued with to be unique.
+    pub unique: [u8; UNIQUE_BYTES],
 }
 
 impl Session {
@@ -41,6 +43,7 @@ const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// An id has two parts of ten bytes, written as sixteen characters each: five bytes of the second of its end with five
 /// that make it unique, and the parent.
 const PART_BYTES: usize = 10;
+const UNIQUE_BYTES: usize = 5;
 const PART_CHARACTERS: usize = 16;
 
 impl SessionIssuer {
@@ -57,7 +60,7 @@ impl SessionIssuer {
     }
 
     /// Credentials of a parent that end at a moment; `unique` must differ between any two that end in the same second.
-    pub fn issue(&self, parent: Parent, expires: Timestamp, unique: [u8; 5]) -> Credentials {
+    pub fn issue(&self, parent: Parent, expires: Timestamp, unique: [u8; UNIQUE_BYTES]) -> Credentials {
         let mut bytes = [0; PART_BYTES];
         bytes[..5].copy_from_slice(&expires.as_second().to_be_bytes()[3..]);
         bytes[5..].copy_from_slice(&unique);
@@ -71,7 +74,9 @@ impl SessionIssuer {
         let mut second = [0; 8];
         second[3..].copy_from_slice(&bytes[..5]);
         let expires = Timestamp::from_second(i64::from_be_bytes(second)).ok()?;
-        Some(Session { credentials: self.credentials(access_key_id.to_owned()), parent, expires })
+        let mut unique = [0; UNIQUE_BYTES];
+        unique.copy_from_slice(&bytes[5..]);
+        Some(Session { credentials: self.credentials(access_key_id.to_owned()), parent, expires, unique })
     }
 
     fn credentials(&self, access_key_id: String) -> Credentials {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use watchkeeper_aws::generated::sts::{
     AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials, GetCallerIdentityRequest,
@@ -33,6 +34,38 @@ pub struct Sts(pub Arc<Context>);
 /// There is none before the service listens.
 pub fn session_issuer(context: &Context) -> Option<SessionIssuer> {
     context.job_credentials.get().map(|(_, secret)| SessionIssuer::new(secret))
+}
+
+/// What the credentials of a job are known by, and with that what was made with them. It follows from the job's ARN, so all
+/// attempts at a job have the same, and a process that did not issue the credentials knows it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JobMark([u8; 5]);
+
+impl JobMark {
+    /// The mark of a job.
+    pub(crate) fn of_job(arn: &str) -> Self {
+        let mut mark = [0; 5];
+        mark.copy_from_slice(&Sha256::digest(arn)[..5]);
+        Self(mark)
+    }
+
+    /// The mark of who calls, where that is a program of this service: a job, or a model, whose mark is that of no job.
+    pub(crate) fn of_call(context: &Context, call: &Call) -> Option<Self> {
+        let (own_id, secret) = context.job_credentials.get()?;
+        let issuer = SessionIssuer::new(secret);
+        let session = issuer.issued(&call.access_key_id)?;
+        (session.parent == issuer.parent(own_id)).then_some(Self(session.unique))
+    }
+
+    /// The mark as documents keep it.
+    pub(crate) fn text(self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// Credentials of the service's own key for the job of this mark.
+    pub(crate) fn issue(self, issuer: &SessionIssuer, parent: Parent, expires: Timestamp) -> signing::Credentials {
+        issuer.issue(parent, expires, self.0)
+    }
 }
 
 /// Temporary credentials of a parent.

@@ -64,6 +64,9 @@ pub struct Endpoint {
     pub created: Time,
     /// When anything about it changed last.
     pub modified: Time,
+    /// The mark of the job or model whose credentials it was created with; none: a client's.
+    #[serde(default)]
+    pub made_by: Option<String>,
 }
 
 impl Endpoint {
@@ -81,6 +84,7 @@ impl Endpoint {
             failure_reason: None,
             created: stamp.time(),
             modified: stamp.time(),
+            made_by: None,
         })
     }
 

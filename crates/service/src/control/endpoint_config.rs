@@ -23,6 +23,9 @@ pub struct EndpointConfig {
     pub tags: Vec<Tag>,
     /// When it was created.
     pub created: Time,
+    /// The mark of the job or model whose credentials it was created with; none: a client's.
+    #[serde(default)]
+    pub made_by: Option<String>,
 }
 
 impl EndpointConfig {
@@ -41,7 +44,7 @@ impl EndpointConfig {
             check_uri("DestinationS3Uri", &capture.destination_s3_uri)?;
         }
         let arn = Named::EndpointConfig.arn(stamp, &request.endpoint_config_name);
-        Ok(Self { arn, request, tags, created: stamp.time() })
+        Ok(Self { arn, request, tags, created: stamp.time(), made_by: None })
     }
 
     /// The configuration as `DescribeEndpointConfig` shows it.

@@ -11,7 +11,7 @@ use watchkeeper_store::metadata::{Columns, Kind, Position};
 
 use super::merge::{Labels, Merge, Merged};
 use super::milliseconds;
-use super::processing_job::ProcessingJob;
+use super::processing_job::{self, ProcessingJob};
 use super::schedule::MonitoringSchedule;
 use crate::resources::Resource;
 
@@ -219,7 +219,7 @@ impl Execution {
     pub fn labels_used(&self) -> Option<Labels> {
         let labels = self.merge.as_ref()?.labels;
         let failed_by_program = self.status == ExecutionStatus::Failed
-            && self.failure_reason.as_ref().is_some_and(|reason| reason.starts_with("AlgorithmError"));
+            && self.failure_reason.as_deref().is_some_and(processing_job::is_of_program);
         (self.is_analysed() || failed_by_program).then_some(labels)
     }
 

@@ -75,6 +75,14 @@ pub fn fill_time_limit(condition: &mut Option<MonitoringStoppingCondition>) {
     condition.get_or_insert(MonitoringStoppingCondition { max_runtime_in_seconds: USUAL_TIME_LIMIT });
 }
 
+/// The file of a baselining job's results that a monitor compares with.
+pub fn constraints_file(monitoring_type: MonitoringType) -> &'static str {
+    match monitoring_type {
+        MonitoringType::DataQuality | MonitoringType::ModelQuality => "constraints.json",
+        MonitoringType::ModelBias | MonitoringType::ModelExplainability => "analysis.json",
+    }
+}
+
 /// The baseline that a definition names: a job, the files, or both.
 pub struct Baseline<'a> {
     /// The job that makes the files.
@@ -102,12 +110,8 @@ impl Baseline<'_> {
         let folder: S3Uri = job.first_output().and_then(|uri| uri.parse().ok()).ok_or_else(|| {
             Error::validation(format!("The baselining job {name} has no output that a baseline could be read from"))
         })?;
-        let constraints = match monitoring_type {
-            MonitoringType::DataQuality | MonitoringType::ModelQuality => "constraints.json",
-            MonitoringType::ModelBias | MonitoringType::ModelExplainability => "analysis.json",
-        };
         let resource = self.constraints.get_or_insert_default();
-        resource.s3_uri.get_or_insert_with(|| folder.join(constraints).to_string());
+        resource.s3_uri.get_or_insert_with(|| folder.join(constraints_file(monitoring_type)).to_string());
         if let Some(statistics) = &mut self.statistics {
             let resource = statistics.get_or_insert_default();
             resource.s3_uri.get_or_insert_with(|| folder.join("statistics.json").to_string());

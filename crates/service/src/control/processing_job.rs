@@ -250,10 +250,24 @@ fn end(job: &mut ProcessingJob, status: ProcessingJobStatus, usage: Usage, now: 
     job.usage = Some(usage);
 }
 
-/// The `FailureReason` of a program that failed by itself: its own words where it left any.
+/// What the reasons of programs begin with that failed by themselves, and of those that say it is the user's fault: Clarify's.
+const ALGORITHM_ERROR: &str = "AlgorithmError: ";
+const CLIENT_ERROR: &str = "ClientError: ";
+
+/// Whether a `FailureReason` is that of a program which failed by itself.
+pub fn is_of_program(reason: &str) -> bool {
+    reason.starts_with(ALGORITHM_ERROR) || reason.starts_with(CLIENT_ERROR)
+}
+
+/// The `FailureReason` of a program that failed by itself: its own words where it left any, as they are where they say whose
+/// fault it is.
 fn algorithm_error(status: Option<i32>, signal: Option<i32>, message: Option<&str>) -> String {
     if let Some(message) = message.map(str::trim).filter(|message| !message.is_empty()) {
-        return format!("AlgorithmError: {message}");
+        return if message.starts_with(CLIENT_ERROR) {
+            message.to_owned()
+        } else {
+            format!("{ALGORITHM_ERROR}{message}")
+        };
     }
     let ending = match (status, signal) {
         (Some(status), _) => format!("exit code: {status}"),
@@ -261,7 +275,7 @@ fn algorithm_error(status: Option<i32>, signal: Option<i32>, message: Option<&st
         (None, Some(signal)) => format!("exit code: {} (ended by signal {signal})", 128 + signal),
         (None, None) => "it ended without an exit code".to_owned(),
     };
-    format!("AlgorithmError: See job logs for more information, {ending}")
+    format!("{ALGORITHM_ERROR}See job logs for more information, {ending}")
 }
 
 /// The first characters of a text, as many as the wire allows, without blank space around; None when nothing is left.

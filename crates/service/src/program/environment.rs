@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use watchkeeper_aws::signing::Credentials;
 
-use crate::api::sts;
+use crate::api::sts::{self, JobMark};
 use crate::context::Context;
 
 /// What programs take from the machine they run on.
@@ -19,9 +19,18 @@ pub(crate) fn of_the_machine() -> Variables {
     OF_THE_MACHINE.iter().filter_map(|&name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
 }
 
-/// Where this service is, and how to sign requests to it for so long; without credentials where none are wanted, or the
-/// service has none yet.
-pub(crate) fn of_the_service(context: &Context, region: &str, credentials: Option<SignedDuration>) -> Variables {
+/// The credentials that a program gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// How long they hold.
+    pub(crate) lifetime: SignedDuration,
+    /// The job that they are for; none: a model.
+    pub(crate) job: Option<JobMark>,
+}
+
+/// Where this service is, and how to sign requests to it; without credentials where none are wanted, or the service has none
+/// yet.
+pub(crate) fn of_the_service(context: &Context, region: &str, credentials: Option<Wanted>) -> Variables {
     let mut variables = Variables::new();
     let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
     set("AWS_REGION", region);
@@ -30,7 +39,7 @@ pub(crate) fn of_the_service(context: &Context, region: &str, credentials: Optio
     if let Some(url) = context.endpoint_url.get() {
         set("AWS_ENDPOINT_URL", url);
     }
-    if let Some(credentials) = credentials.and_then(|lifetime| issue(context, lifetime)) {
+    if let Some(credentials) = credentials.and_then(|wanted| issue(context, wanted)) {
         set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
         set("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key);
         set("AWS_SESSION_TOKEN", &credentials.session_token.unwrap_or_default());
@@ -44,9 +53,10 @@ pub(crate) fn has_credentials(own: Option<&Variables>) -> bool {
 }
 
 /// Temporary credentials of the service's own key.
-fn issue(context: &Context, lifetime: SignedDuration) -> Option<Credentials> {
+fn issue(context: &Context, Wanted { lifetime, job }: Wanted) -> Option<Credentials> {
     let (own_id, _) = context.job_credentials.get()?;
     let issuer = sts::session_issuer(context)?;
     let expires = context.now().saturating_add(lifetime).ok()?;
-    Some(sts::issue(&issuer, issuer.parent(own_id), expires))
+    let parent = issuer.parent(own_id);
+    Some(job.map_or_else(|| sts::issue(&issuer, parent, expires), |job| job.issue(&issuer, parent, expires)))
 }

@@ -12,10 +12,13 @@ use crate::configuration::Image;
 use crate::control::execution_plan::MERGER;
 
 /// Built-in repositories and the arguments of this program that make it what the repository holds.
-const BUILT_IN: [(&str, [&str; 2]); 2] = [
+const BUILT_IN: [(&str, [&str; 2]); 3] = [
     ("sagemaker-model-monitor-analyzer", ["analyze", "model-monitor-analyzer"]),
     (MERGER, ["analyze", "groundtruth-merger"]),
+    (CLARIFY, ["analyze", "clarify-processing"]),
 ];
+/// The repository of the Clarify image, whose jobs take no entrypoint, run on one machine and may make endpoints.
+const CLARIFY: &str = "sagemaker-clarify-processing";
 
 /// What an image runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,12 @@ pub(crate) struct Program {
     pub(crate) environment: BTreeMap<String, String>,
     /// What the job's log should say about it.
     pub(crate) note: Option<String>,
+}
+
+/// Whether a job's program is the built-in Clarify.
+pub(crate) fn is_clarify(images: &[Image], specification: &AppSpecification) -> bool {
+    let image: Result<ImageUri, _> = specification.image_uri.parse();
+    image.is_ok_and(|image| is_repository(&image, CLARIFY) && entry(images, &image).is_none())
 }
 
 /// The program of a job. `own_program` is this program: an executable and its first arguments.
@@ -47,7 +56,14 @@ pub(crate) fn resolve(
             image.repository()
         ));
     };
-    let note = (!entrypoint.is_empty() || !arguments.is_empty())
+    let is_told = !entrypoint.is_empty() || !arguments.is_empty();
+    if is_told && is_repository(&image, CLARIFY) {
+        return Err(format!(
+            "ClientError: image `{image}` takes neither ContainerEntrypoint nor ContainerArguments: what it does is in its \
+             input `analysis_config`; leave them out"
+        ));
+    }
+    let note = is_told
         .then(|| format!("image `{image}` is built in: ContainerEntrypoint and ContainerArguments mean nothing to it"));
     let command = own_program.iter().cloned().chain(own_arguments.iter().map(|&word| word.to_owned())).collect();
     Ok(Program { command, environment: BTreeMap::new(), note })

@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
+use crate::api::sts::JobMark;
 use crate::context::Context;
 use crate::control::processing_job::ProcessingJob;
-use crate::program::environment::{Variables, has_credentials, of_the_machine, of_the_service};
+use crate::program::environment::{Variables, Wanted, has_credentials, of_the_machine, of_the_service};
 
 /// How much longer than the program a job's credentials hold: for what it does when it is told to stop.
 const CREDENTIALS_OUTLIVE: SignedDuration = SignedDuration::from_hours(1);
@@ -14,20 +15,21 @@ const CREDENTIALS_OUTLIVE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) fn variables(context: &Context, job: &ProcessingJob, of_image: &Variables) -> Variables {
     let mut variables = of_the_machine();
     variables.extend(of_image.clone());
-    variables.extend(of_the_service(context, &job.region, credentials_lifetime(job)));
+    variables.extend(of_the_service(context, &job.region, credentials(job)));
     variables.insert("PROCESSING_JOB_NAME".to_owned(), job.name().to_owned());
     variables.insert("PROCESSING_JOB_ARN".to_owned(), job.arn.clone());
     variables.extend(job.request.environment.clone().unwrap_or_default());
     variables
 }
 
-/// How long a job's credentials hold; none where it brings its own, or reaches nobody.
-fn credentials_lifetime(job: &ProcessingJob) -> Option<SignedDuration> {
+/// A job's credentials; none where it brings its own, or reaches nobody.
+fn credentials(job: &ProcessingJob) -> Option<Wanted> {
     let request = &job.request;
     let isolated = request.network_config.as_ref().and_then(|network| network.enable_network_isolation) == Some(true);
     if isolated || has_credentials(request.environment.as_ref()) {
         return None;
     }
     let seconds = request.stopping_condition.as_ref().map_or(0, |limit| limit.max_runtime_in_seconds);
-    Some(SignedDuration::from_secs(i64::from(seconds)) + CREDENTIALS_OUTLIVE)
+    let lifetime = SignedDuration::from_secs(i64::from(seconds)) + CREDENTIALS_OUTLIVE;
+    Some(Wanted { lifetime, job: Some(JobMark::of_job(&job.arn)) })
 }

@@ -19,7 +19,7 @@ use watchkeeper_store::metadata::Datum;
 use super::documents::{self, host_name};
 use super::stage::{self, Staged};
 use super::upload::Uploads;
-use super::{Failure, Runner, environment};
+use super::{Failure, Runner, environment, made_endpoints};
 use crate::api::cloudwatch::CloudWatch;
 use crate::context::Context;
 use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage};
@@ -80,7 +80,10 @@ struct Attempt {
     job: ProcessingJob,
     watch: Watch<ProcessingJob>,
     folder: PathBuf,
+    /// How many instances there are to be; the job's log has a stream for each.
     hosts: usize,
+    /// Whether the program is the built-in Clarify, which does on one machine what is asked of several.
+    is_clarify: bool,
     logs: Vec<ProgramLog>,
     usage: Usage,
     began: Instant,
@@ -90,12 +93,26 @@ struct Attempt {
 pub(super) async fn carry_out(runner: Arc<Runner>, job: Versioned<ProcessingJob>, bell: watch::Receiver<()>) {
     let job = job.resource;
     let hosts = job.request.processing_resources.cluster_config.instance_count.unwrap_or(1);
+    let is_clarify = image::is_clarify(&runner.context.configuration.images, &job.request.app_specification);
     let folder = runner.jobs_folder().join(format!("{}-{}", job.key(), job.attempts + 1));
     let watch = Watch::new(Arc::clone(&runner.context), &job, runner.timing.claim, bell);
     let hosts = usize::try_from(hosts).unwrap_or(1).max(1);
-    let mut attempt =
-        Attempt { runner, job, watch, folder, hosts, logs: Vec::new(), usage: Usage::default(), began: Instant::now() };
-    match attempt.conclusion().await {
+    let mut attempt = Attempt {
+        runner,
+        job,
+        watch,
+        folder,
+        hosts,
+        is_clarify,
+        logs: Vec::new(),
+        usage: Usage::default(),
+        began: Instant::now(),
+    };
+    let conclusion = attempt.conclusion().await;
+    if !matches!(conclusion, Conclusion::Abandon) {
+        attempt.remove_made_endpoints().await;
+    }
+    match conclusion {
         Conclusion::End(event, metrics) => attempt.end(event, metrics).await,
         Conclusion::Release => attempt.release().await,
         Conclusion::Abandon => {}
@@ -155,7 +172,15 @@ impl Attempt {
         if let Some(order) = self.count().await? {
             return Ok(self.unstarted(order));
         }
-        let roots: Vec<PathBuf> = (1..=self.hosts).map(|number| self.folder.join(host_name(number))).collect();
+        if self.job.attempts > 1 {
+            // What the attempt before has left would take up the machine.
+            self.remove_made_endpoints().await;
+        }
+        let machines = if self.is_clarify { 1 } else { self.hosts };
+        if machines < self.hosts {
+            self.logs[0].say(&format!("InstanceCount is {}: all is done on one machine", self.hosts)).await;
+        }
+        let roots: Vec<PathBuf> = (1..=machines).map(|number| self.folder.join(host_name(number))).collect();
         folder::remove(&self.folder).await;
         let staging = async {
             let may_link = runner.launcher.protects_inputs().await;
@@ -167,7 +192,7 @@ impl Attempt {
         };
         (self.usage.input_bytes, self.usage.input_objects) = (staged.bytes, staged.objects);
         for (number, root) in roots.iter().enumerate() {
-            documents::write_configuration(&self.job, root, number + 1, self.hosts).await?;
+            documents::write_configuration(&self.job, root, number + 1, machines).await?;
         }
         let mut uploads = self.uploads(&roots).await?;
         if let Some(order) = self.start().await? {
@@ -186,6 +211,17 @@ impl Attempt {
         end_of_output(followers).await;
         self.usage.peak_memory_bytes = exits.iter().filter_map(peak_memory).max();
         self.conclude(ending, &exits, &roots, uploads).await
+    }
+
+    /// Removes the shadow endpoints of an ended program, which may have been killed. What the store does not let go now stays
+    /// until its owner removes it.
+    async fn remove_made_endpoints(&self) {
+        if !self.is_clarify {
+            return;
+        }
+        if let Err(error) = made_endpoints::remove(&self.runner.context, &self.job.arn).await {
+            tracing::warn!(job = self.job.name(), %error, "what the job may have left of endpoints could not be removed");
+        }
     }
 
     fn unstarted(&self, order: Order) -> Conclusion {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
-use watchkeeper_aws::generated::sagemaker::CreateProcessingJobRequest;
+use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, MonitoringType};
 use watchkeeper_aws::types::{S3Uri, S3UriError, ScheduleExpression};
 use watchkeeper_store::metadata::{Query, SortBy};
 
@@ -19,6 +19,7 @@ use crate::control::execution_plan::{
 };
 use crate::control::job_definition::JobDefinition;
 use crate::control::merge::Labels;
+use crate::control::monitoring_input::constraints_file;
 use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::MonitoringSchedule;
 use crate::resources::Error;
@@ -328,7 +329,7 @@ async fn capture_destination(context: &Context, name: &str) -> Result<Result<S3U
 async fn baseline(context: &Context, definition: &Definition) -> Result<Baseline, Error> {
     let job = match (&definition.baseline.job_name, &definition.baseline.constraints) {
         (Some(name), _) => context.resources.get::<ProcessingJob>(&name.to_lowercase()).await?.map(|job| job.resource),
-        (None, Some(constraints)) => baselining_job(context, constraints).await?,
+        (None, Some(constraints)) => baselining_job(context, definition.monitoring_type, constraints).await?,
         (None, None) => None,
     };
     let reference: &BaselineReference = &definition.baseline;
@@ -336,7 +337,11 @@ async fn baseline(context: &Context, definition: &Definition) -> Result<Baseline
 }
 
 /// The newest job of a client that wrote these constraints, where it is among the latest ones.
-async fn baselining_job(context: &Context, constraints: &str) -> Result<Option<ProcessingJob>, Error> {
+async fn baselining_job(
+    context: &Context,
+    monitoring_type: MonitoringType,
+    constraints: &str,
+) -> Result<Option<ProcessingJob>, Error> {
     let query = Query {
         // Jobs of schedules have the schedule's ARN here.
         schedule: Some(String::new()),
@@ -348,7 +353,7 @@ async fn baselining_job(context: &Context, constraints: &str) -> Result<Option<P
     let Ok(constraints) = constraints.parse::<S3Uri>() else { return Ok(None) };
     let made_it = |job: &ProcessingJob| {
         let folder = job.first_output().and_then(|output| output.parse::<S3Uri>().ok());
-        folder.is_some_and(|folder| folder.join("constraints.json") == constraints)
+        folder.is_some_and(|folder| folder.join(constraints_file(monitoring_type)) == constraints)
     };
     let jobs = context.resources.list::<ProcessingJob>(&query).await?;
     Ok(jobs.into_iter().map(|job| job.resource).find(made_it))

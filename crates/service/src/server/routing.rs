@@ -43,6 +43,8 @@ const MAX_BODY_BYTES: usize = 10 << 20;
 const MAX_STRANGER_BYTES: usize = 64 << 10;
 /// The most bytes of an invocation.
 const MAX_INVOCATION_BYTES: usize = 6 << 20;
+/// The header by which a job asks not to be captured; that of others means nothing.
+const CAPTURE: &str = "x-watchkeeper-capture";
 
 /// What answers requests.
 pub(super) struct Router {
@@ -83,6 +85,8 @@ struct Arrived<'a> {
     begun: Instant,
     /// Whether it claims to be signed with a key of ours.
     is_known: bool,
+    /// Whether it is captured: not where a job of ours asks for that.
+    is_traffic: bool,
 }
 
 impl Router {
@@ -167,7 +171,9 @@ impl Router {
             && scope_service == Some("sagemaker")
             && let Some(operation) = invocation_of(&parts)
         {
-            let arrived = Arrived { parts: &parts, begun, is_known: self.knows(&parts, scope.as_ref()) };
+            let is_known = self.knows(&parts, scope.as_ref());
+            let is_traffic = !self.is_of_analysis(&parts, scope.as_ref());
+            let arrived = Arrived { parts: &parts, begun, is_known, is_traffic };
             return self.invocation(operation, arrived, body, request_id).await;
         }
         Box::pin(self.general(parts, body, scope.as_ref(), names_bucket, request_id)).await
@@ -237,6 +243,12 @@ impl Router {
         })
     }
 
+    /// Whether a job of ours asks an endpoint without being traffic: monitors would find what their own analyses asked.
+    fn is_of_analysis(&self, parts: &http::request::Parts, scope: Option<&Scope>) -> bool {
+        parts.headers.get(CAPTURE).is_some_and(|value| value == "off")
+            && scope.is_some_and(|scope| self.keys.is_of_program(&scope.access_key_id))
+    }
+
     /// Checks who asks, and asks the implementation.
     async fn called(
         &self,
@@ -274,7 +286,7 @@ impl Router {
     async fn invocation(
         &self,
         operation: Operation,
-        Arrived { parts, begun, is_known }: Arrived<'_>,
+        Arrived { parts, begun, is_known, is_traffic }: Arrived<'_>,
         body: Incoming,
         request_id: &str,
     ) -> Answered {
@@ -297,7 +309,7 @@ impl Router {
         if let Err(error) = authentication::verify_invocation(&self.keys, parts, payload, now) {
             return refused(&error);
         }
-        match invocation::invoke(&self.hosting, Invocation { operation, parts, body, begun }).await {
+        match invocation::invoke(&self.hosting, Invocation { operation, parts, body, begun, is_traffic }).await {
             Ok(answer) => {
                 let mut answer = answer.map(|body: AnswerBody| body.map_err(|never| match never {}).boxed_unsync());
                 if let Ok(id) = HeaderValue::from_str(request_id) {

@@ -181,6 +181,11 @@ mod tests {
         // Section 7.3 of the specification of model quality, and E.7 of that of the service.
         assert_eq!(of("MODEL_QUALITY", "ENDPOINT_INPUT"), "aws/sagemaker/Endpoints/model-metrics");
         assert_eq!(of("MODEL_QUALITY", "BATCH_TRANSFORM_INPUT"), "aws/sagemaker/ModelMonitoring/model-metrics");
+        assert_eq!(of("MODEL_BIAS", "ENDPOINT_INPUT"), "aws/sagemaker/Endpoints/bias-metrics");
+        assert_eq!(of("MODEL_BIAS", "BATCH_TRANSFORM_INPUT"), "aws/sagemaker/ModelMonitoring/bias-metrics");
+        assert_eq!(of("MODEL_EXPLAINABILITY", "ENDPOINT_INPUT"), "aws/sagemaker/Endpoints/explainability-metrics");
+        let batch = "aws/sagemaker/ModelMonitoring/explainability-metrics";
+        assert_eq!(of("MODEL_EXPLAINABILITY", "BATCH_TRANSFORM_INPUT"), batch);
         assert_eq!(of("", ""), "aws/sagemaker/Endpoints/data-metrics");
     }
 }

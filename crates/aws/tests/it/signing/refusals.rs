@@ -286,6 +286,7 @@ fn issued_credentials_are_known_until_they_end() {
     assert_ne!(issued.access_key_id, issuer.issue(parent, minutes_later(10), [1, 2, 3, 4, 6]).access_key_id);
     let session = issuer.issued(&issued.access_key_id).unwrap();
     assert_eq!((session.parent, session.expires), (parent, minutes_later(10)));
+    assert_eq!(session.unique, [1, 2, 3, 4, 5]);
     assert_ne!(session.parent, issuer.parent("AKIAANOTHER"));
     // Another parent, in the id alone, is another key.
     let orphan = issuer.issue(issuer.parent("AKIAANOTHER"), minutes_later(10), [1, 2, 3, 4, 5]);

@@ -9,6 +9,7 @@ use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying};
 use super::models;
+use crate::api::sts::JobMark;
 use crate::context::Context;
 use crate::control::endpoint_config::{self, EndpointConfig, model_names};
 use crate::control::listing::{self, Page};
@@ -20,7 +21,10 @@ pub(super) async fn create(
     call: &Call,
     request: CreateEndpointConfigInput,
 ) -> Result<CreateEndpointConfigOutput, Error> {
-    let config = EndpointConfig::create(request, &context.stamp(&call.region))?;
+    let config = EndpointConfig {
+        made_by: JobMark::of_call(context, call).map(JobMark::text),
+        ..EndpointConfig::create(request, &context.stamp(&call.region))?
+    };
     for name in model_names(&config.request) {
         models::load(context, call, name).await?;
     }

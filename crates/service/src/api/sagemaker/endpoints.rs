@@ -15,6 +15,7 @@ use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying, ring};
 use super::{endpoint_configs, models};
+use crate::api::sts::JobMark;
 use crate::context::Context;
 use crate::control::endpoint::{self, Endpoint, Revision};
 use crate::control::endpoint_config::model_names;
@@ -35,7 +36,10 @@ pub(super) async fn create(
             return Err(endpoint::name_taken(&other.resource.arn).into());
         }
         let revision = revision(context, call, &request.endpoint_config_name).await?;
-        let endpoint = Endpoint::create(request.clone(), revision, &context.stamp(&call.region))?;
+        let endpoint = Endpoint {
+            made_by: JobMark::of_call(context, call).map(JobMark::text),
+            ..Endpoint::create(request.clone(), revision, &context.stamp(&call.region))?
+        };
         context.resources.commit(Transaction::new().insert(&endpoint)).await?;
         Ok(endpoint.arn)
     })

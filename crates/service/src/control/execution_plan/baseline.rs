@@ -5,6 +5,7 @@ use watchkeeper_aws::types::S3Uri;
 use watchkeeper_formats::{DatasetFormat, OutputColumnsPosition};
 
 use super::definition::BaselineReference;
+use crate::control::monitoring_input::constraints_file;
 use crate::control::processing_job::ProcessingJob;
 
 /// What an execution compares with.
@@ -36,11 +37,7 @@ pub fn baseline(
     };
     let Some(job) = job else { return baseline };
     let Some(folder) = output_folder(job) else { return baseline };
-    let constraints = match monitoring_type {
-        MonitoringType::DataQuality | MonitoringType::ModelQuality => "constraints.json",
-        MonitoringType::ModelBias | MonitoringType::ModelExplainability => "analysis.json",
-    };
-    let constraints = folder.join(constraints).to_string();
+    let constraints = folder.join(constraints_file(monitoring_type)).to_string();
     if reference.job_name.is_some() && baseline.constraints.is_none() && baseline.statistics.is_none() {
         baseline.constraints = Some(constraints.clone());
         baseline.statistics =

@@ -49,6 +49,8 @@ pub(super) struct Destination<'a> {
     pub(super) account: &'a str,
     /// How long the model may take.
     pub(super) patience: Duration,
+    /// Whether what passes may be captured.
+    pub(super) is_captured: bool,
     /// The memory for answers.
     pub(super) memory: &'a Arc<Semaphore>,
 }
@@ -97,7 +99,7 @@ impl Destination<'_> {
         body: Pieces,
         arrival: Arrival,
     ) -> Result<(ModelAnswer, Account), Error> {
-        let mut account = Account::open(self.variant, &asked, &body, arrival);
+        let mut account = Account::open(&self, &asked, &body, arrival);
         let Some(model) = &self.variant.model else {
             // Nobody answers, so what was asked is all there is to monitor.
             if let Some(written) = account.end() {
@@ -217,8 +219,9 @@ struct Record {
 }
 
 impl Account {
-    fn open(variant: &Variant, asked: &Asked, body: &Pieces, arrival: Arrival) -> Self {
-        let capture = variant.capture.as_ref().filter(|capture| capture.sample());
+    fn open(destination: &Destination<'_>, asked: &Asked, body: &Pieces, arrival: Arrival) -> Self {
+        let variant = destination.variant;
+        let capture = variant.capture.as_ref().filter(|capture| destination.is_captured && capture.sample());
         let record = capture.map(|stream| Record {
             stream: Arc::clone(stream),
             exchange: Exchange {

@@ -101,6 +101,8 @@ pub struct Invocation<'a> {
     pub body: Pieces,
     /// When the request came.
     pub begun: Instant,
+    /// Whether it is traffic, which is captured and shadowed: what an analysis asks is neither.
+    pub is_traffic: bool,
 }
 
 /// Carries out an invocation.
@@ -108,7 +110,7 @@ pub struct Invocation<'a> {
 /// # Errors
 /// With AWS's codes, texts and statuses.
 pub async fn invoke(hosting: &Arc<Hosting>, invocation: Invocation<'_>) -> Result<Response<AnswerBody>, Error> {
-    let Invocation { operation, parts, body, begun } = invocation;
+    let Invocation { operation, parts, body, begun, is_traffic } = invocation;
     let asked = Asked::read(operation, parts)?;
     let arrival = Arrival { instant: begun, time: hosting.context.now() };
     let deployment = serving(hosting, &asked.endpoint)?;
@@ -121,8 +123,10 @@ pub async fn invoke(hosting: &Arc<Hosting>, invocation: Invocation<'_>) -> Resul
         (_, None) => {}
     }
     let variant = chosen(&deployment, &asked)?;
-    shadow(hosting, &deployment, &asked, &body, arrival);
-    let destination = destination(hosting, &deployment, variant);
+    if is_traffic {
+        shadow(hosting, &deployment, &asked, &body, arrival);
+    }
+    let destination = Destination { is_captured: is_traffic, ..destination(hosting, &deployment, variant) };
     if operation == Operation::Stream {
         let (answer, account) = destination.begin(asked, body, arrival).await?;
         let headers = stream_headers(&answer.headers, &variant.name);
@@ -162,6 +166,7 @@ fn destination<'a>(hosting: &'a Hosting, deployment: &'a Deployment, variant: &'
         variant,
         account: &configuration.account,
         patience: Duration::from_secs(configuration.hosting.invocation_seconds),
+        is_captured: true,
         memory: &hosting.invocations.memory,
     }
 }

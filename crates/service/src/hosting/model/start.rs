@@ -20,7 +20,7 @@ use super::upstream::Upstream;
 use super::{Container, Model, ModelServer, ModelSpecification, StartError, Supervision};
 use crate::configuration::BuiltInModel;
 use crate::context::Context;
-use crate::program::environment::{Variables, has_credentials, of_the_machine, of_the_service};
+use crate::program::environment::{Variables, Wanted, has_credentials, of_the_machine, of_the_service};
 use crate::program::launch::{HostContract, Launcher};
 use crate::program::{folder, instance};
 use crate::telemetry::program_log::ProgramLog;
@@ -279,7 +279,7 @@ impl Start<'_> {
     /// What leads to this service, and what a model server of a transform job is told.
     fn variables(&self) -> Variables {
         let own = self.definition.environment.as_ref();
-        let credentials = (!has_credentials(own)).then_some(CREDENTIALS_HOLD);
+        let credentials = (!has_credentials(own)).then_some(Wanted { lifetime: CREDENTIALS_HOLD, job: None });
         let mut variables = of_the_service(self.context, &self.specification.region, credentials);
         if let Some(batch) = &self.specification.batch {
             let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);

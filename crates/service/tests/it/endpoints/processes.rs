@@ -234,8 +234,13 @@ async fn a_stream_ends_where_it_began() {
     let path = "/endpoints/shop/invocations-response-stream";
     let (parts, ()) = http::Request::post(path).body(()).unwrap().into_parts();
     let body = Bytes::from_static(b"slowly");
-    let invocation =
-        Invocation { operation: Operation::Stream, parts: &parts, body: body.into(), begun: Instant::now() };
+    let invocation = Invocation {
+        operation: Operation::Stream,
+        parts: &parts,
+        body: body.into(),
+        begun: Instant::now(),
+        is_traffic: true,
+    };
     let answer = invoke(&bench.hosting, invocation).await.unwrap();
     bench.ok("UpdateEndpoint", json!({ "EndpointName": "shop", "EndpointConfigName": "second-quiet" })).await;
     bench.hosting.look_once().await.unwrap();

@@ -1,5 +1,6 @@
 //! Invocations of a whole service's endpoints, before built-in models and a real model server.
 
+mod analyses;
 mod asynchronous;
 mod captured;
 mod errors;

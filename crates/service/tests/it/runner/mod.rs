@@ -1,6 +1,7 @@
 //! Jobs, with real processes.
 
 pub(crate) mod bench;
+mod clarify;
 mod jobs;
 pub(crate) mod plain;
 pub(crate) mod suite;

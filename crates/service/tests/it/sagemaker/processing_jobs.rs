@@ -233,6 +233,13 @@ async fn how_a_job_ends() {
             None,
             Some("AlgorithmError: Error: No data found in dataset_source."),
         ),
+        (
+            &started,
+            exited(Some(1), None, Some("ClientError: Headers must contain label.")),
+            Failed,
+            None,
+            Some("ClientError: Headers must contain label."),
+        ),
         (&started, exited(Some(1), None, Some(&long)), Failed, None, Some(cut_reason.as_str())),
         (
             &started,
