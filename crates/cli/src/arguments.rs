@@ -26,6 +26,10 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Model quality: predictions measured by labels, and judged by a baseline.
     Quality(commands::quality::QualityArguments),
+    /// Bias: what differs between a sensitive group and all others, in labels and in predictions.
+    Bias(Box<commands::clarify::BiasArguments>),
+    /// Explain a model: how much each feature adds to its predictions.
+    Explain(Box<commands::clarify::ExplainArguments>),
     /// Write the report of a baseline, or of checks against one, as one HTML file.
     Report(ReportArguments),
     /// Show a statistics, constraints or violations file as a table, AWS's own included.
@@ -169,8 +173,8 @@ pub(crate) struct ReportArguments {
 
 #[derive(Args)]
 pub(crate) struct InspectArguments {
-    /// A statistics, constraints or violations file, of data or of model quality, or the report of a merge; - is standard
-    /// input.
+    /// A statistics, constraints or violations file, of data or of model quality, the analysis of bias and features or its
+    /// violations, or the report of a merge; - is standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Table or JSON.
@@ -194,6 +198,8 @@ pub(crate) enum Analyzer {
     ModelMonitorAnalyzer,
     /// The image sagemaker-model-monitor-groundtruth-merger: captures and labels merged.
     GroundtruthMerger,
+    /// The image sagemaker-clarify-processing: bias and feature attribution.
+    ClarifyProcessing,
 }
 
 /// Which settings a command of the service takes.

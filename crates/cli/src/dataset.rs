@@ -51,7 +51,7 @@ impl DatasetArguments {
     pub(crate) fn resolved_format(&self) -> anyhow::Result<DatasetFormat> {
         match self.named_format()? {
             Some(format) => Ok(format),
-            None => Ok(self.with_options(guess(&self.source)?)),
+            None => Ok(self.with_options(guess(&self.source, SAY_FORMAT)?)),
         }
     }
 
@@ -128,8 +128,11 @@ fn merged() -> DatasetFormat {
     DatasetFormat::MergeJson { capture_index_name: None }
 }
 
-/// The format of a dataset by the name of its first file, and for JSON by how it begins.
-fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
+/// What to do about a dataset whose name does not tell what it is.
+const SAY_FORMAT: &str = "say --dataset-format csv, json, parquet, sagemakerCaptureJson or sagemakerMergeJson";
+
+/// The format of a dataset by the name of its first file, and for JSON by how it begins. `advice` is what to do where they do not tell.
+pub(crate) fn guess(source: &Path, advice: &str) -> anyhow::Result<DatasetFormat> {
     let files = watchkeeper_data::list(source)?;
     let Some(file) = files.first() else {
         // The analyzer says that there is no data.
@@ -139,11 +142,7 @@ fn guess(source: &Path) -> anyhow::Result<DatasetFormat> {
         Some(DatasetFormat::Json { lines }) => Ok(kind_of_json(file, lines)),
         Some(format) => Ok(format),
         None if source == Path::new("-") => Ok(csv()),
-        None => bail!(
-            "{}: its name does not tell what it is; say --dataset-format csv, json, parquet, sagemakerCaptureJson or \
-             sagemakerMergeJson",
-            file.path.display()
-        ),
+        None => bail!("{}: its name does not tell what it is; {advice}", file.path.display()),
     }
 }
 

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Quality(arguments) => commands::quality::run(&arguments),
+        Command::Bias(arguments) => commands::clarify::run_bias(&arguments),
+        Command::Explain(arguments) => commands::clarify::run_explain(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),

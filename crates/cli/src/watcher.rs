@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use watchkeeper_analyzer::{Error, Level, Observer, Progress};
+use watchkeeper_analyzer::{Asking, Error, Level, Observer, Progress};
+
+use crate::terminal::counted;
 
 /// Standard error as an observer.
 pub(crate) struct Watcher {
@@ -13,6 +15,8 @@ pub(crate) struct Watcher {
     /// Results are where they belong; only showing them is left.
     written: Arc<AtomicBool>,
     bar: Mutex<Bar>,
+    /// What the model is being asked for, where that was told.
+    told: Mutex<Option<&'static str>>,
     /// Lines below this level are not shown.
     level: Level,
 }
@@ -58,7 +62,7 @@ impl Watcher {
 
     fn new(level: Level, bar: Bar, last_words: impl Fn() -> i32 + Send + 'static) -> std::io::Result<Self> {
         let stopped = crate::signals::stop_flag(last_words)?;
-        Ok(Self { stopped, written: Arc::default(), bar: Mutex::new(bar), level })
+        Ok(Self { stopped, written: Arc::default(), bar: Mutex::new(bar), told: Mutex::default(), level })
     }
 
     /// The last moment at which a run can be stopped with nothing written.
@@ -108,6 +112,21 @@ fn bar(total: Option<u64>) -> ProgressBar {
     bar
 }
 
+/// What is to come, said before it costs anything.
+fn estimate(asking: &Asking) -> String {
+    let rows = counted(asking.records_total, "model row");
+    let requests = counted(asking.requests_total, "request");
+    format!("{}: about {rows} in about {requests}\n", asking.purpose)
+}
+
+fn bar_of_asking(records: u64) -> ProgressBar {
+    let bar = ProgressBar::new(records);
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    let template = "{bar:30} {human_pos} of {human_len} model rows, {per_sec}, {eta} left";
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
 impl Observer for Watcher {
     fn log(&self, level: Level, line: &str) {
         if level < self.level {
@@ -128,6 +147,26 @@ impl Observer for Watcher {
         if let Bar::Shown(bar) = &*current {
             bar.set_position(progress.bytes_read);
             bar.set_message(progress.records.to_string());
+        }
+    }
+
+    fn asking(&self, asking: Asking) {
+        if self.level < Level::Error {
+            // The log says it.
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != Some(asking.purpose) {
+            *told = Some(asking.purpose);
+            self.done();
+            crate::output::say(&estimate(&asking));
+            let mut current = self.bar();
+            if matches!(*current, Bar::None) {
+                *current = Bar::Shown(bar_of_asking(asking.records_total));
+            }
+        }
+        if let Bar::Shown(bar) = &*self.bar() {
+            bar.set_position(asking.records);
         }
     }
 

@@ -6,7 +6,8 @@ use std::io::ErrorKind;
 
 use anyhow::Context as _;
 use watchkeeper_analyzer::{
-    Error, Level, Observer as _, leave_message, run_ground_truth_merger, run_model_monitor_analyzer,
+    Error, Level, Observer as _, leave_message, run_clarify_processing, run_ground_truth_merger,
+    run_model_monitor_analyzer,
 };
 use watchkeeper_formats::contract::PROCESSING_JOB_CONFIG;
 use watchkeeper_formats::{ExitMessage, JobContract};
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> anyhow::Result<Ending> {
     let message = match contract {
         Ok(contract) => match arguments.analyzer {
             Analyzer::ModelMonitorAnalyzer => run_model_monitor_analyzer(&contract, arguments.run.threads(), &watcher)?,
+            Analyzer::ClarifyProcessing => run_clarify_processing(&contract, arguments.run.threads(), &watcher)?,
             Analyzer::GroundtruthMerger => {
                 let threads = arguments.run.threads();
                 let Some(failure) = run_ground_truth_merger(&contract, threads, &watcher)? else {
@@ -42,7 +44,7 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> anyhow::Result<Ending> {
             message
         }
     };
-    let failed = matches!(message, ExitMessage::Error(_));
+    let failed = message.is_failure();
     watcher.log(if failed { Level::Error } else { Level::Info }, &message.to_string());
     Ok(if failed { Ending::JobFailed } else { Ending::Fine })
 }

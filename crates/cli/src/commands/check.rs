@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<Ending> {
     let watcher = Watcher::for_person()?;
     arguments.output.as_deref().map(check_folder).transpose()?;
     let path = arguments.baseline.as_deref().context("no --baseline")?;
-    super::keep_baseline(path, arguments.output.as_deref())?;
+    super::keep_baseline(path, arguments.output.as_deref(), "constraints.json")?;
     let mut job = arguments.dataset.job()?;
     if let Some(rule) = arguments.drift {
         job.settings.drift = rule.into();

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use watchkeeper_formats::clarify::{Analysis, ClarifyViolations};
 use watchkeeper_formats::{
     ConstraintViolations, Constraints, DocumentKind, MergeReport, MetricViolations, ModelQualityConstraints,
     ModelQualityStatistics, Statistics,
@@ -26,7 +27,7 @@ fn shown(text: &str, format: OutputFormat) -> anyhow::Result<String> {
     let Some(kind) = DocumentKind::of(text).context("no JSON document, which `inspect` shows")? else {
         bail!(
             "neither statistics (`dataset`), nor constraints (`features`), nor violations (`violations`), nor those of model \
-             quality, nor the report of a merge"
+             quality, nor an analysis of bias or features, nor the report of a merge"
         )
     };
     let shown = match kind {
@@ -53,6 +54,14 @@ fn shown(text: &str, format: OutputFormat) -> anyhow::Result<String> {
         DocumentKind::ModelQualityViolations => {
             let document = MetricViolations::parse(text)?;
             if as_json { document.to_json() } else { terminal::quality_violations(&document, &style) }
+        }
+        DocumentKind::Analysis => {
+            let document = Analysis::parse(text)?;
+            if as_json { document.to_json() } else { terminal::analysis(&document, &style) }
+        }
+        DocumentKind::ClarifyViolations => {
+            let document = ClarifyViolations::parse(text)?;
+            if as_json { document.to_json() } else { terminal::clarify_violations(&document, &style) }
         }
         DocumentKind::MergeReport => {
             let document = MergeReport::parse(text)?;

@@ -4,6 +4,7 @@ pub(crate) mod analyze;
 pub(crate) mod backfill;
 pub(crate) mod baseline;
 pub(crate) mod check;
+pub(crate) mod clarify;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -38,13 +39,13 @@ fn say_notes(notes: &[String]) {
     }
 }
 
-/// Refuses to write a check's documents over those of its baseline: the next check would be judged by what this one found.
-fn keep_baseline(baseline: &Path, output: Option<&Path>) -> anyhow::Result<()> {
+/// Refuses to write a check's documents over the `document` of its baseline: the next check would be judged by what this one found.
+fn keep_baseline(baseline: &Path, output: Option<&Path>, document: &str) -> anyhow::Result<()> {
     let Some(output) = output else { return Ok(()) };
     let folder = |path: &Path| std::fs::canonicalize(path).ok();
     if folder(output).is_some_and(|output| Some(output) == folder(baseline)) {
         anyhow::bail!(
-            "{} is the folder of the baseline, whose constraints.json would be replaced; choose another one for -o",
+            "{} is the folder of the baseline, whose {document} would be replaced; choose another one for -o",
             output.display()
         );
     }

@@ -8,8 +8,12 @@
 //! Decided against: boxes around cells, which cost a quarter of a terminal's width and are copied with the text; and
 //! wrapped cells, because a table is read down its columns: columns are left out where there is no room, and named.
 
+mod attributions;
+mod bias;
 mod check;
+mod clarify;
 mod constraints;
+mod dependence;
 mod explanation;
 mod figures;
 mod histogram;
@@ -24,6 +28,7 @@ mod text;
 mod violations;
 
 pub use check::{CheckView, check};
+pub use clarify::{ClarifyView, analysis, clarify, clarify_violations};
 pub use constraints::constraints;
 pub(crate) use figures::{count, counted};
 pub use merge::merge_report;

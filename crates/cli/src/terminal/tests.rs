@@ -18,6 +18,7 @@ use super::text::{cut_end, cut_middle, visible, width, wrap};
 use super::{CheckView, Style, figures};
 
 mod cells;
+mod clarify;
 mod documents;
 mod quality;
 mod service;

@@ -4,6 +4,7 @@
 
 mod bad_baselines;
 mod bad_input;
+mod clarify;
 mod commands;
 mod constraints;
 mod contract;

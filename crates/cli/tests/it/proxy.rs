@@ -37,7 +37,7 @@ fn answer(stream: &TcpStream) -> Option<()> {
 }
 
 /// Head and body of a message.
-fn message(reader: &mut impl std::io::BufRead) -> Option<(String, String)> {
+pub(crate) fn message(reader: &mut impl std::io::BufRead) -> Option<(String, String)> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &QualityCheckArguments) -> anyhow::Result<Ending> {
     let watcher = Watcher::for_person()?;
     arguments.output.as_deref().map(check_folder).transpose()?;
     let path = arguments.baseline.as_deref().context("no --baseline")?;
-    crate::commands::keep_baseline(path, arguments.output.as_deref())?;
+    crate::commands::keep_baseline(path, arguments.output.as_deref(), "constraints.json")?;
     let found = judged(arguments, path, &watcher);
     watcher.done();
     let (baseline, analysis) = found?;

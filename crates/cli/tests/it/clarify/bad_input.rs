@@ -1,0 +1,71 @@
+//! What cannot be analysed, each with its message.
+
+use super::linear;
+use crate::program::Folder;
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("data.csv", "sex,x,y\nF,1,1\nM,2,0\nF,3,1\n");
+    folder.write("numbers.csv", "x,y\n1,1\n2,0\n");
+    folder.write("base/analysis.json", "{\"version\": \"1.0\"}");
+    folder.write("misspelt.json", "{\"methods\": {\"shap\": {\"nsamples\": 3}}}");
+    folder
+}
+
+fn refusal(folder: &Folder, words: &[&str]) -> String {
+    folder.run(words).ended(2).stderr
+}
+
+#[test]
+fn of_bias() {
+    let folder = folder();
+    let good = ["--label", "y", "--positive", "1", "--facet", "sex=F"];
+    for (words, message) in [
+        (&["bias", "data.csv", "--label", "z", "--positive", "1", "--facet", "sex"][..], "Headers must contain label."),
+        (&["bias", "data.csv", "--label", "y", "--positive", "1", "--facet", "age"], "Unable to locate the facet."),
+        (&["bias", "data.csv", "--positive", "1", "--facet", "sex"], "label"),
+        (
+            &["bias", "data.csv", "--config", "misspelt.json"],
+            "misspelt.json: Analysis configuration schema validation error. unknown field `methods.shap.nsamples`",
+        ),
+        (&["bias", "data.csv", "--metrics", "XX"], "--metrics has no metric `XX`; there are CDDL, CI, "),
+        (&["bias", "nothing.csv"], "nothing.csv"),
+        (&["bias", "base/analysis.json", "--config", "none.json"], "none.json"),
+        (&["bias", "check", "data.csv", "--baseline", "misspelt"], "misspelt"),
+    ] {
+        let stderr = refusal(&folder, words);
+        assert!(stderr.starts_with("Error: ") && stderr.contains(message), "{words:?}: {stderr}");
+    }
+    let over = [&["bias", "check", "data.csv", "--baseline", "base/analysis.json", "-o", "base"][..], &good].concat();
+    assert!(
+        refusal(&folder, &over).contains("base is the folder of the baseline, whose analysis.json would be replaced")
+    );
+    let level = [&["bias", "check", "data.csv", "--baseline", "base", "--interval", "95"][..], &good].concat();
+    assert!(refusal(&folder, &level).contains("--interval is 95, expected a level between 0 and 1 such as 0.95"));
+    assert_eq!(folder.names("base"), ["analysis.json"]);
+}
+
+#[test]
+fn of_models() {
+    let folder = folder();
+    let three_answers = "cat > /dev/null; echo 1; echo 2; echo 3";
+    for (model, message) in [
+        (three_answers, "3 "),
+        ("cat > /dev/null; echo high; echo low", "high"),
+        ("echo broken >&2; exit 3", "broken"),
+        ("http://127.0.0.1:1/none", "127.0.0.1:1"),
+    ] {
+        let words = ["explain", "numbers.csv", "--label", "y", "--num-clusters", "1", "--model", model, "-o", "out"];
+        let stderr = refusal(&folder, &words);
+        assert!(stderr.contains("Error: ") && stderr.contains(message), "{model}: {stderr}");
+        assert!(!folder.has("out/analysis.json"), "{model}");
+    }
+    let no_model = refusal(&folder, &["explain", "numbers.csv", "--label", "y"]);
+    assert!(no_model.contains("no --model, and no model is named by a configuration"), "{no_model}");
+    let model = linear(&[1.0]);
+    let unknown =
+        ["explain", "numbers.csv", "--label", "y", "--features", "z", "--num-clusters", "1", "--model", &model];
+    assert!(refusal(&folder, &unknown).contains("Feature names not found."));
+    let both = ["explain", "numbers.csv", "--baseline-rows", "f", "--num-clusters", "1", "--model", &model];
+    assert!(refusal(&folder, &both).contains("cannot be used with"));
+}
