@@ -7,7 +7,7 @@
 //! has to be and never grows, and is filled while it fits into the cache. A look-up costs one wait for memory; sorted entries with
 //! an index over them, which take a third less, cost two.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -193,29 +193,27 @@ impl LabelIndex {
     pub(super) fn take(&self, id: IdHash) -> Option<Label<'_>> {
         let part = &self.parts[id.part(PART_BITS)];
         let at = part.find(id)?;
-        part.matched.set(at);
-        Some(self.texts.get(part.slots[at].label))
+        Some(self.texts.get(part.slots[at].ask()))
     }
 
     /// What [`LabelIndex::take`] says of many ids, into `look_ups`.
     pub(super) fn take_all(&self, ids: impl Iterator<Item = IdHash>, look_ups: &mut Vec<LookUp>) {
         look_ups.clear();
-        // The first place of each, with no branch on what is loaded: so the waits for memory overlap.
         look_ups.extend(ids.map(|id| {
             let part = id.part(PART_BITS);
-            let table = &self.parts[part];
-            let at = table.first_place(id);
-            let entry = table.slots[at];
-            let is_there = (entry.hash_high ^ id.high) | u64::from(entry.hash_low ^ id.low) == 0;
-            LookUp { id, part: part as u32, at: at as u32, label: if is_there { entry.label } else { NO_LABEL } }
+            LookUp { id, part: part as u32, at: self.parts[part].first_place(id) as u32, label: NO_LABEL }
         }));
+        // Loads that nothing waits for, so that they are under way together; a branch on what one of them brings would be
+        // mispredicted often, and begin the others anew.
+        let mut loaded = 0;
+        for look_up in &*look_ups {
+            loaded ^= self.parts[look_up.part as usize].slots[look_up.at as usize].hash_low;
+        }
+        std::hint::black_box(loaded);
         for look_up in look_ups {
             let table = &self.parts[look_up.part as usize];
-            if look_up.label != NO_LABEL {
-                table.matched.set(look_up.at as usize);
-            } else if let Some(at) = table.find(look_up.id) {
-                table.matched.set(at);
-                look_up.label = table.slots[at].label;
+            if let Some(at) = table.find_from(look_up.at as usize, look_up.id) {
+                look_up.label = table.slots[at].ask();
             }
         }
     }
@@ -229,13 +227,13 @@ impl LabelIndex {
     /// Whether nobody has asked for an id, and whether it had several labels that differ.
     pub(super) fn about(&self, id: IdHash) -> (bool, bool) {
         let part = &self.parts[id.part(PART_BITS)];
-        part.find(id).map_or((false, false), |at| (!part.matched.has(at), part.differing.has(at)))
+        part.find(id).map_or((false, false), |at| (!part.slots[at].is_asked_for(), part.differing.has(at)))
     }
 
     pub(super) fn counts(&self) -> IndexCounts {
         let mut counts = IndexCounts::default();
         for part in &self.parts {
-            counts.unmatched += part.ids - part.matched.count();
+            counts.unmatched += part.slots.iter().filter(|slot| !slot.is_free() && !slot.is_asked_for()).count() as u64;
             counts.replaced += part.replaced;
             counts.with_other_value += part.with_other_value;
         }
@@ -245,14 +243,59 @@ impl LabelIndex {
     /// Ids, and what [`LabelIndex::about`] says of them.
     pub(super) fn ids(&self) -> impl Iterator<Item = (IdHash, (bool, bool))> {
         self.parts.iter().flat_map(|part| {
-            let ids = part.slots.iter().enumerate().filter(|(_, entry)| entry.label != NO_LABEL);
-            ids.map(|(at, entry)| (entry.hash(), (!part.matched.has(at), part.differing.has(at))))
+            let ids = part.slots.iter().enumerate().filter(|(_, slot)| !slot.is_free());
+            ids.map(|(at, slot)| (slot.hash(), (!slot.is_asked_for(), part.differing.has(at))))
         })
     }
 }
 
 /// What a free place of a table has for a label.
-const NO_LABEL: u32 = u32::MAX;
+const NO_LABEL: u32 = u32::MAX >> 1;
+
+/// The bit of a place's label that says that somebody has asked for its id.
+const ASKED_FOR: u32 = 1 << 31;
+
+/// A place of a table. That its id was asked for is noted where threads have just been: a set beside the table would be one more
+/// wait for memory.
+struct Slot {
+    hash_high: u64,
+    hash_low: u32,
+    label: AtomicU32,
+}
+
+impl Slot {
+    fn new(entry: Entry) -> Self {
+        Self { hash_high: entry.hash_high, hash_low: entry.hash_low, label: AtomicU32::new(entry.label) }
+    }
+
+    fn hash(&self) -> IdHash {
+        IdHash { high: self.hash_high, low: self.hash_low }
+    }
+
+    /// Its label, asked for or not.
+    #[inline]
+    fn label(&self) -> u32 {
+        self.label.load(Ordering::Relaxed) & !ASKED_FOR
+    }
+
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.label() == NO_LABEL
+    }
+
+    fn is_asked_for(&self) -> bool {
+        self.label.load(Ordering::Relaxed) & ASKED_FOR != 0
+    }
+
+    /// Its label, whose id is asked for from now on.
+    #[inline]
+    fn ask(&self) -> u32 {
+        let label = self.label();
+        // Whichever thread writes last, it writes the same.
+        self.label.store(label | ASKED_FOR, Ordering::Relaxed);
+        label
+    }
+}
 
 /// Places of a table of so many ids: at two thirds of them used, an id is found at its second place on average.
 fn slots_for(ids: usize) -> usize {
@@ -261,10 +304,7 @@ fn slots_for(ids: usize) -> usize {
 
 /// The ids whose hashes begin with the same [`PART_BITS`] bits: each at the place that its hash says, or the next free one.
 struct Table {
-    slots: Vec<Entry>,
-    ids: u64,
-    /// Places of ids that were asked for.
-    matched: Bits,
+    slots: Vec<Slot>,
     /// Places of ids whose labels differ.
     differing: Bits,
     replaced: u64,
@@ -281,23 +321,21 @@ impl Table {
     /// Of entries of one id the last one stays.
     fn new(entries: &[Entry], texts: &Texts) -> Self {
         let count = slots_for(entries.len());
+        let free = Entry { hash_high: 0, hash_low: 0, label: NO_LABEL };
         let mut table = Self {
-            slots: vec![Entry { hash_high: 0, hash_low: 0, label: NO_LABEL }; count],
-            ids: 0,
-            matched: Bits::new(count),
+            slots: (0..count).map(|_| Slot::new(free)).collect(),
             differing: Bits::new(count),
             replaced: 0,
             with_other_value: 0,
         };
         for entry in entries {
             let at = table.place(entry.hash());
-            let replaced = std::mem::replace(&mut table.slots[at], *entry);
-            if replaced.label == NO_LABEL {
-                table.ids += 1;
+            let replaced = std::mem::replace(&mut table.slots[at], Slot::new(*entry));
+            if replaced.is_free() {
                 continue;
             }
             table.replaced += 1;
-            if texts.get(replaced.label) != texts.get(entry.label) {
+            if texts.get(replaced.label()) != texts.get(entry.label) {
                 table.with_other_value += 1;
                 table.differing.set(at);
             }
@@ -315,43 +353,44 @@ impl Table {
     /// Where an id is, or the free place where it would be: there is always one.
     #[inline]
     fn place(&self, id: IdHash) -> usize {
-        let mut at = self.first_place(id);
-        while self.slots[at].label != NO_LABEL && self.slots[at].hash() != id {
+        self.place_from(self.first_place(id), id)
+    }
+
+    #[inline]
+    fn place_from(&self, first: usize, id: IdHash) -> usize {
+        let mut at = first;
+        while !self.slots[at].is_free() && self.slots[at].hash() != id {
             at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
         }
         at
     }
 
     fn find(&self, id: IdHash) -> Option<usize> {
-        let at = self.place(id);
-        (self.slots[at].label != NO_LABEL).then_some(at)
+        self.find_from(self.first_place(id), id)
+    }
+
+    #[inline]
+    fn find_from(&self, first: usize, id: IdHash) -> Option<usize> {
+        let at = self.place_from(first, id);
+        (!self.slots[at].is_free()).then_some(at)
     }
 }
 
-/// A set of small numbers, which threads share.
+/// A set of small numbers.
 #[derive(Default)]
-struct Bits(Vec<AtomicU64>);
+struct Bits(Vec<u64>);
 
 impl Bits {
     fn new(count: usize) -> Self {
-        Self((0..count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
+        Self(vec![0; count.div_ceil(64)])
     }
 
-    #[inline]
-    fn set(&self, at: usize) {
-        // Most are set once only; one that is set needs no exclusive hold of the cache line.
-        if !self.has(at) {
-            self.0[at / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);
-        }
+    fn set(&mut self, at: usize) {
+        self.0[at / 64] |= 1 << (at % 64);
     }
 
-    #[inline]
     fn has(&self, at: usize) -> bool {
-        self.0[at / 64].load(Ordering::Relaxed) >> (at % 64) & 1 == 1
-    }
-
-    fn count(&self) -> u64 {
-        self.0.iter().map(|word| u64::from(word.load(Ordering::Relaxed).count_ones())).sum()
+        self.0[at / 64] >> (at % 64) & 1 == 1
     }
 }
 
@@ -379,7 +418,7 @@ impl Texts {
         if known != NO_LABEL && self.get(known) == label {
             return Some(known);
         }
-        let at = u32::try_from(self.bytes.len()).ok().filter(|&at| at != NO_LABEL)?;
+        let at = u32::try_from(self.bytes.len()).ok().filter(|&at| at < NO_LABEL)?;
         self.bytes.push(label.kind.to_byte());
         let mut length = label.data.len();
         while length >= 0x80 {
