@@ -30,7 +30,7 @@ pub(super) struct Explaining<'a> {
     pub(super) background: &'a Table,
     /// The rows to be explained.
     pub(super) rows: &'a [usize],
-    /// The features to be explained, in order.
+    /// The features to be explained, ascending.
     pub(super) explained: &'a [usize],
     pub(super) shap: &'a ShapConfig,
     pub(super) threads: usize,
@@ -82,7 +82,6 @@ impl Explaining<'_> {
             scoring: &scoring,
             cells: &cells,
             background: &background,
-            varying: Varying::of(self),
             expected,
             done: Mutex::new(&mut done),
             resumed: resumed.as_ref(),
@@ -94,6 +93,16 @@ impl Explaining<'_> {
 
     fn explains_all(&self) -> bool {
         self.explained.len() == self.features.columns.len()
+    }
+
+    /// The features to be explained in which a row differs from the background, ascending.
+    fn varying(&self, row: usize) -> Vec<usize> {
+        let varies = |feature: &usize| {
+            let value = self.features.columns[*feature].value(row);
+            let other = &self.background.columns[*feature];
+            (0..self.background.rows).any(|row| !are_equal(value, other.value(row)))
+        };
+        self.explained.iter().copied().filter(varies).collect()
     }
 
     fn link(&self) -> Link {
@@ -137,29 +146,6 @@ impl Cells {
     }
 }
 
-/// Which features of a row differ from the background.
-struct Varying<'a> {
-    explaining: &'a Explaining<'a>,
-}
-
-impl<'a> Varying<'a> {
-    fn of(explaining: &'a Explaining<'a>) -> Self {
-        Self { explaining }
-    }
-
-    fn of_row(&self, row: usize) -> Vec<usize> {
-        let Explaining { features, background, explained, .. } = self.explaining;
-        let varies = |feature: &usize| {
-            let value = features.columns[*feature].value(row);
-            let other = &background.columns[*feature];
-            (0..background.rows).any(|row| !are_equal(value, other.value(row)))
-        };
-        let mut varying: Vec<usize> = explained.iter().copied().filter(varies).collect();
-        varying.sort_unstable();
-        varying
-    }
-}
-
 /// Whether two cells have the same value, however it is written; two missing ones have.
 fn are_equal(one: Value<'_>, other: Value<'_>) -> bool {
     match (one, other) {
@@ -176,7 +162,6 @@ struct Work<'a> {
     scoring: &'a Scoring<'a>,
     cells: &'a Cells,
     background: &'a Cells,
-    varying: Varying<'a>,
     expected: &'a [f64],
     done: Mutex<&'a mut Attributions>,
     resumed: Option<&'a Resumed>,
@@ -199,7 +184,7 @@ impl Work<'_> {
             let row = explaining.rows[*place];
             let features = explaining.features.columns.len();
             let (samples, seed) = (explaining.shap.num_samples, explaining.shap.seed.unwrap_or_default());
-            Explanation::new(features, &self.varying.of_row(row), samples, seed, row as u64)
+            Explanation::new(features, &explaining.varying(row), samples, seed, row as u64)
         };
         let explanations: Vec<Explanation> = chunk.iter().map(explanation).collect();
         let mut means = Means::new(self.scoring, outputs);

@@ -125,7 +125,7 @@ fn pair(config: &AnalysisConfig, mut dataset: Table, others: Others) -> Result<(
             Some(reference) => {
                 let found = |table: &Table| {
                     column_of(table, reference).ok_or_else(|| {
-                        missing("Feature names not found.", "joinsource_name_or_index", reference, table)
+                        missing("Feature names not found.", "joinsource_name_or_index", reference, &table.columns)
                     })
                 };
                 Some((found(&dataset)?, found(&other)?))
@@ -166,7 +166,7 @@ impl Roles {
     fn of(plan: &Plan, dataset: &Table) -> Result<Self, Error> {
         let config = &plan.config;
         let of = |member: &str, reference: &Reference, beginning: &str| {
-            column_of(dataset, reference).ok_or_else(|| missing(beginning, member, reference, dataset))
+            column_of(dataset, reference).ok_or_else(|| missing(beginning, member, reference, &dataset.columns))
         };
         let predicted_label = config.predicted_label.as_ref().filter(|_| config.predicted_label_dataset_uri.is_none());
         let label = config.label.as_ref();
@@ -193,7 +193,7 @@ fn column_of_predictions(config: &AnalysisConfig, mut table: Table) -> Result<Co
     let join = config.joinsource.as_ref().and_then(|reference| column_of(&table, reference));
     let place = if let Some(reference) = &config.predicted_label {
         column_of(&table, reference)
-            .ok_or_else(|| missing("Feature names not found.", "predicted_label", reference, &table))?
+            .ok_or_else(|| missing("Feature names not found.", "predicted_label", reference, &table.columns))?
     } else if let Some(place) = table.position(PREDICTED_LABEL) {
         place
     } else {

@@ -23,16 +23,16 @@ pub fn read_baseline(path: &Path) -> Result<Analysis, Error> {
 /// Writes the documents of an analysis to a folder, with `further` files beside them: all or none.
 pub fn write_documents(folder: &Path, analysis: &ClarifyAnalysis, further: &[(&str, String)]) -> Result<(), Error> {
     let mut output = Output::default();
-    add_to(&mut output, folder, analysis, further)?;
+    add_to(&mut output, folder, analysis, further.iter().map(|(name, text)| (*name, text.as_str())))?;
     output.finish()
 }
 
 /// Adds the documents to others that are to appear with them.
-pub(super) fn add_to(
+pub(super) fn add_to<'a>(
     output: &mut Output,
     folder: &Path,
     analysis: &ClarifyAnalysis,
-    further: &[(&str, String)],
+    further: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Error> {
     output.add(&folder.join("analysis.json"), analysis.analysis.to_json().as_bytes())?;
     let violations = analysis.violations.as_deref().unwrap_or_default();

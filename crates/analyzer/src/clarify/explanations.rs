@@ -145,7 +145,12 @@ fn rows_to_explain(task: &Task<'_>, rows: usize, records_of_row: u64, notes: &mu
     );
     task.observer.log(Level::Warning, &note);
     notes.push(note);
-    (0..most).map(|place| (place as u128 * rows as u128 / most as u128) as usize).collect()
+    evenly_spaced(rows, most)
+}
+
+/// `count` of so many rows, at equal distances.
+fn evenly_spaced(rows: usize, count: usize) -> Vec<usize> {
+    (0..count).map(|place| (place as u128 * rows as u128 / count as u128) as usize).collect()
 }
 
 fn global_values(
@@ -268,4 +273,19 @@ fn score(task: &Task<'_>, asking: &Asking<'_>, rows: &Table, purpose: &'static s
         values.sum::<f64>() / rows.rows as f64
     };
     Ok(Outputs { names, means: (0..scores.outputs).map(mean).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_sample_are_distinct_and_far_apart() {
+        for (rows, count) in [(10, 10), (10, 3), (1_000_003, 999), (7, 1)] {
+            let sample = evenly_spaced(rows, count);
+            assert_eq!((sample.len(), sample[0]), (count, 0));
+            let distances = || sample.windows(2).map(|pair| pair[1] - pair[0]).chain([rows - sample[count - 1]]);
+            assert!(distances().all(|distance| (rows / count..=rows.div_ceil(count)).contains(&distance)));
+        }
+    }
 }

@@ -77,8 +77,8 @@ fn read_config(path: &Path) -> Result<String, ClarifyError> {
 fn write(job: &ClarifyJob, found: &ClarifyAnalysis, baseline: Option<&Analysis>) -> Result<(), Error> {
     let mut output = Output::default();
     let reports = reports(found, baseline);
-    let reports: Vec<(&str, String)> = reports.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
-    documents::add_to(&mut output, &job.output_path, found, &reports)?;
+    let reports = reports.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    documents::add_to(&mut output, &job.output_path, found, reports)?;
     if let ClarifyKind::BiasMonitor(traffic) | ClarifyKind::ExplainabilityMonitor(traffic) = &job.kind
         && traffic.publish_cloudwatch_metrics
     {

@@ -1,7 +1,5 @@
 //! The records that an analysis looks at, whichever way they come, and which column of them is what.
 
-use std::borrow::Cow;
-
 use watchkeeper_data::table::column_of;
 use watchkeeper_engine::prediction::Answer;
 use watchkeeper_engine::table::{Column, Table};
@@ -71,7 +69,7 @@ impl Material {
     pub(super) fn facet(&self, reference: &Reference) -> Result<(&Column, Option<usize>), Error> {
         let table = self.facet_file.as_ref().unwrap_or(&self.dataset);
         let Some(place) = column_of(table, reference) else {
-            return Err(missing("Unable to locate the facet.", "facet", reference, table));
+            return Err(missing("Unable to locate the facet.", "facet", reference, &table.columns));
         };
         Ok((&table.columns[place], self.facet_file.is_none().then_some(place)))
     }
@@ -84,7 +82,7 @@ impl Material {
                 return Ok(Some(&table.columns[place]));
             }
         }
-        Err(missing("Feature names not found.", "group_variable", reference, &self.dataset))
+        Err(missing("Feature names not found.", "group_variable", reference, &self.dataset.columns))
     }
 
     /// The places in `features` of references of `member`: by name, or by index of the dataset's columns (CSV, Parquet) or of the features
@@ -103,31 +101,32 @@ impl Material {
             };
             let place = column.and_then(|column| features.iter().position(|feature| *feature == column));
             place.ok_or_else(|| {
-                missing("Feature names not found.", member, reference, &self.feature_table_names(features))
+                missing(
+                    "Feature names not found.",
+                    member,
+                    reference,
+                    features.iter().map(|column| &self.dataset.columns[*column]),
+                )
             })
         };
         references.iter().map(position).collect()
     }
-
-    fn feature_table_names(&self, features: &[usize]) -> Table {
-        let named = |column: &usize| Column {
-            name: self.dataset.columns[*column].name.clone(),
-            values: watchkeeper_engine::table::Values::Integer(Vec::new()),
-            holds_whole_numbers: true,
-            written: None,
-        };
-        Table { columns: features.iter().map(named).collect(), rows: 0 }
-    }
 }
 
 /// A reference that leads nowhere, and what there is.
-pub(super) fn missing(beginning: &str, member: &str, reference: &Reference, table: &Table) -> Error {
+pub(super) fn missing<'a>(
+    beginning: &str,
+    member: &str,
+    reference: &Reference,
+    columns: impl IntoIterator<Item = &'a Column>,
+) -> Error {
     const SHOWN: usize = 30;
-    let named: Cow<'_, str> = match reference {
-        Reference::Name(name) => format!("`{name}`").into(),
-        Reference::Index(index) => format!("index {index}").into(),
+    let named = match reference {
+        Reference::Name(name) => format!("`{name}`"),
+        Reference::Index(index) => format!("index {index}"),
     };
-    let names: Vec<&str> = table.columns.iter().take(SHOWN).map(|column| column.name.as_str()).collect();
-    let more = if table.columns.len() > SHOWN { ", …" } else { "" };
+    let mut columns = columns.into_iter().map(|column| column.name.as_str());
+    let names: Vec<&str> = columns.by_ref().take(SHOWN).collect();
+    let more = if columns.next().is_some() { ", …" } else { "" };
     refused(format!("{beginning} {member}: there is no column {named} among {}{more}", names.join(", ")))
 }

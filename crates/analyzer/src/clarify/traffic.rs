@@ -82,7 +82,8 @@ fn excluded(features: &Table, names: &[String], config: &AnalysisConfig) -> Resu
     let named = excluded.map(|reference| ("exclude_features_attribute", reference));
     let configured = config.excluded_columns.iter().cloned().map(|reference| ("excluded_columns", reference));
     let place = |(member, reference): (&str, Reference)| {
-        column_of(features, &reference).ok_or_else(|| missing("Feature names not found.", member, &reference, features))
+        column_of(features, &reference)
+            .ok_or_else(|| missing("Feature names not found.", member, &reference, &features.columns))
     };
     named.chain(configured).map(place).collect()
 }

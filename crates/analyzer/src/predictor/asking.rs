@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use watchkeeper_engine::prediction::Answer;
 
 use super::cells::{CellStyle, Records};
+use super::distinct::Distinct;
 use super::request::RequestFormat;
 use super::response::ResponseFormat;
 use super::transport::{Failure, Transport};
@@ -80,6 +81,8 @@ pub(super) struct Asker {
     retried: AtomicU64,
     records: AtomicU64,
     experience: Mutex<Experience>,
+    has_told_of_fallback: AtomicBool,
+    has_told_of_payload: AtomicBool,
 }
 
 /// What is known of a model by now.
@@ -96,8 +99,6 @@ struct Experience {
     gave_up: bool,
     /// Requests for several records all failed, those for one did not.
     takes_single_records: bool,
-    has_told_of_fallback: bool,
-    has_told_of_payload: bool,
 }
 
 /// What requests are kept to.
@@ -115,16 +116,6 @@ struct Request {
     /// Which of the distinct records.
     range: Range<usize>,
     body: Bytes,
-}
-
-/// Records, of which equal ones are asked for once.
-struct Distinct {
-    /// The place of the first of each.
-    firsts: Vec<usize>,
-    /// Which of the distinct ones each record is.
-    of_record: Vec<u32>,
-    /// How many records each stands for.
-    counts: Vec<u32>,
 }
 
 impl Asker {
@@ -149,6 +140,8 @@ impl Asker {
             retried: AtomicU64::new(0),
             records: AtomicU64::new(0),
             experience: Mutex::default(),
+            has_told_of_fallback: AtomicBool::new(false),
+            has_told_of_payload: AtomicBool::new(false),
         }
     }
 
@@ -299,7 +292,7 @@ impl Round<'_> {
         let wanted = range.clone().take(most);
         let longest = self.asker.longest_body.load(Ordering::Relaxed);
         let body = self.asker.requests.body(wanted.map(|place| self.record(place)), longest);
-        if body.is_full && !std::mem::replace(&mut self.asker.experience().has_told_of_payload, true) {
+        if body.is_full && !self.asker.has_told_of_payload.swap(true, Ordering::Relaxed) {
             self.tell_of_size(body.records, TO_FIT);
         }
         let end = range.start + body.records;
@@ -378,7 +371,7 @@ impl Round<'_> {
         if count > 1 {
             experience.batches_answered += 1;
         }
-        experience.takes_single_records = experience.batches_answered == 0
+        experience.takes_single_records |= experience.batches_answered == 0
             && experience.batches_failed >= ENOUGH_FAILED_BATCHES
             && experience.failures == 0;
         let takes_single_records = experience.takes_single_records;
@@ -430,11 +423,8 @@ impl Round<'_> {
 
     /// Cuts a request on which the model failed.
     fn fall_back(&mut self, range: Range<usize>, words: &str) {
-        let mut experience = self.asker.experience();
-        experience.batches_failed = experience.batches_failed.saturating_add(1);
-        let tells = !std::mem::replace(&mut experience.has_told_of_fallback, true);
-        drop(experience);
-        if tells {
+        self.asker.experience().batches_failed += 1;
+        if !self.asker.has_told_of_fallback.swap(true, Ordering::Relaxed) {
             let line = format!("Fallback to per-record prediction because of model error. {words}");
             self.observer.log(Level::Warning, &line);
         }
@@ -471,38 +461,5 @@ impl Round<'_> {
 
     fn tell_of_size(&self, records: usize, why: &str) {
         self.observer.log(Level::Info, &format!("Prediction batch size is reduced to {records} {why}."));
-    }
-}
-
-impl Distinct {
-    fn of(records: &Records) -> Self {
-        let mut known: HashMap<&[u8], u32> = HashMap::with_capacity(records.len());
-        let mut distinct =
-            Self { firsts: Vec::new(), of_record: Vec::with_capacity(records.len()), counts: Vec::new() };
-        for place in 0..records.len() {
-            let which = *known.entry(records.record(place)).or_insert_with(|| {
-                distinct.firsts.push(place);
-                distinct.counts.push(0);
-                (distinct.firsts.len() - 1) as u32
-            });
-            distinct.counts[which as usize] += 1;
-            distinct.of_record.push(which);
-        }
-        distinct
-    }
-
-    /// What there is for each of the distinct records, for all of them.
-    fn spread(&self, mut answers: Vec<Option<Answer>>) -> Vec<Option<Answer>> {
-        if self.firsts.len() == self.of_record.len() {
-            return answers;
-        }
-        let mut left = self.counts.clone();
-        let spread = self.of_record.iter().map(|place| {
-            let place = *place as usize;
-            left[place] -= 1;
-            // The last one takes it, the others have copies.
-            if left[place] == 0 { answers[place].take() } else { answers[place].clone() }
-        });
-        spread.collect()
     }
 }

@@ -7,6 +7,7 @@
 
 mod asking;
 mod cells;
+mod distinct;
 mod path;
 mod request;
 mod response;
