@@ -1,6 +1,6 @@
 //! Where a value is in a record: by the name of a column or member, by its index, or by a path (section 2.2 of model quality).
 //!
-//! A path is what the guides write: names, `"quoted names"` or `['names']`, `.`, `[0]`, `[-1]`, `[*]` and `[]`, with `$` in front or
+//! A path is what the guides write: names, `"quoted names"` or `['names']`, `.`, `[0]`, `[-1]`, `[1:3]`, `[*]` and `[]`, with `$` in front or
 //! without. It means what it means in `JMESPath` but for one thing: an element that lacks what is asked for is a missing value instead of
 //! none, or else the values behind it would meet the labels of others.
 //!
@@ -28,6 +28,8 @@ enum Step {
     Element(i64),
     /// To all elements of an array.
     Each,
+    /// To some elements of an array: from, to, and how far apart, as Python slices lists.
+    Slice(Option<i64>, Option<i64>, i64),
     /// To all elements, those of arrays within it in their place.
     Flatten,
 }
@@ -75,7 +77,7 @@ impl Attribute {
         let names = self.path.as_ref().ok()?.iter().map(|step| match step {
             Step::Member(name) => Some(name.clone()),
             Step::Element(index) => u64::try_from(*index).ok().map(|index| index.to_string()),
-            Step::Each | Step::Flatten => None,
+            Step::Each | Step::Slice(..) | Step::Flatten => None,
         });
         Some(names.collect::<Option<Vec<_>>>()?.join("."))
     }
@@ -149,14 +151,16 @@ fn follow<'a>(value: &'a str, path: &[Step]) -> Found<'a> {
 /// What a path without flattening leads to.
 fn project<'a>(value: &'a str, path: &[Step]) -> Found<'a> {
     let Some((step, rest)) = path.split_first() else { return Found::Json(value) };
+    let each = |list: Option<Vec<&'a str>>| {
+        list.map_or(Found::Missing, |list| {
+            Found::Many(list.into_iter().map(|element| project(element, rest)).collect())
+        })
+    };
     let next = match step {
         Step::Member(name) => member(value, name),
         Step::Element(index) => element(value, *index),
-        Step::Each => {
-            return list_of(value).map_or(Found::Missing, |list| {
-                Found::Many(list.into_iter().map(|element| project(element, rest)).collect())
-            });
-        }
+        Step::Each => return each(list_of(value)),
+        Step::Slice(from, to, step) => return each(list_of(value).map(|list| slice(&list, *from, *to, *step))),
         Step::Flatten => None,
     };
     next.map_or(Found::Missing, |value| project(value, rest))
@@ -179,6 +183,22 @@ fn element(value: &str, index: i64) -> Option<&str> {
     let list = list_of(value)?;
     let place = if index < 0 { list.len() as i64 + index } else { index };
     usize::try_from(place).ok().and_then(|place| list.get(place).copied())
+}
+
+/// The elements of a slice, as Python takes them.
+fn slice<'a>(list: &[&'a str], from: Option<i64>, to: Option<i64>, step: i64) -> Vec<&'a str> {
+    let count = list.len() as i64;
+    let (first, last) = if step > 0 { (0, count) } else { (-1, count - 1) };
+    let place = |index: i64| if index < 0 { index.saturating_add(count) } else { index }.clamp(first, last);
+    let (begin, end) = if step > 0 { (first, last) } else { (last, first) };
+    let mut at = from.map_or(begin, place);
+    let to = to.map_or(end, place);
+    let mut taken = Vec::new();
+    while if step > 0 { at < to } else { at > to } {
+        taken.push(list[at as usize]);
+        at = at.saturating_add(step);
+    }
+    taken
 }
 
 /// Levels of lists and objects that are followed, as many as serde reads of JSON: every one reads all below it once more.
@@ -328,7 +348,19 @@ impl PathParser<'_> {
         Err(self.unexpected())
     }
 
-    /// What stands in brackets: an index, a quoted name, `*` or nothing.
+    /// An index, or a slice: `0`, `-1`, `1:3`, `::2`.
+    fn element(text: &str) -> Option<Step> {
+        if !text.contains(':') {
+            return text.parse().ok().map(Step::Element);
+        }
+        let bound = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+        let mut bounds = text.splitn(3, ':').map(bound);
+        let (from, to) = (bounds.next()??, bounds.next()??);
+        let step = bounds.next().unwrap_or(Some(None))?.unwrap_or(1);
+        (step != 0).then_some(Step::Slice(from, to, step))
+    }
+
+    /// What stands in brackets: an index, a slice, a quoted name, `*` or nothing.
     fn bracket(&mut self) -> Result<Step, String> {
         self.expect('[')?;
         let step = match self.peek() {
@@ -340,11 +372,11 @@ impl PathParser<'_> {
             Some(quote @ ('\'' | '"')) => Step::Member(self.quoted(quote)?),
             _ => {
                 let rest = &self.text[self.at..];
-                let is_part = |character: char| character.is_ascii_digit() || character == '-';
+                let is_part = |character: char| character.is_ascii_digit() || matches!(character, '-' | ':');
                 let length = rest.find(|character| !is_part(character)).unwrap_or(rest.len());
-                let index = rest[..length].parse().map_err(|_| self.unexpected())?;
+                let step = Self::element(&rest[..length]).ok_or_else(|| self.unexpected())?;
                 self.at += length;
-                Step::Element(index)
+                step
             }
         };
         self.expect(']')?;

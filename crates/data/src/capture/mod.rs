@@ -19,6 +19,7 @@ use crate::error::shown;
 use crate::files::DatasetFile;
 use crate::members::BadRecord;
 use crate::rows::Rows;
+use crate::scored::RecordCounts;
 use crate::text::valid_text;
 use crate::{Error, Source};
 pub(crate) use joined::JoinedRows;
@@ -155,6 +156,18 @@ impl<'a, R: CaptureRows> CaptureSource<'a, R> {
             counts: CaptureCounts::default(),
             records,
         }
+    }
+
+    /// What makes the rows, after the last one.
+    pub(crate) fn into_records(self) -> R {
+        self.records
+    }
+
+    /// What became of records so far, lines that are none among them.
+    pub(crate) fn record_counts(&self) -> RecordCounts {
+        let (dropped, first_reason) = self.without_rows();
+        let (read, outside_window) = (self.counts.lines, self.counts.outside_window);
+        RecordCounts { read, outside_window, dropped, first_reason }
     }
 
     /// What became of lines so far.

@@ -3,6 +3,7 @@
 //! A file is read straight into the batch's buffer and cut into cells there; only the piece of a record that a read
 //! cuts off is moved, to the head of the next batch.
 
+pub(crate) mod separators;
 pub(crate) mod tokenizer;
 
 use std::collections::HashMap;

@@ -10,8 +10,8 @@
 
 use memchr::memchr2;
 use watchkeeper_engine::column::{Cell, CellKind};
-use wide::u8x16;
 
+use super::separators::Separators;
 use crate::text::MAX_COLUMNS;
 
 /// How rows of another width than the table's were met.
@@ -65,7 +65,7 @@ pub(crate) fn tokenize(
     escaped: &mut Vec<usize>,
     ragged: &mut Ragged,
 ) -> Tokenized {
-    let mut separators = Separators::new(text);
+    let mut separators = Separators::<false>::new(text);
     let mut done = Tokenized { consumed: 0, rows: 0, unclosed: None, too_wide: None };
     let mut field = 0;
     let mut row_cells = cells.len();
@@ -171,7 +171,7 @@ fn forget_from(escaped: &mut Vec<usize>, end: usize) {
 /// the line plus `base`.
 pub(crate) fn cut_line(line: &[u8], base: usize, cells: &mut Vec<Cell>) {
     let mut field = 0;
-    let mut separators = Separators::new(line);
+    let mut separators = Separators::<false>::new(line);
     while let Some(at) = separators.next() {
         cells.push(field_cell(base + field, at - field));
         field = at + 1;
@@ -274,68 +274,4 @@ pub(crate) fn resolve(text: &mut [u8], cells: &mut [Cell], escaped: &mut Vec<usi
         }
         cells[index] = Cell::new(cell.start(), write - cell.start(), CellKind::Text);
     }
-}
-
-/// Finds commas, line feeds and quotes.
-struct Separators<'a> {
-    text: &'a [u8],
-    /// Where the current block of 64 bytes begins.
-    block: usize,
-    /// The separators of the current block that have not been handed out.
-    mask: u64,
-}
-
-impl<'a> Separators<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        let mut separators = Self { text, block: 0, mask: 0 };
-        separators.mask = separators.look();
-        separators
-    }
-
-    /// Positions in ascending order.
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.mask == 0 {
-            self.block += 64;
-            if self.block >= self.text.len() {
-                // Stay here: asked again, the answer is the same.
-                self.block = self.text.len();
-                return None;
-            }
-            self.mask = self.look();
-        }
-        let at = self.block + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        Some(at)
-    }
-
-    /// Leaves out everything before `at`, or takes up again at an earlier place.
-    fn skip_to(&mut self, at: usize) {
-        self.block = at & !63;
-        self.mask = self.look() & (u64::MAX << (at & 63));
-    }
-
-    #[inline]
-    fn look(&self) -> u64 {
-        if let Some(block) = self.text.get(self.block..self.block + 64) {
-            return mask_of(block.try_into().expect("the range has 64 bytes"));
-        }
-        let mut padded = [0; 64];
-        let rest = self.text.get(self.block..).unwrap_or_default();
-        padded[..rest.len()].copy_from_slice(rest);
-        mask_of(&padded)
-    }
-}
-
-#[inline]
-fn mask_of(block: &[u8; 64]) -> u64 {
-    let mut mask = 0;
-    for part in 0..4 {
-        let bytes: [u8; 16] = block[part * 16..][..16].try_into().expect("a quarter of 64 bytes");
-        let bytes = u8x16::from(bytes);
-        let found =
-            bytes.simd_eq(u8x16::splat(b',')) | bytes.simd_eq(u8x16::splat(b'\n')) | bytes.simd_eq(u8x16::splat(b'"'));
-        mask |= u64::from(found.to_bitmask()) << (part * 16);
-    }
-    mask
 }

@@ -59,7 +59,7 @@ impl LabelReader {
                 let json = text.data.trim_ascii();
                 serde_json::from_str::<&serde_json::value::RawValue>(json)
                     .map_err(|error| format!("its ground truth is not JSON: {error}"))?;
-                Unwrapping { attribute: self.attribute.as_ref(), except: None }.unwrap(json, 0, &mut labels);
+                unwrap_label(json, self.attribute.as_ref(), &mut labels);
                 Ok(labels.into_iter().map(Value::Found).collect())
             }
             Some(other) => Err(format!("its ground truth is encoded as {other}, expected CSV or JSON")),
@@ -80,8 +80,13 @@ impl LabelReader {
     }
 }
 
+/// The labels in ground truth that is JSON. An object stands for the member that `attribute` leads to, where it has it.
+pub(crate) fn unwrap_label<'a>(json: &'a str, attribute: Option<&Attribute>, values: &mut Vec<Found<'a>>) {
+    Unwrapping { attribute, except: None }.unwrap(json, 0, values);
+}
+
 /// As labels are unwrapped, for an output that no attribute leads into. The member `except` is not it.
-pub(super) fn unwrap_output<'a>(json: &'a str, except: Option<&Attribute>, values: &mut Vec<Found<'a>>) {
+pub(crate) fn unwrap_output<'a>(json: &'a str, except: Option<&Attribute>, values: &mut Vec<Found<'a>>) {
     Unwrapping { attribute: None, except }.unwrap(json, 0, values);
 }
 

@@ -323,7 +323,7 @@ fn list_with<'a>(found: &Found<'a>, count: usize) -> Result<Vec<Found<'a>>, usiz
     }
 }
 
-fn is_json(text: &str) -> bool {
+pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
@@ -347,7 +347,7 @@ fn no_attribute(output: &str) -> BadRecord {
 }
 
 /// What a record is called in a message.
-fn name_of(record: &CaptureRecord<'_>) -> String {
+pub(crate) fn name_of(record: &CaptureRecord<'_>) -> String {
     let metadata = &record.event_metadata;
     let id = metadata.inference_id.as_deref().or(metadata.event_id.as_deref()).unwrap_or("without an id");
     format!("capture `{}`", &id[..id.floor_char_boundary(60)])
@@ -426,7 +426,6 @@ impl CaptureRows for MergedRows {
 
 impl ScoredSource for CaptureSource<'_, MergedRows> {
     fn counts(&self) -> RecordCounts {
-        let (dropped, first_reason) = self.without_rows();
-        RecordCounts { read: self.counts().lines, outside_window: self.counts().outside_window, dropped, first_reason }
+        self.record_counts()
     }
 }

@@ -48,7 +48,7 @@ impl Seen {
 }
 
 /// What a record has, for a message.
-pub(super) fn described(record: &str) -> String {
+pub(crate) fn described(record: &str) -> String {
     let record = record.trim_ascii();
     if let Some(list) = list_of(record) {
         return format!("the first one is a list of {}", list.len());

@@ -225,7 +225,7 @@ fn what_is_no_path_can_be_a_name() {
         ("a.", "`a.` ends too early"),
         ("a['b", "`a['b` ends too early"),
         ("$", "it is empty"),
-        ("a[1:2]", "`:` stands at byte 3 of `a[1:2]`"),
+        ("a[1:2:0]", "`1` stands at byte 2 of `a[1:2:0]`"),
     ] {
         assert_eq!(
             refused(lines, &scored(json_lines(), ["y", "", attribute])),

@@ -235,8 +235,7 @@ fn captures_give_features_alone() {
 /// As the Python SDK leaves them for the explainability monitor, where the label is a path.
 #[test]
 fn the_label_is_the_last_of_too_many_names_of_json_captures() {
-    let line = |text: &str| json!({"observedContentType": "application/jsonlines", "data": text, "encoding": "JSON"});
-    let mut record = record(&line(r#"{"features":[1,2]}"#), &line(r#"{"score":0.5}"#), &Value::Null);
+    let mut record = record(&json_side(r#"{"features":[1,2]}"#), &json_side(r#"{"score":0.5}"#), &Value::Null);
     record.as_object_mut().unwrap().remove("groundTruthData");
     for headers in [names(&["a", "b", "y"]), names(&["a", "b"])] {
         let reading = TrafficReading { headers: Some(headers), features: Some("features".to_owned()), ..captures() };
