@@ -193,6 +193,7 @@ pub(crate) struct AnalyzeArguments {
 
 /// The built-in analyzers.
 #[derive(Clone, Copy, ValueEnum)]
+#[allow(clippy::enum_variant_names)] // named after the images
 pub(crate) enum Analyzer {
     /// The image sagemaker-model-monitor-analyzer: data quality, or model quality where `analysis_type` says so.
     ModelMonitorAnalyzer,

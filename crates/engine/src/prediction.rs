@@ -94,7 +94,7 @@ impl LabelRules {
         for (record, answer) in answers.iter().enumerate() {
             let label =
                 self.label_of(answer).map_err(|problem| NotAPrediction(format!("record {record}: {problem}")))?;
-            self.push_label(&mut labels, label);
+            self.push_label(&mut labels, &label);
         }
         Ok(labels.finish(name.to_owned()))
     }
@@ -162,7 +162,7 @@ impl LabelRules {
         }
     }
 
-    fn push_label(&self, labels: &mut ColumnBuilder, label: LabelOrScore<'_>) {
+    fn push_label(&self, labels: &mut ColumnBuilder, label: &LabelOrScore<'_>) {
         match label {
             LabelOrScore::Header(header) => labels.push(CellKind::Text, header),
             LabelOrScore::Value(Scalar::Text(text)) => labels.push(CellKind::Text, text),

@@ -109,6 +109,13 @@ pub(super) fn position(value: f64, lower: f64, upper: f64) -> f64 {
     if width > 0.0 { ((value / 2.0 - lower / 2.0) / width).clamp(0.0, 1.0) } else { 0.5 }
 }
 
+/// The next round number; numbers too small or too large for that as they are.
+pub(super) fn rounded_up(reach: f64) -> f64 {
+    let power = 10_f64.powi(reach.log10().floor() as i32);
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    steps.map(|step| step * power).into_iter().find(|round| *round >= reach).unwrap_or(reach)
+}
+
 /// The distribution function that a drift rule compares; `None` when the document has no usable sketch or no value.
 pub(super) fn ranks(statistics: &NumericalStatistics, rule: DriftRule) -> Option<Ranks> {
     let levels = statistics.distribution.as_ref()?.kll.sketch.as_ref()?.data.clone();

@@ -58,11 +58,16 @@ impl Figure {
         Self { shown: format!("{shown}{NARROW_SPACE}%"), exact }
     }
 
+    /// A number with its sign.
+    pub(super) fn signed(value: f64) -> Self {
+        let number = Self::number(value);
+        let sign = if value > 0.0 { "+" } else { "" };
+        Self { shown: format!("{sign}{}", number.shown), exact: number.exact }
+    }
+
     /// A difference of two shares in percentage points, with its sign.
     pub(super) fn signed_points(difference: f64) -> Self {
-        let points = Self::number(difference * 100.0);
-        let sign = if difference > 0.0 { "+" } else { "" };
-        Self { shown: format!("{sign}{}", points.shown), exact: points.exact }
+        Self::signed(difference * 100.0)
     }
 
     /// The same to one decimal, for tables of shares.
@@ -207,6 +212,15 @@ impl Prose {
     pub(super) fn name(mut self, name: &str) -> Self {
         self.pieces.push(Piece::Name(readable(name)));
         self
+    }
+
+    /// As text alone.
+    pub(super) fn to_text(&self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Words(text) | Piece::Name(text) => text.clone(),
+            Piece::Figure(figure) => figure.shown.clone(),
+        };
+        self.pieces.iter().map(text).collect()
     }
 
     /// Up to `most` names with commas, then how many there are beside them.

@@ -118,7 +118,8 @@ fn push_verdict(text: &mut String, view: &ClarifyView<'_>, label: &str, is_judge
     match found {
         Some(violation) => push_headline(text, &visible(&violation.description, style), paints::BAD, style),
         None if is_judged => {
-            push_headline(text, "the order of features is that of the baseline, or near it", paints::GOOD, style)
+            let agreement = "the order of features is that of the baseline, or near it";
+            push_headline(text, agreement, paints::GOOD, style);
         }
         None => push_wrapped(text, "not judged: the baseline has no such score", 0, style),
     }

@@ -1,9 +1,9 @@
 //! Partial dependence in a terminal: a small curve of mean predictions for each feature and score.
 
 use serde_json::Value;
-use watchkeeper_formats::clarify::{Analysis, PartialDependence, PartialDependenceCurve};
+use watchkeeper_formats::clarify::{Analysis, DataType, PartialDependence, PartialDependenceCurve};
 
-use super::figures::number;
+use super::figures::{counted, number};
 use super::histogram::blocks;
 use super::table::{Cell, Column, Cut, Row, lay_out};
 use super::text::{push_left_out, push_wrapped, visible};
@@ -49,6 +49,7 @@ pub(super) fn push_features(text: &mut String, analysis: &Analysis, style: &Styl
 fn rows_of(feature: &PartialDependence, curve: &PartialDependenceCurve, style: &Style) -> Vec<Row> {
     let ends = [curve.feature_values.first(), curve.feature_values.last()].map(|value| value.map(shown));
     let values = match ends {
+        _ if feature.data_type == DataType::Categorical => counted(curve.feature_values.len() as u64, "value"),
         [Some(first), Some(last)] if curve.feature_values.len() > 1 => format!("{first} {} {last}", style.arrow()),
         [Some(only), _] => only,
         _ => String::new(),

@@ -275,6 +275,7 @@ impl Measuring<'_> {
             (Some(features), Some(predicted)) => {
                 features.flips(facet.place, |row| classes.codes[row] == class as u32, predicted)
             }
+            // Then no entry has that metric.
             _ => Err("not asked for"),
         }
     }

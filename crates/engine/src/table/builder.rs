@@ -217,6 +217,8 @@ fn after_missing<T: Clone>(rows: usize, missing: T, value: T) -> Vec<T> {
 
 fn floats(values: &[i64], missing: &[usize]) -> Vec<f64> {
     let mut floats: Vec<f64> = values.iter().map(|&value| value as f64).collect();
-    missing.iter().for_each(|&row| floats[row] = f64::NAN);
+    for &row in missing {
+        floats[row] = f64::NAN;
+    }
     floats
 }

@@ -91,10 +91,7 @@ fn is_float(unsigned: &[u8], digits: usize) -> bool {
         return false;
     }
     let [b'e' | b'E', exponent @ ..] = rest else { return rest.is_empty() };
-    let exponent = match exponent {
-        [b'+' | b'-', digits @ ..] => digits,
-        digits => digits,
-    };
+    let exponent = exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
     !exponent.is_empty() && exponent.iter().all(u8::is_ascii_digit)
 }
 

@@ -155,7 +155,9 @@ impl Column {
         };
         let written = self.written.as_ref().map(|written| {
             let mut chosen = WrittenCells::default();
-            rows.iter().for_each(|&row| chosen.push(written.kinds[row], written.text(row)));
+            for &row in rows {
+                chosen.push(written.kinds[row], written.text(row));
+            }
             chosen
         });
         Self { name: self.name.clone(), values, holds_whole_numbers: self.holds_whole_numbers, written }

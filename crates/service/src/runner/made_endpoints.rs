@@ -3,6 +3,7 @@
 //! The job's program removes them when it ends. One that was killed does not: what carries the mark of the job's credentials
 //! goes with the job then. Jobs of other programs keep what they make: to deploy may be what they are for.
 
+use watchkeeper_aws::generated::sagemaker::EndpointStatus;
 use watchkeeper_store::metadata::Query;
 
 use crate::api::sts::JobMark;
@@ -20,7 +21,9 @@ const TRIES: usize = 20;
 /// The store failed.
 pub(super) async fn remove(context: &Context, job_arn: &str) -> Result<(), Error> {
     let mark = JobMark::of_job(job_arn).text();
-    for found in made_by::<Endpoint>(context, |endpoint| endpoint.made_by.as_ref() == Some(&mark)).await? {
+    let is_left =
+        |endpoint: &Endpoint| endpoint.made_by.as_ref() == Some(&mark) && endpoint.status != EndpointStatus::Deleting;
+    for found in made_by(context, is_left).await? {
         let name = found.resource.name.clone();
         change(context, found, |endpoint, version| Transaction::new().update(&endpoint.delete(context.now()), version))
             .await?;

@@ -7,6 +7,7 @@ use watchkeeper_formats::{ComparisonOperator, Metric, MetricViolation, ModelQual
 
 use super::metric::{self, Reference};
 use super::{QualityDocuments, QualityRun};
+use crate::report::distribution::rounded_up;
 use crate::report::figures::{Figure, Prose};
 
 /// Differences of up to so many spreads are what chance alone makes now and then, see the page's hint.
@@ -322,13 +323,6 @@ impl Scale {
         let share = (self.worse - distance) / (self.worse + self.better);
         MARGIN + share.clamp(0.0, 1.0) * (WIDTH - 2.0 * MARGIN)
     }
-}
-
-/// The next round number; numbers too small or too large for that as they are.
-fn rounded_up(reach: f64) -> f64 {
-    let power = 10_f64.powi(reach.log10().floor() as i32);
-    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
-    steps.map(|step| step * power).into_iter().find(|round| *round >= reach).unwrap_or(reach)
 }
 
 /// Width of the box of a drawing.

@@ -1,5 +1,6 @@
 //! An analysis that was interrupted goes on from what it had computed.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -45,7 +46,7 @@ impl Observer for Stopping {
 fn request(folder: &TempDir, model: &StubModel) -> ClarifyRequest {
     let mut rows = String::from("y,a,b,c,d,e\n");
     for row in 0..200 {
-        rows += &format!("{},{row},{},{},{},{}\n", row % 2, row * row % 17, row % 5, row % 7, row % 11);
+        writeln!(rows, "{},{row},{},{},{},{}", row % 2, row * row % 17, row % 5, row % 7, row % 11).unwrap();
     }
     let dataset = folder.path().join("data.csv");
     std::fs::write(&dataset, rows).unwrap();

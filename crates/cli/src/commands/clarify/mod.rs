@@ -88,7 +88,7 @@ struct DatasetAndModel {
     // None only beside a subcommand, which has one of its own.
     #[arg(value_name = "DATASET", required = true)]
     dataset: Option<PathBuf>,
-    /// An analysis_config.json, as processing jobs have it; what is said beside it goes over it.
+    /// An `analysis_config.json`, as processing jobs have it; what is said beside it goes over it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where the model is: a URL that takes POST requests, or a shell command that reads a request from its standard input and writes
@@ -131,10 +131,10 @@ struct PredictorOptions {
     /// Format of answers.
     #[arg(long, value_name = "TYPE", help_heading = "Model")]
     accept_type: Option<String>,
-    /// A request of JSON, with $features, $record or $records in the place of the data.
+    /// A request of JSON, with `$features`, `$record` or `$records` in the place of the data.
     #[arg(long, value_name = "TEMPLATE", help_heading = "Model")]
     content_template: Option<String>,
-    /// A record of a JSON request, with $features, $features_kvp, $feature_names or "${NAME}" in the place of the data.
+    /// A record of a JSON request, with `$features`, `$features_kvp`, `$feature_names` or `"${NAME}"` in the place of the data.
     #[arg(long, value_name = "TEMPLATE", help_heading = "Model")]
     record_template: Option<String>,
     /// Where an answer has the predicted label.

@@ -39,7 +39,7 @@ impl Model {
 
     fn wait_until_stalled(&self) {
         let (stalled, changed) = &*self.stalled;
-        let wait = changed.wait_timeout_while(stalled.lock().unwrap(), Duration::from_secs(60), |stalled| !*stalled);
+        let wait = changed.wait_timeout_while(stalled.lock().unwrap(), Duration::from_mins(1), |stalled| !*stalled);
         assert!(*wait.unwrap().0, "the model has not been asked for enough");
     }
 }
@@ -72,8 +72,8 @@ fn arguments(model: &Model) -> [&str; 8] {
 fn an_explanation_goes_on_from_what_it_had_computed() {
     let folder = Folder::new();
     let rows = 4000;
-    let lines: String = (1..=rows).map(|row| format!("{row},{},{}\n", row % 7 + 1, row % 11 + 1)).collect();
-    folder.write("data.csv", format!("a,b,c\n{lines}"));
+    let lines: Vec<String> = (1..=rows).map(|row| format!("{row},{},{}", row % 7 + 1, row % 11 + 1)).collect();
+    folder.write("data.csv", format!("a,b,c\n{}\n", lines.join("\n")));
     folder.write("rows.csv", "0,0,0\n");
     // A row takes itself and six coalitions.
     let stalling = Model::of(rows * 7 / 2);

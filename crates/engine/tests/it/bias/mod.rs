@@ -5,6 +5,7 @@ mod flip_test;
 mod goldens;
 mod messages;
 mod referee_tables;
+mod selection;
 mod spread;
 
 use serde_json::Value;

@@ -69,10 +69,12 @@ proptest! {
     /// With few samples many attributions fit. Those found fit what was scored: a coalition and its complement say twice the same of an
     /// attribution, so their mean is met.
     #[test]
-    fn few_samples_are_met_exactly(seed: u64, players in 12..50_usize) {
+    fn few_samples_are_met_exactly(seed: u64, players in 6..25_usize) {
+        // Of an odd number every set has its complement, and two different sets do not contradict each other.
+        let players = 2 * players + 1;
         let varying: Vec<usize> = (0..players).collect();
         let game = any_game(seed);
-        let explanation = Explanation::new(players, &varying, Some(6), seed, 0);
+        let explanation = Explanation::new(players, &varying, Some(4), seed, 0);
         let sets = sets(&explanation, &varying);
         let (none, all) = (game(0), game((1 << players) - 1));
         let values: Vec<f64> = sets.iter().map(|set| game(*set)).collect();

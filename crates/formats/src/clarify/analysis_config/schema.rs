@@ -248,8 +248,8 @@ fn predictor(field: Field) -> Result<PredictorConfig, ConfigError> {
         instance_type: fields.text("instance_type")?,
         initial_instance_count: fields.whole("initial_instance_count", 1)?,
         accelerator_type: fields.text("accelerator_type")?,
-        content_type: fields.take("content_type").map(content_type).transpose()?,
-        accept_type: fields.take("accept_type").map(content_type).transpose()?,
+        content_type: fields.take("content_type").map(|field| content_type(&field)).transpose()?,
+        accept_type: fields.take("accept_type").map(|field| content_type(&field)).transpose()?,
         label: fields.reference("label")?,
         probability: fields.reference("probability")?,
         label_headers: label_headers(&mut fields)?,
@@ -278,7 +278,7 @@ fn endpoint_name_prefix(field: Field) -> Result<String, ConfigError> {
     Err(field.is_not(&expected))
 }
 
-fn content_type(field: Field) -> Result<String, ConfigError> {
+fn content_type(field: &Field) -> Result<String, ConfigError> {
     const SUPPORTED: [&str; 3] = ["text/csv", "application/jsonlines", "application/json"];
     const OF_IMAGES: [&str; 3] = ["image/jpeg", "image/png", "application/x-npy"];
     let word = field.value.as_str().unwrap_or_default().to_ascii_lowercase();
