@@ -1,7 +1,8 @@
 //! The benches: the comparison with other programs (`bench/run.py`), the service from outside (`bench/service.py`), and
 //! endpoints and the proxy beside nginx (`bench/hosting.py`); memory with a store that stands still
-//! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); and the merge of captures with
-//! labels beside DuckDB (`bench/merge.py`).
+//! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); the merge of captures with
+//! labels beside DuckDB and Polars (`bench/merge.py`); Kernel SHAP beside shap (`bench/kernel_shap.py`); and bias reports beside smclarify
+//! (`bench/bias.py`).
 
 use std::ffi::OsString;
 
@@ -25,6 +26,8 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
             beside_others(workspace, REFEREES, "bench/model_quality.py", &[], rest)
         }
         Some((first, rest)) if first == "merge" => beside_others(workspace, DUCKDB, "bench/merge.py", &[], rest),
+        Some((first, rest)) if first == "bias" => beside_others(workspace, REFEREES, "bench/bias.py", &[], rest),
+        Some((first, rest)) if first == "shap" => against_shap(workspace, rest),
         _ => against_duckdb(workspace, arguments),
     }
 }
@@ -39,6 +42,17 @@ fn against_duckdb(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     ensure!(run_visibly(&mut workspace.cargo(&reader))?.succeeded, "the reader does not build");
     let reader = ["--reader".into(), workspace.target.join("release/examples/read").into_os_string()];
     beside_others(workspace, DUCKDB, "bench/run.py", &reader, arguments)
+}
+
+/// The engine alone beside the library: what the command line does more, it does for a model elsewhere.
+fn against_shap(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    let python = python::environment(workspace, REFEREES.0, REFEREES.1)?;
+    let explainer = ["build", "--release", "--package", "watchkeeper-engine", "--example", "kernel_shap", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&explainer))?.succeeded, "the explainer does not build");
+    let mut bench = workspace.command(python);
+    bench.args(["-u", "bench/kernel_shap.py", "--explainer"]).env("PYTHONDONTWRITEBYTECODE", "1");
+    bench.arg(workspace.target.join("release/examples/kernel_shap")).args(arguments);
+    Ok(run_visibly(&mut bench)?.succeeded)
 }
 
 /// The command line beside other programs, on data that are made below the target directory.

@@ -42,7 +42,9 @@ Usage: cargo xtask <chore>
                                    measure memory with a store that stands still; arguments go to bench/stalled_store.py
   bench model-quality [ARGUMENTS]...
                                    measure model quality beside scikit-learn; arguments go to bench/model_quality.py
-  bench merge [ARGUMENTS]...       measure the merge of captures with labels beside DuckDB; arguments go to bench/merge.py
+  bench merge [ARGUMENTS]...       measure the merge of captures with labels beside DuckDB and Polars; arguments go to bench/merge.py
+  bench shap [ARGUMENTS]...        measure Kernel SHAP beside shap; arguments go to bench/kernel_shap.py
+  bench bias [ARGUMENTS]...        measure bias reports beside smclarify; arguments go to bench/bias.py
   codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
                                    --botocore: make those models first, from the folder of botocore (with data/ in it)
 ";
