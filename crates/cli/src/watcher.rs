@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use watchkeeper_analyzer::{Asking, Error, Level, Observer, Progress};
 
-use crate::terminal::counted;
+use crate::terminal::{count, counted};
 
 /// Standard error as an observer.
 pub(crate) struct Watcher {
@@ -122,7 +122,7 @@ fn estimate(asking: &Asking) -> String {
 fn bar_of_asking(records: u64) -> ProgressBar {
     let bar = ProgressBar::new(records);
     bar.set_draw_target(ProgressDrawTarget::stderr());
-    let template = "{bar:30} {human_pos} of {human_len} model rows, {per_sec}, {eta} left";
+    let template = "{bar:30} {human_pos} of {human_len} model rows, {msg} a second, {eta} left";
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }
@@ -167,6 +167,7 @@ impl Observer for Watcher {
         }
         if let Bar::Shown(bar) = &*self.bar() {
             bar.set_position(asking.records);
+            bar.set_message(asking.rate().map_or_else(|| "0".to_owned(), |rate| count(rate as u64)));
         }
     }
 

@@ -11,17 +11,16 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use watchkeeper_engine::prediction::Answer;
 
 use super::cells::{CellStyle, Records};
 use super::distinct::Distinct;
+use super::lanes::Lanes;
 use super::request::RequestFormat;
 use super::response::ResponseFormat;
 use super::transport::{Failure, Transport};
@@ -68,10 +67,8 @@ pub(super) struct Asker {
     transport: Transport,
     requests: RequestFormat,
     responses: ResponseFormat,
-    in_flight: usize,
-    timeout: Duration,
-    /// One for each request that may be under way.
-    permits: Semaphore,
+    lanes: Lanes,
+    timeout_millis: AtomicU64,
     /// The most records of a request, and the longest body, as far as is known by now.
     most_records: AtomicUsize,
     longest_body: AtomicUsize,
@@ -103,8 +100,8 @@ struct Experience {
 
 /// What requests are kept to.
 pub(super) struct Bounds {
-    /// Requests that may be under way at once.
-    pub in_flight: usize,
+    /// For the requests that may be under way at once.
+    pub lanes: Lanes,
     /// The most records of one.
     pub records: usize,
     /// How long one may take.
@@ -123,16 +120,15 @@ impl Asker {
         transport: Transport,
         requests: RequestFormat,
         responses: ResponseFormat,
-        Bounds { in_flight, records, timeout }: Bounds,
+        Bounds { lanes, records, timeout }: Bounds,
     ) -> Self {
         let most_records = if requests.takes_one_record() { 1 } else { records };
         Self {
             transport,
             requests,
             responses,
-            in_flight,
-            timeout,
-            permits: Semaphore::new(in_flight),
+            lanes,
+            timeout_millis: AtomicU64::new(timeout.as_millis() as u64),
             most_records: AtomicUsize::new(most_records),
             longest_body: AtomicUsize::new(LONGEST_BODY),
             most_records_at_first: most_records,
@@ -145,8 +141,12 @@ impl Asker {
         }
     }
 
-    pub(super) fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+    pub(super) fn set_timeout(&self, timeout: Duration) {
+        self.timeout_millis.store(timeout.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_millis.load(Ordering::Relaxed))
     }
 
     pub(super) fn cell_style(&self) -> CellStyle {
@@ -167,7 +167,11 @@ impl Asker {
     }
 
     /// Asks for all of the records.
-    pub(super) async fn ask(&self, records: &Records, observer: &dyn Observer) -> Result<Answers, PredictorError> {
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        records: &Records,
+        observer: &dyn Observer,
+    ) -> Result<Answers, PredictorError> {
         let distinct = Distinct::of(records);
         let mut round = Round {
             asker: self,
@@ -178,7 +182,11 @@ impl Asker {
             answers: vec![None; distinct.firsts.len()],
             failures: HashMap::new(),
         };
-        round.run().await?;
+        let mut under_way = JoinSet::new();
+        let result = round.run(&mut under_way).await;
+        // What was under way is gone before anybody hears of the end, the processes of a command among it.
+        under_way.shutdown().await;
+        result?;
         let (answers, failures) = (round.answers, round.failures);
         let places = distinct.of_record.iter().map(|place| *place as usize);
         let failed = places.clone().enumerate();
@@ -196,12 +204,18 @@ impl Asker {
 
     /// Sends a request, again where the failure may pass.
     async fn exchange(&self, request: Request) -> (Request, Result<Bytes, Failure>) {
-        let _permit = self.permits.acquire().await.expect("it is never closed");
+        let mut lane = self.lanes.enter().await;
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            let outcome = self.transport.send(request.body.clone(), self.timeout).await;
+            let sending = self.transport.send(request.body.clone(), self.timeout());
+            let Some(outcome) = lane.run(request.body.len(), self.timeout(), sending).await else {
+                drop(lane);
+                lane = self.lanes.enter_working().await;
+                self.retried.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
             let outcome = outcome.and_then(|answer| {
                 // Nothing is no answer, whatever the status says.
                 let empty = || Failure::Model { words: "an empty answer".to_owned(), may_pass: false };
@@ -244,7 +258,7 @@ impl Experience {
 
 /// One call for answers.
 struct Round<'a> {
-    asker: &'a Asker,
+    asker: &'a Arc<Asker>,
     records: &'a Records,
     distinct: &'a Distinct,
     observer: &'a dyn Observer,
@@ -256,9 +270,8 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    async fn run(&mut self) -> Result<(), PredictorError> {
+    async fn run(&mut self, under_way: &mut JoinSet<(Request, Result<Bytes, Failure>)>) -> Result<(), PredictorError> {
         let asker = self.asker;
-        let mut under_way = FuturesUnordered::new();
         let mut look = tokio::time::interval(POLL);
         loop {
             if self.observer.stopped() {
@@ -267,14 +280,17 @@ impl Round<'_> {
             if asker.experience().gave_up {
                 return Ok(());
             }
-            while under_way.len() < asker.in_flight
+            while under_way.len() < asker.lanes.most()
                 && let Some(request) = self.next_request()
             {
-                under_way.push(asker.exchange(request));
+                let asker = Arc::clone(asker);
+                // A task of its own: it goes on while answers are read here.
+                under_way.spawn(async move { asker.exchange(request).await });
             }
             tokio::select! {
-                ended = under_way.next() => match ended {
-                    Some((request, outcome)) => self.take(request, outcome)?,
+                ended = under_way.join_next() => match ended {
+                    Some(Ok((request, outcome))) => self.take(request, outcome)?,
+                    Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
                     None => return Ok(()),
                 },
                 _ = look.tick() => {}
@@ -287,7 +303,7 @@ impl Round<'_> {
         if range.is_empty() {
             return None;
         }
-        let share = self.distinct.firsts.len().div_ceil(self.asker.in_flight).max(WORTH_A_REQUEST);
+        let share = self.distinct.firsts.len().div_ceil(self.asker.lanes.most()).max(WORTH_A_REQUEST);
         let most = self.asker.most_records.load(Ordering::Relaxed).min(share).min(range.len());
         let wanted = range.clone().take(most);
         let longest = self.asker.longest_body.load(Ordering::Relaxed);
@@ -384,7 +400,7 @@ impl Round<'_> {
 
     /// No answer came in time. As long as none ever came, single records find out whether any will.
     fn take_silence(&mut self, request: Request) -> Result<(), PredictorError> {
-        let seconds = self.asker.timeout.as_secs_f64();
+        let seconds = self.asker.timeout().as_secs_f64();
         let mut experience = self.asker.experience();
         if request.range.len() > 1 {
             let has_answered = experience.has_answered;

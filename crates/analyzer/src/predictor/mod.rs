@@ -8,6 +8,7 @@
 mod asking;
 mod cells;
 mod distinct;
+mod lanes;
 mod path;
 mod request;
 mod response;
@@ -15,6 +16,7 @@ mod shadow_endpoint;
 mod template;
 mod transport;
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use watchkeeper_formats::clarify::{DatasetType, PredictorConfig};
 pub use cells::{EncodedCells, Records};
 
 use self::asking::{Asker, Bounds};
+use self::lanes::Lanes;
 use self::request::{ContentKind, RequestFormat};
 use self::response::ResponseFormat;
 use self::shadow_endpoint::{ShadowEndpoint, await_in_service};
@@ -82,7 +85,7 @@ pub enum PredictorError {
 
 /// A model that can be asked.
 pub struct Model {
-    asker: Asker,
+    asker: Arc<Asker>,
     shadow_endpoint: Option<ShadowEndpoint>,
     /// None only while it is dropped.
     runtime: Option<Runtime>,
@@ -134,19 +137,21 @@ impl Model {
             )?;
         let (transport, shadow_endpoint) = runtime.block_on(connect(config, place, &headers, job_name, observer))?;
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let (in_flight, records) = match place {
+        let (lanes, records) = match place {
             // A process a request: more of them than there are processors wait for each other.
-            ModelPlace::Command(_) => (threads.min(MOST_IN_FLIGHT), MOST_RECORDS_OF_COMMAND),
-            ModelPlace::Url(_) | ModelPlace::Service(_) => ((2 * threads).min(MOST_IN_FLIGHT), MOST_RECORDS),
+            ModelPlace::Command(_) => (Lanes::that_work(threads.min(MOST_IN_FLIGHT)), MOST_RECORDS_OF_COMMAND),
+            ModelPlace::Url(_) | ModelPlace::Service(_) => {
+                (Lanes::to_find((2 * threads).min(MOST_IN_FLIGHT)), MOST_RECORDS)
+            }
         };
-        let bounds = Bounds { in_flight, records, timeout: REQUEST_TIMEOUT };
-        let asker = Asker::new(transport, requests, responses, bounds);
+        let bounds = Bounds { lanes, records, timeout: REQUEST_TIMEOUT };
+        let asker = Arc::new(Asker::new(transport, requests, responses, bounds));
         Ok(Self { asker, shadow_endpoint, runtime: Some(runtime) })
     }
 
     /// The same model with another limit of a whole request, by default one minute.
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_timeout(self, timeout: Duration) -> Self {
         self.asker.set_timeout(timeout);
         self
     }

@@ -1,4 +1,7 @@
-//! `watchkeeper report`: documents that are there, as one HTML file; of data quality or of model quality, as the first folder is.
+//! `watchkeeper report`: documents that are there, as one HTML file; of data quality, of model quality, or of bias and attributions, as
+//! the first folder is.
+
+mod clarify;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +21,9 @@ const MOST_NAMED: usize = 3;
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Ending> {
     let (last, _) = arguments.folders.split_last().context("no folder")?;
     let (first, others) = arguments.folders.split_first().context("no folder")?;
-    let html = if is_model_quality(first) {
+    let html = if clarify::is_analysis(first) {
+        clarify::report(first, others)?
+    } else if is_model_quality(first) {
         model_quality_report(first, others)?.to_html()
     } else {
         data_quality_report(first, others, arguments)?.to_html()

@@ -16,6 +16,11 @@ fn words_of_the_analyzer() {
             "CompletedWithViolations: Job completed successfully with 1 violations.",
         ),
         (ExitMessage::Error("No data found in dataset_source.".to_owned()), "Error: No data found in dataset_source."),
+        (ExitMessage::XaiCompleted, "Completed: SageMaker XAI Analyzer ran successfully"),
+        (
+            ExitMessage::ClientError("Unable to locate the facet.".to_owned()),
+            "ClientError: Unable to locate the facet.",
+        ),
     ];
     for (message, text) in table {
         assert_eq!(message.to_string(), text);
@@ -33,7 +38,8 @@ fn anything_else_is_no_exit_message() {
 proptest! {
     #[test]
     fn reasons_and_counts_read_back(reason in "[!-~]([ -~\n]*[!-~])?", count in any::<u64>()) {
-        for message in [ExitMessage::Error(reason.clone()), ExitMessage::CompletedWithViolations(count)] {
+        let reasons = [ExitMessage::Error(reason.clone()), ExitMessage::ClientError(reason)];
+        for message in reasons.into_iter().chain([ExitMessage::CompletedWithViolations(count)]) {
             prop_assert_eq!(ExitMessage::parse(&message.to_string()), Some(message));
         }
     }

@@ -7,19 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use http_body_util::Full;
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::{Failure, RequestHeaders, innermost, refusal};
-
-/// The longest answer that is read.
-const LONGEST_ANSWER: usize = 64 << 20;
+use super::connections::Connections;
+use super::{Failure, RequestHeaders, refusal};
 
 /// What a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,8 +30,9 @@ const TRUSTED_CERTIFICATES: [&str; 4] = [
 
 /// A model behind a URL that takes POST requests.
 pub(in crate::predictor) struct HttpModel {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    uri: Uri,
+    connections: Connections,
+    /// Without scheme and host, as requests have it.
+    target: Uri,
     headers: HeaderMap,
 }
 
@@ -47,7 +44,11 @@ impl HttpModel {
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
             return Err(unusable("it must be http://HOST… or https://HOST…"));
         }
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        let target = target.parse().map_err(|error: http::uri::InvalidUri| unusable(&error.to_string()))?;
         let mut map = HeaderMap::new();
+        let host = HeaderValue::from_str(&host(&uri)).map_err(|error| unusable(&error.to_string()))?;
+        map.insert(http::header::HOST, host);
         for (name, value) in headers.pairs() {
             let value =
                 HeaderValue::from_str(value).map_err(|_| format!("no header {name} can have the value {value:?}"))?;
@@ -63,25 +64,15 @@ impl HttpModel {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), uri, headers: map })
+        Ok(Self { connections: Connections::new(connector, uri), target, headers: map })
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Result<Bytes, Failure> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = self.target.clone();
         request.headers_mut().clone_from(&self.headers);
-        let response = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                let authority = self.uri.authority().map_or("", |authority| authority.as_str());
-                Failure::Unreachable(format!("{authority}: {}", innermost(&error)))
-            } else {
-                broken(&error)
-            }
-        })?;
-        let (parts, body) = response.into_parts();
-        let body =
-            Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| broken(error.as_ref()))?.to_bytes();
+        let (parts, body) = self.connections.send(request).await?.into_parts();
         if parts.status == http::StatusCode::OK {
             return Ok(body);
         }
@@ -90,8 +81,14 @@ impl HttpModel {
     }
 }
 
-fn broken(error: &dyn std::error::Error) -> Failure {
-    Failure::Broken(format!("the connection ended before the answer: {}", innermost(error)))
+/// The value of the header `host`: the port only where it is not the usual one of the scheme.
+fn host(uri: &Uri) -> String {
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri.host().unwrap_or_default();
+    match uri.port_u16() {
+        Some(port) if port != usual => format!("{host}:{port}"),
+        Some(_) | None => host.to_owned(),
+    }
 }
 
 fn tls(roots: RootCertStore) -> ClientConfig {

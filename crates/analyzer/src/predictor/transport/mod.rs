@@ -1,6 +1,7 @@
 //! Ways to a model: each takes the body of a request and gives the body of its answer, or says how it failed.
 
 mod command;
+mod connections;
 mod endpoint;
 mod http;
 

@@ -20,7 +20,8 @@ const MOST_OPEN: usize = 4;
 
 /// The metrics of predictions, or those of labels.
 pub(super) struct Stage {
-    pub(super) heading: &'static str,
+    /// `predictions` or `labels`.
+    pub(super) name: &'static str,
     /// What is positive.
     pub(super) prose: Prose,
     pub(super) groups: Vec<Group>,
@@ -89,9 +90,13 @@ struct Compared<'a> {
     is_violated: bool,
 }
 
+fn name_of(is_post_training: bool) -> &'static str {
+    if is_post_training { "predictions" } else { "labels" }
+}
+
 /// The id of the section of a group.
-pub(super) fn id(is_post_training: bool, number: usize) -> String {
-    format!("{}-{number}", if is_post_training { "predictions" } else { "labels" })
+fn id(is_post_training: bool, number: usize) -> String {
+    format!("{}-{number}", name_of(is_post_training))
 }
 
 /// What is found by place, so that many groups take no time.
@@ -150,8 +155,7 @@ impl Stage {
         let positive = &section.label_value_or_threshold;
         let prose =
             Prose::new(what).name(&section.label).words(" ").words(relation(positive)).words(" ").name(positive);
-        let heading = if is_post_training { "Disparities in predictions" } else { "Disparities in labels" };
-        Self { heading, prose: prose.words("."), groups }
+        Self { name: name_of(is_post_training), prose: prose.words("."), groups }
     }
 }
 

@@ -88,7 +88,7 @@ fn violations(violations: &[ViolationView]) -> String {
 }
 
 fn stage(stage: &Stage) -> impl Iterator<Item = String> {
-    let head = format!("## {}\n\n{}", stage.heading, escaped(&stage.prose.to_text()));
+    let head = format!("## Disparities in {}\n\n{}", stage.name, escaped(&stage.prose.to_text()));
     std::iter::once(head).chain(stage.groups.iter().map(group))
 }
 

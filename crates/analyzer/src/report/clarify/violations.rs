@@ -118,8 +118,8 @@ fn moved(label: &Label) -> Prose {
 fn numbers(description: &str) -> Option<(f64, f64)> {
     let (value, rest) = description.strip_prefix("Metric value ")?.split_once(' ')?;
     let (_, baseline) = rest.rsplit_once(' ')?;
-    Some((value.parse().ok()?, baseline.parse().ok()?))
-        .filter(|(value, baseline)| !value.is_nan() && !f64::is_nan(*baseline))
+    let read = |text: &str| text.parse().ok().filter(|number: &f64| !number.is_nan());
+    Some((read(value)?, read(baseline)?))
 }
 
 fn score(description: &str) -> Option<f64> {

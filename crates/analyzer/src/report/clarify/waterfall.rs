@@ -6,7 +6,7 @@ use watchkeeper_engine::shap::Link;
 
 use super::local::Local;
 use crate::report::distribution::position;
-use crate::report::figures::{Figure, Prose, readable};
+use crate::report::figures::{Figure, Prose};
 
 /// Steps that are drawn; what is left is one more.
 const MOST_STEPS: usize = 10;
@@ -154,7 +154,6 @@ pub(super) fn explains_log_odds(parameters: &[(String, String)]) -> bool {
     parameters.iter().any(|(name, value)| name == "Explained" && value == "log-odds")
 }
 
-/// For tests of the shape alone.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use watchkeeper_formats::clarify::{
     Aggregation, AnalysisConfig, ConfigError, ConfiguredValue, DatasetType, MetricSelection, PostTrainingMetric,
     PreTrainingMetric, Reference, ShapBaseline, Template,
@@ -153,5 +154,52 @@ fn what_is_not_supported_is_refused_by_name() {
         let error = AnalysisConfig::parse(&with(member, value)).unwrap_err();
         assert!(matches!(error, ConfigError::Refused(_)), "{member}: {error}");
         assert!(error.to_string().starts_with(problem), "{member}: {error}");
+    }
+}
+
+/// Any JSON value of a few levels.
+fn any_value() -> impl Strategy<Value = serde_json::Value> {
+    let scalar = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<u64>().prop_map(Into::into),
+        (-1e300..1e300).prop_map(|number: f64| number.into()),
+        "[a-zA-Z/_.]{0,8}".prop_map(Into::into),
+    ];
+    let key = prop::sample::select(vec!["methods", "shap", "name_or_index", "baseline", "pdp", "features", "x"]);
+    scalar.prop_recursive(3, 12, 3, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Into::into),
+            prop::collection::vec((key.clone(), inner), 0..3)
+                .prop_map(|members| { members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }),
+        ]
+    })
+}
+
+const MEMBERS: [&str; 12] = [
+    "version",
+    "dataset_type",
+    "headers",
+    "label",
+    "label_values_or_threshold",
+    "facet",
+    "excluded_columns",
+    "segment_config",
+    "methods",
+    "predictor",
+    "probability_threshold",
+    "group_variable",
+];
+
+proptest! {
+    /// Whatever stands in a member, it is read, or refused in words that name it.
+    #[test]
+    fn no_value_of_a_member_is_taken_silently_or_ends_in_a_panic(member in prop::sample::select(MEMBERS.to_vec()), value in any_value()) {
+        match AnalysisConfig::parse(&with(member, &value.to_string())) {
+            Ok(_) => prop_assert!(!value.is_null(), "null is refused"),
+            Err(ConfigError::NotJson(problem)) => prop_assert!(false, "{}", problem),
+            Err(error) => prop_assert!(error.to_string().contains(member) || member == "methods", "{}: {}", member, error),
+        }
     }
 }
