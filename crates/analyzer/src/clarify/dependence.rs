@@ -8,7 +8,7 @@ use watchkeeper_engine::table::{Column, ColumnBuilder, Table, Value};
 use watchkeeper_formats::clarify::{DataType, PartialDependence, PartialDependenceCurve};
 
 use super::error::refused;
-use super::scoring::{Scoring, is_full};
+use super::scoring::{RECORD_BYTES, RECORD_COUNT, Scoring, is_full};
 use super::workers;
 use crate::predictor::{EncodedCells, Model, Records};
 use crate::{Error, Observer};
@@ -49,12 +49,11 @@ pub(super) fn partial_dependence(
     let bytes: usize = encoded.iter().map(cells).sum();
     let estimate = ((points.len() * features.rows) as u64, (points.len() * bytes) as u64);
     let scoring = Scoring::begin(model, observer, "partial dependence", estimate);
+    let pieces: Vec<&[(&Looked, usize)]> = points.chunks(asked_together(features.rows, bytes)).collect();
     let means = scoring.told(|| {
-        workers::map(points.len(), threads, |point| {
-            let (looked, value) = points[point];
-            means(&scoring, features.rows, &encoded, looked, value)
-        })
+        workers::map(pieces.len(), threads, |piece| means(&scoring, features.rows, &encoded, pieces[piece]))
     })?;
+    let means: Vec<Vec<f64>> = means.into_iter().flatten().collect();
     scoring.end(features.rows)?;
     let outputs = means.first().map_or(0, Vec::len);
     if let Some(other) = means.iter().find(|means| means.len() != outputs) {
@@ -111,31 +110,39 @@ fn first_rows(column: &Column) -> Vec<usize> {
     (0..column.len()).filter(is_first).collect()
 }
 
-/// The mean scores of all rows with a feature set to a value of its grid.
+/// Values of grids whose rows are asked together, so that a model of few rows is not asked for each value by itself.
+fn asked_together(rows: usize, bytes: usize) -> usize {
+    (RECORD_COUNT / rows.max(1)).min(RECORD_BYTES / bytes.max(1)).max(1)
+}
+
+/// The mean scores of all rows with a feature set to a value of its grid, for each of some values.
 fn means(
     scoring: &Scoring<'_>,
     rows: usize,
     encoded: &[EncodedCells],
-    looked: &Looked,
-    value: usize,
-) -> Result<Vec<f64>, Error> {
-    let mut sums: Vec<f64> = Vec::new();
-    let mut row = 0;
-    while row < rows {
-        let first = row;
+    points: &[(&Looked, usize)],
+) -> Result<Vec<Vec<f64>>, Error> {
+    let mut sums: Vec<Vec<f64>> = vec![Vec::new(); points.len()];
+    let mut outputs = None;
+    let (mut next, end) = (0, points.len() * rows);
+    while next < end {
+        let first = next;
         let mut records = Records::default();
-        while row < rows && !is_full(&records) {
+        while next < end && !is_full(&records) {
+            let ((looked, value), row) = (points[next / rows], next % rows);
             records.push(encoded.iter().enumerate().map(|(feature, cells)| {
                 if feature == looked.feature { looked.cells.cell(value) } else { cells.cell(row) }
             }));
-            row += 1;
+            next += 1;
         }
-        let outputs = Some(sums.len()).filter(|outputs| *outputs > 0);
-        let scores = scoring.scores(&records, outputs, |record| first + record)?;
-        sums.resize(scores.outputs, 0.0);
-        for record in scores.values.chunks_exact(scores.outputs) {
-            sums.iter_mut().zip(record).for_each(|(sum, score)| *sum += score);
+        let scores = scoring.scores(&records, outputs, |record| (first + record) % rows)?;
+        outputs = Some(scores.outputs);
+        for (record, scores) in scores.values.chunks_exact(scores.outputs).enumerate() {
+            let sums = &mut sums[(first + record) / rows];
+            sums.resize(scores.len(), 0.0);
+            sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score);
         }
     }
-    Ok(sums.iter().map(|sum| sum / rows as f64).collect())
+    sums.iter_mut().flatten().for_each(|sum| *sum /= rows as f64);
+    Ok(sums)
 }

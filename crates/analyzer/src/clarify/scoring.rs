@@ -14,7 +14,7 @@ use crate::predictor::{Answers, Model, Records};
 use crate::{Asking, Error, Level, Observer};
 
 /// Bytes of the records that are made at a time.
-const RECORD_BYTES: usize = 32 << 20;
+pub(super) const RECORD_BYTES: usize = 32 << 20;
 /// Records that are made at a time, however short they are: an answer takes more memory than a short record.
 pub(super) const RECORD_COUNT: usize = 1 << 17;
 /// How often an observer is told, and a log.

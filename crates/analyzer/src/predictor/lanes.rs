@@ -211,9 +211,8 @@ impl Lane<'_> {
         };
         let is_answered = match &outcome {
             Some(Ok(_) | Err(Failure::Model { .. } | Failure::TooLarge(_) | Failure::Unusable(_))) => true,
-            Some(Err(Failure::Unreachable(_) | Failure::Broken(_) | Failure::TimedOut | Failure::Busy { .. })) | None => {
-                false
-            }
+            Some(Err(Failure::Unreachable(_) | Failure::Broken(_) | Failure::TimedOut | Failure::Busy { .. }))
+            | None => false,
         };
         let mut state = self.lanes.state();
         if is_answered {

@@ -24,7 +24,11 @@ enum Step {
 
 impl Path {
     pub(super) fn new(text: &str) -> Result<Self, String> {
-        jmespath::compile(text).map_err(|error| format!("{text:?} is no JMESPath: {error}"))?;
+        jmespath::compile(text).map_err(|error| {
+            // Behind its words the library draws the place.
+            let words = error.to_string();
+            format!("{text:?} is no JMESPath: {}", words.lines().next().unwrap_or_default())
+        })?;
         Ok(Self { text: text.to_owned(), steps: simple_steps(text) })
     }
 

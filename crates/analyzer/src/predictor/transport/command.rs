@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, Command};
 
-use super::{Failure, RequestHeaders};
+use super::{Failure, LONGEST_ANSWER, RequestHeaders, endless};
 
 /// How much of what a command writes to standard error is kept: its end.
 const KEPT_ERRORS: usize = 2000;
@@ -53,17 +53,24 @@ impl CommandModel {
         // Killed however this ends: what the command started must not outlive its request.
         let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
         let mut input = child.stdin.take().expect("standard input was asked to be a pipe");
-        let mut output = child.stdout.take().expect("standard output was asked to be a pipe");
+        let output = child.stdout.take().expect("standard output was asked to be a pipe");
         let errors = child.stderr.take().expect("standard error was asked to be a pipe");
         let feed = async move {
             // A command that answers without reading all of it is none of our business.
             let _ = input.write_all(&body).await;
             let _ = input.shutdown().await;
+            Ok(())
         };
-        let mut answer = Vec::new();
-        let ((), read, errors) = tokio::join!(feed, output.read_to_end(&mut answer), tail(errors));
+        let read = async {
+            let mut answer = Vec::new();
+            let read = output.take(LONGEST_ANSWER as u64 + 1).read_to_end(&mut answer).await;
+            // One that never ends is not waited for.
+            if answer.len() > LONGEST_ANSWER { Err(endless()) } else { Ok(read.map(|_| answer)) }
+        };
+        let errors = async { Ok(tail(errors).await) };
+        let ((), answer, errors) = tokio::try_join!(feed, read, errors)?;
         let ended = match child.wait().await {
-            Ok(status) if status.success() => read.map(|_| Bytes::from(answer)).map_err(|error| error.to_string()),
+            Ok(status) if status.success() => answer.map(Bytes::from).map_err(|error| error.to_string()),
             Ok(status) if status.code().is_some_and(|code| NO_PROGRAM.contains(&code)) => {
                 return Err(Failure::Unusable(format!("the command cannot be run: {}", errors.trim())));
             }

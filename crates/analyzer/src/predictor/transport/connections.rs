@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::service::Service as _;
@@ -18,10 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinHandle;
 
-use super::{Failure, innermost};
-
-/// The longest answer that is read.
-const LONGEST_ANSWER: usize = 64 << 20;
+use super::{Failure, LONGEST_ANSWER, endless, innermost};
 
 /// How long a connection may take to become free after its answer.
 const TO_BE_FREE: Duration = Duration::from_millis(50);
@@ -91,8 +88,11 @@ impl Connections {
 
     async fn read(&self, mut connection: Connection, response: Response<Incoming>) -> Result<Response<Bytes>, Failure> {
         let (parts, body) = response.into_parts();
-        let body =
-            Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| broken(error.as_ref()))?.to_bytes();
+        let body = Limited::new(body, LONGEST_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| if error.is::<LengthLimitError>() { endless() } else { broken(error.as_ref()) })?;
+        let body = body.to_bytes();
         if let Ok(Ok(())) = tokio::time::timeout(TO_BE_FREE, connection.sender.ready()).await {
             self.free().push(connection);
         }

@@ -13,6 +13,9 @@ pub(super) use command::CommandModel;
 pub(super) use endpoint::{Service, ServiceModel};
 pub(super) use http::HttpModel;
 
+/// The longest answer that is taken, in bytes: a model that never ends must not fill the memory.
+const LONGEST_ANSWER: usize = 64 << 20;
+
 /// How a request failed; what is done about it depends on that alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -107,6 +110,11 @@ fn says_too_large(words: &str) -> bool {
     ["too large", "too long", "too big", "payload size", "exceeded max", "exceeds max", "exceeds the max"]
         .iter()
         .any(|phrase| words.contains(phrase))
+}
+
+/// An answer that is longer than any is taken.
+fn endless() -> Failure {
+    Failure::Model { words: format!("an answer of more than {} MiB", LONGEST_ANSWER >> 20), may_pass: false }
 }
 
 /// The text of the error at the bottom: "connection refused" says more than "client error".

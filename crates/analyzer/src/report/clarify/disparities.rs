@@ -220,12 +220,21 @@ impl Row {
 }
 
 fn verdict(compared: &Compared<'_>) -> Option<Prose> {
-    let (value, baseline) = (compared.metric.value?.abs(), compared.baseline?.abs());
-    let distance = value - baseline;
-    Some(match distance {
-        _ if value == baseline => Prose::new("as far from zero"),
+    let (value, baseline) = (compared.metric.value?, compared.baseline?);
+    let further = value.abs() - baseline.abs();
+    let prose = match further {
+        _ if value.abs() == baseline.abs() => Prose::new("as far from zero"),
         further if further > 0.0 => Prose::default().number(further).words(" further from zero"),
         nearer => Prose::default().number(-nearer).words(" nearer to zero"),
+    };
+    // Zero is what the drift check looks at, also where parity is elsewhere.
+    let parity = metric::parity(&compared.metric.name);
+    let from_parity = (value - parity).abs() - (baseline - parity).abs();
+    Some(match from_parity {
+        _ if parity == 0.0 => prose,
+        further if further > 0.0 => prose.words(", further from parity"),
+        nearer if nearer < 0.0 => prose.words(", nearer to parity"),
+        _ => prose,
     })
 }
 

@@ -203,5 +203,6 @@ fn places_that_no_answer_can_have_are_refused_at_once() {
     for (config, expected) in cases {
         let error = understood(&config, "1", 1).map(drop).unwrap_err();
         assert!(matches!(error, PredictorError::Configuration(_)) && error.to_string().contains(expected), "{error}");
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
     }
 }

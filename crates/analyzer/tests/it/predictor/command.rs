@@ -51,6 +51,13 @@ fn a_command_may_write_much_to_standard_error() {
 }
 
 #[test]
+fn a_command_that_writes_without_end_is_ended() {
+    // Neither its input nor its output is at an end by itself.
+    let answers = ask(&model("yes"), &numbered(1)).unwrap();
+    assert_eq!(answers.failures, [(0, "an answer of more than 64 MiB; the request was `0`".to_owned())]);
+}
+
+#[test]
 fn a_stopped_job_leaves_no_process_of_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let pids = folder.path().join("pids");

@@ -5,6 +5,7 @@ mod asking;
 mod command;
 mod endpoint;
 mod https;
+mod lanes;
 mod requests;
 mod server;
 

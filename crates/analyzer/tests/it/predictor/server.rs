@@ -52,11 +52,26 @@ pub struct Server {
 }
 
 struct Shared {
+    /// Of HTTP.
+    version: &'static str,
     answer: Box<dyn Fn(&Received) -> Reply + Send + Sync>,
     received: Mutex<Vec<Received>>,
     under_way: AtomicUsize,
     most_under_way: AtomicUsize,
     has_ended: AtomicBool,
+}
+
+impl Shared {
+    fn new(version: &'static str, answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
+        Self {
+            version,
+            answer: Box::new(answer),
+            received: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_under_way: AtomicUsize::new(0),
+            has_ended: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Server {
@@ -71,13 +86,7 @@ impl Server {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let shared = Arc::new(Shared {
-            answer: Box::new(answer),
-            received: Mutex::default(),
-            under_way: AtomicUsize::new(0),
-            most_under_way: AtomicUsize::new(0),
-            has_ended: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new("1.1", answer));
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for connection in listener.incoming() {
@@ -93,6 +102,30 @@ impl Server {
                 });
             }
         });
+        Self { address, shared }
+    }
+
+    /// One of so many threads, each of which serves a connection to its end before it takes another, as `http.server` of Python does
+    /// with one: the connections beyond them are taken by the system and hear nothing. With HTTP/1.0 an answer is a connection's end.
+    pub fn of_threads(
+        threads: usize,
+        version: &'static str,
+        answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let shared = Arc::new(Shared::new(version, answer));
+        for _ in 0..threads {
+            let (listener, shared) = (listener.try_clone().unwrap(), Arc::clone(&shared));
+            thread::spawn(move || {
+                while let Ok((connection, _)) = listener.accept() {
+                    if shared.has_ended.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    serve(connection, &shared);
+                }
+            });
+        }
         Self { address, shared }
     }
 
@@ -135,9 +168,12 @@ fn serve(connection: impl Connection, shared: &Shared) {
             Reply::Answer(status, headers, body) => {
                 let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
                 let headers = headers.concat();
-                let answer =
-                    format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len());
-                if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+                let version = shared.version;
+                let answer = format!(
+                    "HTTP/{version} {status} Whatever\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+                    body.len()
+                );
+                if reader.get_mut().write_all(answer.as_bytes()).is_err() || version == "1.0" {
                     return;
                 }
             }

@@ -1,5 +1,6 @@
 //! The HTML report.
 
+mod clarify;
 mod content;
 mod datasets;
 mod html;
