@@ -1,7 +1,9 @@
-"""The HTML reports of data quality and of model quality, as a reader meets it: from the file system, without a network, by keyboard, light and dark."""
+"""The HTML reports of data quality, of model quality and of bias and attributions, as a reader meets it: from the file system, without a network, by keyboard, light and dark."""
 
+import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from browser.chromium import Chromium
-from watchkeeper import CHURN, VIOLATIONS, Outcome, Watchkeeper, program
+from watchkeeper import CHURN, NOTHING_FOUND, VIOLATIONS, Outcome, Watchkeeper, program
 
 REPORT = "report.html"
 MODEL_QUALITY = Path(__file__).resolve().parents[3] / "crates" / "analyzer" / "tests" / "goldens" / "model-quality"
@@ -31,7 +33,58 @@ def model_quality(watchkeeper: Watchkeeper) -> Outcome:
     return outcome
 
 
-@pytest.fixture(scope="module", params=[data_quality, model_quality], ids=lambda made: made.__name__)
+# Two scores of a record of age, city and hours; what is told to the model changes which feature counts.
+MODEL = """
+import math, sys
+by_age, by_city = map(float, sys.argv[1:])
+for line in sys.stdin.read().splitlines():
+    age, city, hours = line.replace('"', "").split(",")
+    score = 1 / (1 + math.exp(-by_age * (float(age) - 45) - by_city * (city == "oslo") - 0.02 * (float(hours) - 40)))
+    print(f"{score},{1 - score}")
+"""
+
+
+def clarify(watchkeeper: Watchkeeper) -> Outcome:
+    """Bias and attributions against a baseline, with violations of both kinds."""
+    folder = watchkeeper.scratch
+    rows = [(18 + index * 7 % 60, ("oslo", "bergen", "molde")[index % 3], 20 + index * 13 % 50) for index in range(150)]
+    dataset = folder / "people.csv"
+    config = {
+        "dataset_type": "text/csv",
+        "label": "label",
+        "label_values_or_threshold": [1],
+        "predicted_label": "predicted",
+        "facet": [{"name_or_index": "city", "value_or_threshold": ["oslo"]}, {"name_or_index": "age", "value_or_threshold": [50]}],
+        "methods": {
+            "pre_training_bias": {"methods": "all"},
+            "post_training_bias": {"methods": "all"},
+            "shap": {"num_clusters": 2, "save_local_shap_values": True},
+            "pdp": {"grid_resolution": 10, "features": ["age", "city"]},
+            "report": {"name": "report", "title": "People"},
+        },
+        "predictor": {"label_headers": ["yes", "no"]},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.py").write_text(MODEL)
+
+    def write(accepts: str) -> None:
+        lines = [f"{age},{city},{hours},{hours % 2},{int(city != accepts)}" for age, city, hours in rows]
+        dataset.write_text("\n".join(["age,city,hours,label,predicted", *lines, ""]))
+
+    def explain(command: str, *weights: str, options: tuple[object, ...] = ()) -> Outcome:
+        model = f"{sys.executable} {folder / 'model.py'} {' '.join(weights)}"
+        return watchkeeper.run("explain", command, dataset, "--config", folder / "config.json", "--model", model, *options)
+
+    write("molde")
+    baseline = explain("baseline", "0.05", "0.1")
+    assert baseline.status == NOTHING_FOUND, baseline.stderr
+    write("oslo")
+    outcome = explain("check", "0.001", "2", options=("--baseline", baseline.folder))
+    assert outcome.status == VIOLATIONS, outcome.stderr
+    return outcome
+
+
+@pytest.fixture(scope="module", params=[data_quality, model_quality, clarify], ids=lambda made: made.__name__)
 def check(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     outcome: Outcome = request.param(Watchkeeper(program(), tmp_path_factory.mktemp("check")))
     return outcome
@@ -76,6 +129,15 @@ def test_opening_it_asks_for_nothing_and_raises_nothing(page: Chromium, check: O
 def test_it_shows_every_violation(page: Chromium, check: Outcome) -> None:
     violations = check.document("constraint_violations.json")["violations"]
     assert len(violations) >= 4
+    if "description" in violations[0] and violations[0].get("constraint_check_type", "").endswith("_drift_check"):
+        marked = page.evaluate(
+            "Array.from(document.querySelectorAll('tr.violated, section.violated')).filter(it => it.checkVisibility())"
+            ".map(it => it.dataset.metric ?? it.dataset.label)"
+        )
+        found = [violation.get("label", violation["metric_name"]) for violation in violations]
+        assert sorted(marked) == sorted(found)
+        assert {"yes", "no"} <= set(found)
+        return
     if "metric_name" in violations[0]:
         marked = page.evaluate(
             "Array.from(document.querySelectorAll('tr.violated')).filter(it => it.checkVisibility())"
@@ -146,3 +208,17 @@ def test_the_page_fits_the_window(page: Chromium, width: int) -> None:
     """Wide tables and charts scroll by themselves; the page does not."""
     page.resize(width, 900)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("check", [clarify], indirect=True, ids=["clarify"])
+def test_charts_are_seen_where_they_are_drawn(page: Chromium) -> None:
+    """Everything that is drawn has an extent; dots of a swarm are round whatever the width of the window."""
+    for width in (400, 1280):
+        page.resize(width, 900)
+        sizes = page.evaluate(
+            "Array.from(document.querySelectorAll('svg.distance-plot, svg.slopes, svg.dots, svg.step, svg.dependence-curve'))"
+            ".filter(it => it.checkVisibility()).map(it => [it.getBoundingClientRect().width, it.getBoundingClientRect().height])"
+        )
+        assert len(sizes) > 50
+        assert all(wide > 60 and high > 15 for wide, high in sizes)
+    assert page.evaluate("getComputedStyle(document.querySelector('.dots path:not(.zero)')).vectorEffect") == "non-scaling-stroke"

@@ -22,6 +22,9 @@ def between(start: datetime.datetime, end: datetime.datetime) -> tuple[str, ...]
 class Monitored:
     """Endpoint, bucket, job definition and schedule have one name."""
 
+    # What is monitored, and what names of its jobs begin with.
+    kind, analyses = "ModelQuality", "model-quality-monitoring"
+
     def __init__(self, clients: Any, service: Service, prefix: str = "quality") -> None:
         self.service, self.name = service, new_name(prefix)
         self.connect(clients)
@@ -73,7 +76,7 @@ class Monitored:
         return self.name
 
     def make_schedule(self) -> None:
-        self.sagemaker.create_monitoring_schedule(**schedule(self.name, "ModelQuality", self.name, HOURLY))
+        self.sagemaker.create_monitoring_schedule(**schedule(self.name, self.kind, self.name, HOURLY))
         settled_schedule(self.sagemaker, self.name)
 
     def executions(self) -> list[Summary]:
@@ -108,7 +111,7 @@ class Monitored:
     def merge_job(self, summary: Summary) -> dict[str, Any]:
         """The first of the execution's two jobs; they share the last part of the name."""
         analysis = summary["ProcessingJobArn"].rpartition("/")[2]
-        return self.job(analysis.replace("model-quality-monitoring", "groundtruth-merge"))
+        return self.job(analysis.replace(self.analyses, "groundtruth-merge"))
 
     def output(self, job: dict[str, Any]) -> str:
         (output,) = job["ProcessingOutputConfig"]["Outputs"]

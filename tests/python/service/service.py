@@ -27,6 +27,10 @@ match = "*model-server*"
 command = ["{python}", "{folder}/model_server.py"]
 
 [[images]]
+match = "*linear-learner*"
+command = ["{python}", "{folder}/linear_learner.py"]
+
+[[images]]
 match = "222222222222.*/sagemaker-model-monitor-groundtruth-merger"
 command = ["{python}", "{folder}/slow_merger.py", "{program}"]
 

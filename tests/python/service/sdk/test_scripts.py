@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import adult
 import churn
 from endpoints import archive, churn_model, probability
 from service import Service, clean_environment
@@ -158,6 +159,86 @@ def test_model_quality_of_batches(
     run_script: Callable[..., str], files: Path, trained: dict[str, Any], run_name: str
 ) -> None:
     run_script(SCRIPTS / "model_quality_of_batches.py", RUN=run_name)
+
+
+@pytest.fixture
+def census(tmp_path: Path) -> Path:
+    """The files of AWS's bias and attribution notebooks beside the script."""
+    (tmp_path / "ll-adult-prediction-model.tar.gz").write_bytes(adult.model_archive())
+    (tmp_path / "validation-dataset.jsonl").write_text(adult.DATASET)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in adult.ROWS))
+    (tmp_path / "headers.json").write_text(json.dumps(adult.CONFIG["headers"]))
+    (background,) = adult.SHAP_CONFIG["methods"]["shap"]["baseline"]
+    (tmp_path / "background.json").write_text(json.dumps(background["features"]))
+    records = [json.loads(line) for line in adult.DATASET.splitlines()]
+    rows = (",".join(map(str, [*record["features"], record["label"]])) + "\n" for record in records)
+    (tmp_path / "train.csv").write_text(",".join(adult.CONFIG["headers"]) + "\n" + "".join(rows))
+    return tmp_path
+
+
+def document(folder: Path, name: str) -> Any:
+    return json.loads((folder / name).read_text())
+
+
+@pytest.mark.parametrize("route", ["proxy" if MAJOR == "2" else "endpoint"])
+def test_bias(run_script: Callable[..., str], census: Path, run_name: str) -> None:
+    """The real window: as many requests as were captured, whose violations AWS's analyzer has told."""
+    run_script(SCRIPTS / "bias.py", RUN=run_name, REQUESTS=str(adult.CAPTURES))
+    adult.assert_same(document(census, "baseline.json"), adult.EXPECTED, tolerance=1e-12, flip_test=0.02)
+    adult.assert_violations(document(census, "violations.json")["violations"])
+
+
+def attributions(analysis: dict[str, Any]) -> dict[str, float]:
+    (label,) = analysis["explanations"]["kernel_shap"].values()
+    return label["global_shap_values"]
+
+
+@pytest.mark.parametrize("route", ["endpoint"])
+def test_explainability(run_script: Callable[..., str], census: Path, run_name: str) -> None:
+    run_script(SCRIPTS / "explainability.py", RUN=run_name)
+    baseline = attributions(document(census, "baseline.json"))
+    adult.assert_same(baseline, adult.EXACT["global_shap_values"], tolerance=0.002)
+    assert adult.ndcg(baseline, attributions(document(census, "live.json"))) > 0.95
+    (violation,) = document(census, "violations.json")["violations"]
+    assert (violation["label"], violation["metric_name"]) == ("label0", "shap")
+    drifted = {name: abs(value) for name, value in attributions(document(census, "drifted.json")).items()}
+    assert max(drifted, key=lambda name: drifted[name]) == "Occupation"
+    score = float(violation["description"].split(" ")[3])
+    assert score == pytest.approx(adult.ndcg(baseline, drifted), abs=1e-12) and score < 0.9
+
+
+@pytest.mark.parametrize("route", ["proxy" if MAJOR == "2" else "endpoint"])
+def test_clarify_processor(run_script: Callable[..., str], census: Path, run_name: str) -> None:
+    printed = run_script(SCRIPTS / "clarify_processor.py", RUN=run_name)
+    assert "processing-job/" in printed, "the live log of the first job"
+    stages = ("post_training_bias_metrics", "pre_training_bias_metrics")
+    expected_post, expected_pre = ({stage: adult.EXPECTED[stage]} for stage in stages)
+    adult.assert_same(
+        document(census, "post.json"), {"version": "1.0"} | expected_post, tolerance=1e-12, flip_test=0.02
+    )
+    pre = document(census, "pre.json")
+    assert list(pre) == ["version", "pre_training_bias_metrics"]
+    ((entry,),) = pre["pre_training_bias_metrics"]["facets"].values()
+    ((wanted,),) = expected_pre["pre_training_bias_metrics"]["facets"].values()
+    adult.assert_same(entry["metrics"], [one for one in wanted["metrics"] if one["name"] in ("CI", "DPL")])
+    # Scores above the threshold, by Python's own arithmetic.
+    records = [json.loads(line)["features"] for line in adult.DATASET.splitlines()]
+    shares = []
+    for sex in (1, 0):
+        positive = [adult.score(record) > 0.8 for record in records if record[9] == sex]
+        shares.append(sum(positive) / len(positive))
+    bias = document(census, "bias.json")
+    assert adult.metrics(bias)["Post-Training", "DPPL"] == pytest.approx(shares[0] - shares[1], abs=1e-12)
+    adult.assert_same(bias["pre_training_bias_metrics"], expected_pre["pre_training_bias_metrics"], tolerance=1e-12)
+    explained = document(census, "shap.json")["explanations"]
+    assert adult.ndcg(adult.EXACT["global_shap_values"], attributions({"explanations": explained})) > 0.99
+    assert [entry["feature_name"] for entry in explained["pdp"]] == ["Age", "Sex"]
+    assert len((census / "out.csv").read_text().splitlines()) == 1 + len(records)
+    both = document(census, "both.json")
+    assert list(both) == ["version", "explanations", *stages]
+    adult.assert_same(
+        {stage: both[stage] for stage in stages}, expected_post | expected_pre, tolerance=1e-12, flip_test=0.02
+    )
 
 
 def test_own_container(
