@@ -1,6 +1,6 @@
 //! The files of a dataset: which there are, in which order, and where splits begin.
 //!
-//! Splits depend on the data alone, never on the number of threads or machines: whole files in path order, packed up
+//! Splits depend on the data alone, never on the number of threads or machines: whole files in the order of their keys, packed up
 //! to [`SPLIT_BYTES`]; a larger file that can be cut at a record is cut there.
 
 use std::fs::File;
@@ -50,7 +50,7 @@ impl DatasetFile {
     }
 }
 
-/// The regular files of a dataset in path order: the file itself, or all below the folder but those that begin with
+/// The regular files of a dataset in the order of their keys, the bytes of their paths: the file itself, or all below the folder but those that begin with
 /// `.` or `_`. The path `-` is standard input.
 pub fn list(source: &Path) -> Result<Vec<DatasetFile>, Error> {
     if source == Path::new("-") {
@@ -60,7 +60,8 @@ pub fn list(source: &Path) -> Result<Vec<DatasetFile>, Error> {
     let mut files = Vec::new();
     if metadata.is_dir() {
         walk(source, &mut Vec::new(), &mut files)?;
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        // Paths compare folder by folder: `a/b` would come before `a-b`.
+        files.sort_by(|a, b| a.path.as_os_str().as_encoded_bytes().cmp(b.path.as_os_str().as_encoded_bytes()));
     } else {
         files.push(DatasetFile { path: source.to_owned(), size: metadata.is_file().then_some(metadata.len()) });
     }

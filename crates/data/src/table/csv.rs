@@ -17,8 +17,8 @@ use crate::text::{MAX_COLUMNS, check_text, too_many_columns};
 pub(super) enum HeaderRule<'a> {
     /// The names are given: a first row of these names is left out.
     Given(&'a [String]),
-    /// The first row is the header where these references or the kinds of cells say so.
-    Found(&'a [Reference]),
+    /// The first row is the header where one of these references or names, or the kinds of cells say so.
+    Found(&'a [Reference], &'a [String]),
     /// The first row of every file, or none.
     Told(bool),
 }
@@ -144,13 +144,14 @@ impl Reader<'_> {
     }
 
     fn is_header(&self, first_row: &[String], text: &str) -> Result<bool, (usize, Unclosed)> {
-        let references = match self.rule {
+        let (references, possible_names) = match self.rule {
             HeaderRule::Told(header) => return Ok(header),
             HeaderRule::Given(names) => return Ok(names == first_row),
-            HeaderRule::Found(references) => references,
+            HeaderRule::Found(references, possible_names) => (references, possible_names),
         };
         let names: Vec<&str> = references.iter().filter_map(name_of).collect();
-        if names.iter().any(|name| first_row.iter().any(|cell| cell == name) && can_be_name(name, first_row)) {
+        let mut header_names = names.iter().copied().chain(possible_names.iter().map(String::as_str));
+        if header_names.any(|name| first_row.iter().any(|cell| cell == name) && can_be_name(name, first_row)) {
             return Ok(true);
         }
         if !names.iter().all(|name| is_whole_number(name)) || first_row.iter().any(|cell| is_number(cell)) {
@@ -167,7 +168,7 @@ impl Reader<'_> {
             .map(|(name, number)| if name.is_empty() { number } else { name })
             .collect();
         let Some(known) = &self.names else {
-            if matches!(self.rule, HeaderRule::Found(_)) {
+            if matches!(self.rule, HeaderRule::Found(..)) {
                 self.notes.push(format!("{}: the first row is taken for the names of the columns", shown(path)));
             }
             self.names = Some(names);

@@ -189,7 +189,8 @@ impl Records {
 
     fn no_features(&self, place: &str, found: &Found<'_>) -> TableError {
         let kind = match found.as_elements() {
-            Some(_) => "an empty array",
+            Some(cells) if cells.is_empty() => "an empty array",
+            Some(_) => "an array in which not every record is an array of its own with a value in it",
             None => kind_of(found),
         };
         let first = self.first.as_deref().unwrap_or_default();

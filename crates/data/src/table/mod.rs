@@ -5,6 +5,7 @@
 
 mod csv;
 mod excel;
+mod expression;
 mod join;
 mod json;
 mod parquet;
@@ -21,6 +22,7 @@ use crate::files::DatasetFile;
 use crate::locate::Found;
 use crate::members::scalar;
 
+pub use expression::compile_path;
 pub use join::join;
 pub use traffic::{Traffic, TrafficReading, read_traffic};
 
@@ -35,6 +37,8 @@ pub struct TableReading {
     pub places: JsonPlaces,
     /// Every reference to a column that the configuration has: they tell whether a CSV file has a header.
     pub references: Vec<Reference>,
+    /// Names that columns of a CSV file may have without being referred to: one of them in a first row says that it is a header, too.
+    pub possible_names: Vec<String>,
     /// Keep the cells as they were written, for a model.
     pub keeps_written: bool,
 }
@@ -83,7 +87,7 @@ pub fn read(files: Vec<DatasetFile>, reading: &TableReading) -> Result<ReadTable
         DatasetType::Csv => {
             let rule = match &reading.headers {
                 Some(names) => csv::HeaderRule::Given(names),
-                None => csv::HeaderRule::Found(&reading.references),
+                None => csv::HeaderRule::Found(&reading.references, &reading.possible_names),
             };
             csv::read(&files, rule, reading.keeps_written)
         }
@@ -156,7 +160,7 @@ fn push_found(found: &Found<'_>, column: &mut ColumnBuilder) -> Result<(), Strin
     match found {
         Found::Missing => column.push_missing(),
         Found::Json(json) => {
-            let scalar = scalar("", json).map_err(|_| kind_of(found).to_owned())?;
+            let scalar = scalar("", json).map_err(|_| unsuitable(found).to_owned())?;
             match scalar.text_and_kind() {
                 None => column.push_missing(),
                 Some((text, kind)) => column.push(kind, text),
@@ -165,6 +169,14 @@ fn push_found(found: &Found<'_>, column: &mut ColumnBuilder) -> Result<(), Strin
         Found::Many(_) => return Err(kind_of(found).to_owned()),
     }
     Ok(())
+}
+
+/// What a value that is no scalar is, for a message.
+fn unsuitable(found: &Found<'_>) -> &'static str {
+    match found {
+        Found::Json(json) if json.starts_with('"') => "a text with an escape that stands for no character",
+        _ => kind_of(found),
+    }
 }
 
 /// What a value is, for a message.

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use jmespath::{Context, Expression, Rcvar, Variable, interpret};
 
-use crate::locate::{Attribute, Found, locate};
+use super::expression::compile_path;
+use crate::locate::{Attribute, DEEPEST, Found, locate};
 use crate::members::{BadRecord, each_member, elements};
 
 /// A place in records.
@@ -23,8 +24,9 @@ impl Place {
     /// A place by its path. What is no path is the name of a member.
     pub(super) fn new(path: &str) -> Self {
         let attribute = Attribute::new(path);
-        let is_plain = attribute.not_a_path().is_none();
-        let expression = if is_plain { None } else { jmespath::compile(path.trim_ascii()).ok() };
+        // To JMESPath the quoted name in brackets is a list of one value, as features in a member of their own are given.
+        let is_plain = attribute.not_a_path().is_none() && !path.trim_ascii().starts_with("[\"");
+        let expression = if is_plain { None } else { compile_path(path.trim_ascii()).ok() };
         Self { attribute, expression }
     }
 
@@ -80,7 +82,7 @@ impl<const N: usize> Places<N> {
             return Ok(found);
         }
         let mut tree = Tree::default();
-        let root = tree.grow(record.trim_ascii())?;
+        let root = tree.grow(record.trim_ascii(), 0)?;
         for ((place, found), scratch) in self.places.iter().zip(&mut found).zip(scratch) {
             let Some(expression) = place.as_ref().and_then(|place| place.expression.as_ref()) else { continue };
             let mut context = Context::new(expression.as_str(), &jmespath::DEFAULT_RUNTIME);
@@ -107,19 +109,24 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// The tree of a JSON text. Its depth is limited by the parser, which reads all of it at the first level.
-    fn grow(&mut self, json: &'a str) -> Result<Rcvar, BadRecord> {
+    /// The tree of a JSON text, which so many levels are above.
+    fn grow(&mut self, json: &'a str, level: usize) -> Result<Rcvar, BadRecord> {
+        if level > DEEPEST {
+            return Err(BadRecord::Malformed(format!("it nests more than {DEEPEST} levels deep")));
+        }
         let malformed = |error: serde_json::Error| BadRecord::Malformed(format!("not JSON: {error}"));
         let variable = match json.as_bytes().first() {
             Some(b'{') => {
                 let mut members = Vec::new();
                 each_member(json, |name, value| members.push((name.into_owned(), value))).map_err(malformed)?;
-                let members = members.into_iter().map(|(name, value)| Ok((name, self.grow(value)?)));
+                let members = members.into_iter().map(|(name, value)| Ok((name, self.grow(value, level + 1)?)));
                 Variable::Object(members.collect::<Result<BTreeMap<_, _>, BadRecord>>()?)
             }
             Some(b'[') => {
                 let list = elements(json)?;
-                Variable::Array(list.into_iter().map(|element| self.grow(element.get())).collect::<Result<_, _>>()?)
+                Variable::Array(
+                    list.into_iter().map(|element| self.grow(element.get(), level + 1)).collect::<Result<_, _>>()?,
+                )
             }
             Some(b'-' | b'0'..=b'9') => {
                 let number = Rc::new(Variable::Number(serde_json::from_str(json).map_err(malformed)?));

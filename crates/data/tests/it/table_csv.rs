@@ -14,6 +14,7 @@ pub fn reading(dataset_type: DatasetType) -> TableReading {
         headers: None,
         places: JsonPlaces::default(),
         references: Vec::new(),
+        possible_names: Vec::new(),
         keeps_written: false,
     }
 }
@@ -305,4 +306,15 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_possible_name_tells_a_header_where_it_is_there_and_nothing_where_it_is_not() {
+    let reading = TableReading { possible_names: names(&["predicted_label"]), ..reading(DatasetType::Csv) };
+    assert_eq!(column_names(&read_one("predicted_label\nyes\nno\n", &reading).table), ["predicted_label"]);
+    assert_eq!(column_names(&read_one("yes\nno\n", &reading).table), ["column_0"]);
+    // The kinds of cells tell too.
+    assert_eq!(column_names(&read_one("score\n0.25\n0.75\n", &reading).table), ["score"]);
+    let named = TableReading { references: vec![name("id")], ..reading };
+    assert_eq!(column_names(&read_one("score\n0.25\n0.75\n", &named).table), ["column_0"]);
 }

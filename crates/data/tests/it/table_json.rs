@@ -199,3 +199,33 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_quoted_name_in_brackets_is_a_list_of_one_feature() {
+    let content = "{\"the age\":1,\"y\":0}\n{\"the age\":2,\"y\":1}\n";
+    let read = read_one(content, &lines("[\"the age\"]", Some("[\"y\"]")));
+    assert_eq!(rows(&read.table), [["1", "0"], ["2", "1"]]);
+}
+
+#[test]
+fn records_and_paths_of_a_hundred_thousand_levels() {
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let content = format!("{{\"x\":[1],\"q\":{deep}}}\n");
+    assert_eq!(rows(&read_one(&content, &lines("x", None)).table), [["1"]]);
+    assert_eq!(refusal(&content, &lines("[x[0]]", None)), "data, row 1: it nests more than 128 levels deep");
+    assert_eq!(refusal(&content, &document("[x[0]]", None)), "data, row 1: it nests more than 128 levels deep");
+    let path = "(".repeat(100_000) + "x" + &")".repeat(100_000);
+    let problem = refusal("{\"x\":[1]}\n", &lines(&path, None));
+    assert!(problem.starts_with("Data must contain features. data, row 1: "), "{}", &problem[..100]);
+}
+
+#[test]
+fn half_a_character_is_no_text() {
+    let problem = "feature 1 is a text with an escape that stands for no character; only numbers, texts, booleans and null can be analysed";
+    assert_eq!(refusal("{\"x\":[1,\"\\ud83d\"]}\n", &lines("x", None)), format!("data, row 1: {problem}"));
+    let records = "an array in which not every record is an array of its own with a value in it, expected an array";
+    let problem = format!("Data must contain features. data: `x` gives {records}; the first one has the members `x`");
+    for features in ["[[1,2],3]", "[[1],[]]"] {
+        assert_eq!(refusal(format!("{{\"x\":{features}}}"), &document("x", None)), problem);
+    }
+}

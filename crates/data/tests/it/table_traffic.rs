@@ -341,3 +341,19 @@ fn places_that_are_nowhere_are_said_with_what_there_is() {
         )
     );
 }
+
+#[test]
+fn payloads_of_a_hundred_thousand_levels() {
+    let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let [features, answer] = [json_side("{\"f\":[1]}"), json_side("{\"p\":1}")];
+    let reading = at("f", Some("p"), None, Some("label"));
+    let truth = json_side(&format!("{{\"label\":{}}}", deep("1")));
+    let traffic = read(&[record(&features, &answer, &truth)], &reading);
+    assert_eq!(traffic.features.rows, 1);
+    assert_eq!(traffic.labels.unwrap().value(0), watchkeeper_engine::table::Value::Missing);
+    let request = json_side(&format!("{{\"f\":[1],\"q\":{}}}", deep("")));
+    let traffic =
+        read(&[record(&request, &answer, &csv("1"))], &TrafficReading { features: Some("[f[0]]".into()), ..reading });
+    assert_eq!((traffic.features.rows, traffic.counts.dropped), (0, 1));
+    assert_eq!(traffic.counts.first_reason.unwrap(), "capture `e1`: it nests more than 128 levels deep");
+}

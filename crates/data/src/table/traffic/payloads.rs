@@ -5,13 +5,13 @@ use watchkeeper_formats::Encoding;
 
 use super::TrafficReading;
 use crate::capture::payload::Payload;
-use crate::locate::{Attribute, Found};
+use crate::locate::{Attribute, DEEPEST, Found};
 use crate::members::{BadRecord, scalar};
 use crate::scored::{described, is_json, unwrap_label};
 use crate::table::csv::CsvRows;
 use crate::table::json::feature_rows;
 use crate::table::place::{Places, Scratch};
-use crate::table::{kind_of, push_found};
+use crate::table::{kind_of, push_found, unsuitable};
 
 /// Rows of values in a payload.
 pub(super) enum Cells<'a> {
@@ -60,7 +60,7 @@ impl Cells<'_> {
                 Found::Many(_) => true,
             };
             if let Some(found) = row.iter().find(nested) {
-                return Err(format!("one of its values is {}", kind_of(found)));
+                return Err(format!("one of its values is {}", unsuitable(found)));
             }
         }
         Ok(())
@@ -209,7 +209,7 @@ impl LabelReader {
         }
         let mut labels = Vec::new();
         if found.is_there() {
-            flatten(&found, &mut labels);
+            flatten(&found, 0, &mut labels);
         } else {
             unwrap_label(text, self.attribute.as_ref(), &mut labels);
         }
@@ -217,10 +217,11 @@ impl LabelReader {
     }
 }
 
-/// The elements of lists within lists.
-fn flatten<'a>(found: &Found<'a>, to: &mut Vec<Found<'a>>) {
+/// The elements of lists within lists; what stands deeper than any label does is none, as it is to `unwrap_label`.
+fn flatten<'a>(found: &Found<'a>, level: usize, to: &mut Vec<Found<'a>>) {
     match found.as_elements() {
-        Some(elements) => elements.iter().for_each(|element| flatten(element, to)),
+        Some(_) if level > DEEPEST => to.push(Found::Missing),
+        Some(elements) => elements.iter().for_each(|element| flatten(element, level + 1, to)),
         None => to.push(found.clone()),
     }
 }
