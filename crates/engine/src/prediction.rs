@@ -43,8 +43,19 @@ pub struct Answer {
 
 /// Why answers cannot be taken for labels or scores. The text says what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotAPrediction(pub String);
+#[error("{}{problem}", record.map_or_else(String::new, |record| format!("record {record}: ")))]
+pub struct NotAPrediction {
+    /// Which answer (from 0), where it is a certain one.
+    pub record: Option<usize>,
+    /// What is wrong, and what was expected.
+    pub problem: String,
+}
+
+impl NotAPrediction {
+    fn at(record: usize, problem: String) -> Self {
+        Self { record: Some(record), problem }
+    }
+}
 
 /// Makes predicted labels of answers, by the first of five rules that fits.
 ///
@@ -92,8 +103,7 @@ impl LabelRules {
     pub fn labels(&self, name: &str, answers: &[Answer]) -> Result<Column, NotAPrediction> {
         let mut labels = ColumnBuilder::new(false);
         for (record, answer) in answers.iter().enumerate() {
-            let label =
-                self.label_of(answer).map_err(|problem| NotAPrediction(format!("record {record}: {problem}")))?;
+            let label = self.label_of(answer).map_err(|problem| NotAPrediction::at(record, problem))?;
             self.push_label(&mut labels, &label);
         }
         Ok(labels.finish(name.to_owned()))
@@ -292,7 +302,7 @@ pub struct Scores {
 pub fn scores(answers: &[Answer]) -> Result<Scores, NotAPrediction> {
     let mut scores = Scores::default();
     for (record, answer) in answers.iter().enumerate() {
-        let refuse = |problem: String| Err(NotAPrediction(format!("record {record}: {problem}")));
+        let refuse = |problem: String| Err(NotAPrediction::at(record, problem));
         let values = match answer.probability.as_ref().or(answer.label.as_ref()) {
             Some(Item::One(value)) => std::slice::from_ref(value),
             Some(Item::List(values)) => values,
@@ -337,9 +347,10 @@ pub fn score_names(
     if !label_headers.is_empty() {
         if label_headers.len() != outputs {
             let headers = label_headers.len();
-            return Err(NotAPrediction(format!(
+            let problem = format!(
                 "`predictor.label_headers` has {headers} names, expected {outputs}, as many as the model gives scores"
-            )));
+            );
+            return Err(NotAPrediction { record: None, problem });
         }
         return Ok(label_headers.to_vec());
     }

@@ -38,7 +38,7 @@ pub fn drift(live: &Analysis, baseline: &Analysis, interval: Option<(f64, &[Metr
         for (facet, entries) in &live.facets {
             for entry in entries {
                 let value = &entry.value_or_threshold;
-                let Some(before) = counterpart(facet, entry, baseline) else {
+                let Some(before) = counterpart(baseline, facet, value) else {
                     drifted.notes.push(format!(
                         "The baseline's {stage} bias metrics have no entry {value} of facet {facet}, it is not checked"
                     ));
@@ -55,12 +55,12 @@ pub fn drift(live: &Analysis, baseline: &Analysis, interval: Option<(f64, &[Metr
     drifted
 }
 
-/// The baseline's entry of a facet that stands for the same rows: that of the same text, else of the same number, else the
-/// interval with the same lower end.
-fn counterpart<'a>(facet: &str, entry: &FacetMetrics, baseline: &'a BiasSection) -> Option<&'a FacetMetrics> {
+/// The entry of a baseline that an entry of a facet is compared with, by its `value_or_threshold`: that of the same text, else of
+/// the same number, else the interval with the same lower end.
+pub fn counterpart<'a>(baseline: &'a BiasSection, facet: &str, value_or_threshold: &str) -> Option<&'a FacetMetrics> {
     let (_, entries) = baseline.facets.iter().find(|(name, _)| name == facet)?;
-    let key = EntryKey::of(&entry.value_or_threshold);
-    let is_same_text = |other: &&FacetMetrics| other.value_or_threshold == entry.value_or_threshold;
+    let key = EntryKey::of(value_or_threshold);
+    let is_same_text = |other: &&FacetMetrics| other.value_or_threshold == value_or_threshold;
     let is_same = |other: &&FacetMetrics| EntryKey::of(&other.value_or_threshold) == key;
     entries.iter().find(is_same_text).or_else(|| entries.iter().find(is_same))
 }

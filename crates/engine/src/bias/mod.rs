@@ -22,7 +22,7 @@ use watchkeeper_formats::clarify::{
 use crate::table::{Column, Table};
 
 pub use analysis::analyze;
-pub use drift::{DriftedMetric, drift};
+pub use drift::{DriftedMetric, counterpart, drift};
 
 /// What is to be measured on a table.
 pub struct BiasAnalysis<'a> {

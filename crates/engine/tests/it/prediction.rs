@@ -5,7 +5,9 @@ use watchkeeper_engine::table::{Column, ColumnBuilder, ColumnKind};
 
 fn observed(cells: &[&str]) -> Column {
     let mut builder = ColumnBuilder::new(false);
-    cells.iter().for_each(|cell| builder.push_csv(cell));
+    for cell in cells {
+        builder.push_csv(cell);
+    }
     builder.finish("y".to_owned())
 }
 
@@ -41,7 +43,10 @@ fn headers(names: &[&str]) -> Vec<String> {
 #[test]
 fn of_several_scores_the_highest_has_the_label() {
     let rules = LabelRules::new(&observed(&["a", "b"]), &[], None);
-    let answers = [scores_with_labels(&[0.1, 0.7, 0.7], Some(&["a", "b", "c"])), scores_with_labels(&[0.5, 0.2], Some(&["b", "a"]))];
+    let answers = [
+        scores_with_labels(&[0.1, 0.7, 0.7], Some(&["a", "b", "c"])),
+        scores_with_labels(&[0.5, 0.2], Some(&["b", "a"])),
+    ];
     assert_eq!(labels(&rules, &answers), ["b", "b"], "the first of equal ones");
     let rules = LabelRules::new(&observed(&["a", "b"]), &headers(&["no", "yes"]), None);
     assert_eq!(labels(&rules, &[scores_with_labels(&[0.4, 0.6], None)]), ["yes"]);

@@ -7,7 +7,9 @@ use watchkeeper_engine::table::{Column, ColumnBuilder, ColumnKind, Value, Values
 
 fn of_csv(cells: &[&str]) -> Column {
     let mut builder = ColumnBuilder::new(true);
-    cells.iter().for_each(|cell| builder.push_csv(cell));
+    for cell in cells {
+        builder.push_csv(cell);
+    }
     builder.finish("c".to_owned())
 }
 
@@ -63,7 +65,9 @@ fn whole_numbers_are_told_apart_from_others() {
 fn typed_cells_are_what_they_say() {
     let column = |cells: &[(CellKind, &str)]| {
         let mut builder = ColumnBuilder::new(true);
-        cells.iter().for_each(|(kind, text)| builder.push(*kind, text));
+        for (kind, text) in cells {
+            builder.push(*kind, text);
+        }
         builder.push_missing();
         builder.finish("c".to_owned())
     };
@@ -98,7 +102,9 @@ proptest! {
         keeps_written: bool,
     ) {
         let mut builder = ColumnBuilder::new(keeps_written);
-        cells.iter().for_each(|cell| builder.push_csv(cell));
+        for cell in &cells {
+            builder.push_csv(cell);
+        }
         let column = builder.finish("c".to_owned());
         prop_assert_eq!(column.len(), cells.len());
         for (row, cell) in cells.iter().enumerate() {
@@ -117,10 +123,16 @@ proptest! {
     #[test]
     fn distinct_texts_are_kept_once(texts in prop::collection::vec("[a-c]{1,3}x", 1..300)) {
         let mut builder = ColumnBuilder::new(false);
-        texts.iter().for_each(|text| builder.push_csv(text));
+        for text in &texts {
+            builder.push_csv(text);
+        }
         let column = builder.finish("c".to_owned());
         let mut expected: Vec<&String> = Vec::new();
-        texts.iter().for_each(|text| if !expected.contains(&text) { expected.push(text) });
+        for text in &texts {
+            if !expected.contains(&text) {
+                expected.push(text);
+            }
+        }
         let Values::Text(found) = &column.values else { panic!("{column:?}") };
         prop_assert_eq!(found.distinct.iter().collect::<Vec<_>>(), expected);
         for (row, text) in texts.iter().enumerate() {
