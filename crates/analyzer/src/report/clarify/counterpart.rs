@@ -8,38 +8,10 @@ pub(super) fn section(analysis: &Analysis, is_post_training: bool) -> Option<&Bi
     if is_post_training { analysis.post_training_bias.as_ref() } else { analysis.pre_training_bias.as_ref() }
 }
 
-/// What the entry of a facet stands for.
-#[derive(PartialEq)]
-enum Key {
-    /// The interval from here: its upper end moves with the data.
-    Above(f64),
-    Number(f64),
-}
-
-impl Key {
-    fn of(text: &str) -> Option<Self> {
-        match lower_end(text) {
-            Some(lower) => Some(Self::Above(lower)),
-            None => text.parse().ok().map(Self::Number),
-        }
-    }
-}
-
-/// That of `(100, 225]`.
-pub(super) fn lower_end(text: &str) -> Option<f64> {
-    let (lower, upper) = text.strip_prefix('(')?.strip_suffix(']')?.split_once(", ")?;
-    upper.parse::<f64>().ok()?;
-    lower.parse().ok()
-}
-
-/// The entry of the same text, of the same number, or the interval of the same lower end.
-pub(super) fn entry<'a>(section: &'a BiasSection, facet: &str, value: &str) -> Option<&'a FacetMetrics> {
-    let (_, entries) = section.facets.iter().find(|(name, _)| name == facet)?;
-    let is_same_text = |entry: &&FacetMetrics| entry.value_or_threshold == value;
-    entries.iter().find(is_same_text).or_else(|| {
-        let key = Key::of(value)?;
-        entries.iter().find(|entry| Key::of(&entry.value_or_threshold).as_ref() == Some(&key))
-    })
+/// Whether a text is like `(100, 225]`.
+pub(super) fn is_interval(text: &str) -> bool {
+    let ends = text.strip_prefix('(').and_then(|text| text.strip_suffix(']')).and_then(|text| text.split_once(", "));
+    ends.is_some_and(|(lower, upper)| lower.parse::<f64>().is_ok() && upper.parse::<f64>().is_ok())
 }
 
 pub(super) fn metric<'a>(entry: &'a FacetMetrics, name: &str) -> Option<&'a BiasMetric> {

@@ -200,7 +200,7 @@ impl Curve {
         let digits = digits_for_step(vertical.0.abs().max(vertical.1.abs()), (vertical.1 - vertical.0) / 10.0).min(6);
         Some(Self {
             distribution: distribution(&now, column),
-            dots: now.iter().map(|(value, _, it)| format!("M{:.1} {:.1}h0", column(*value), row(*it))).collect(),
+            dots: dots(now.iter().map(|(value, _, prediction)| (column(*value), row(*prediction)))),
             line: line(&now),
             baseline: (!before.is_empty()).then(|| line(&before)),
             top: Figure::rounded(vertical.1, digits),
@@ -208,6 +208,14 @@ impl Curve {
             ends: (Figure::number(horizontal.0), Figure::number(horizontal.1)),
         })
     }
+}
+
+fn dots(places: impl Iterator<Item = (f64, f64)>) -> String {
+    let mut path = String::new();
+    for (column, row) in places {
+        write!(path, "M{column:.1} {row:.1}h0").expect("a string takes any text");
+    }
+    path
 }
 
 /// Columns at the bottom, the highest share the highest.

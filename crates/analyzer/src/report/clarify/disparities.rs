@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use askama::Template;
-use watchkeeper_engine::bias::MetricSpread;
+use watchkeeper_engine::bias::{self, MetricSpread};
 use watchkeeper_formats::clarify::{BiasMetric, BiasSection, ClarifyViolation, FacetMetrics};
 
 use super::{ClarifyReport, counterpart, metric};
@@ -137,7 +137,7 @@ impl Stage {
         let opens_all = entries().count() <= MOST_OPEN;
         let group = |((facet, entry), number): ((&String, &FacetMetrics), usize)| {
             let value = entry.value_or_threshold.as_str();
-            let before = baseline.and_then(|section| counterpart::entry(section, facet, value));
+            let before = baseline.and_then(|section| bias::counterpart(section, facet, value));
             let compared: Vec<Compared<'_>> = entry
                 .metrics
                 .iter()
@@ -161,7 +161,7 @@ impl Stage {
 
 /// Between a column and its values.
 pub(super) fn relation(value: &str) -> &'static str {
-    if counterpart::lower_end(value).is_some() { "in" } else { "=" }
+    if counterpart::is_interval(value) { "in" } else { "=" }
 }
 
 impl Group {

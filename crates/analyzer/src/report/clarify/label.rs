@@ -5,7 +5,7 @@ use watchkeeper_formats::clarify::{AttributionViolation, LabelAttributions};
 
 use super::local::Local;
 use super::ranking::{MOST_DRAWN, RankedFeature, Slope, order, ranked};
-use super::swarm::{QUANTILES, Swarm};
+use super::swarm::Swarm;
 use super::waterfall::{Waterfall, waterfalls};
 use super::{ClarifyReport, counterpart};
 use crate::clarify::LocalAttributions;
@@ -19,7 +19,8 @@ const MOST_WITH_ROWS: usize = 8;
 #[template(path = "clarify/label.html")]
 pub(super) struct Label {
     pub(super) id: String,
-    pub(super) label: String,
+    /// Its name in the document.
+    pub(super) header: String,
     pub(super) name: String,
     /// Whether there is a score beside this one.
     pub(super) has_heading: bool,
@@ -28,7 +29,6 @@ pub(super) struct Label {
     /// How the order of features agrees with the baseline's.
     pub(super) agreement: Option<Prose>,
     pub(super) ranked: Vec<RankedFeature>,
-    pub(super) has_baseline: bool,
     pub(super) slope: Option<Slope>,
     pub(super) swarm: Option<Swarm>,
     pub(super) waterfalls: Vec<Waterfall>,
@@ -75,14 +75,13 @@ impl Label {
         };
         Self {
             id: place.id.clone(),
-            label: place.name.to_owned(),
+            header: place.name.to_owned(),
             name: readable(place.name),
             has_heading: !place.is_only,
             is_violated: violation.is_some(),
             expected: expected.words(": what the model gives, on average, where no feature of a row is known."),
             agreement: before.map(|before| agreement(counterpart::agreement(now, before), violation)),
             ranked: ranked(now, before),
-            has_baseline: before.is_some(),
             slope: before.and_then(|before| Slope::new(now, before)),
             swarm: local.and_then(|(local, label)| Swarm::new(local, label, &drawn(now, local))),
             waterfalls: local.map_or(Vec::new(), |(local, label)| {
@@ -97,9 +96,8 @@ impl Label {
         &self.ranked[..self.ranked.len().min(MOST_DRAWN)]
     }
 
-    /// Heads of the table of quantiles.
-    fn quantiles(&self) -> [&'static str; QUANTILES.len()] {
-        ["Smallest", "25 %", "Median", "75 %", "Largest"]
+    pub(super) fn has_baseline(&self) -> bool {
+        self.agreement.is_some()
     }
 }
 

@@ -164,7 +164,7 @@ fn neutral(text: &str) -> Verdict {
 fn is_anything_compared(stages: &[Stage], labels: &[Label]) -> bool {
     let rows = stages.iter().flat_map(|stage| &stage.groups).flat_map(|group| &group.rows);
     let is_compared = |row: &disparities::Row| row.value.is_some() && row.baseline.is_some();
-    rows.into_iter().any(is_compared) || labels.iter().any(|label| label.has_baseline)
+    rows.into_iter().any(is_compared) || labels.iter().any(Label::has_baseline)
 }
 
 impl Page<'_> {

@@ -28,8 +28,8 @@ pub(super) fn of(page: &Page<'_>) -> String {
     }
     cells.extend(page.dependences.iter().map(dependence));
     if !page.notes.is_empty() {
-        let notes: String = page.notes.iter().map(|note| format!("- {}\n", escaped(note))).collect();
-        cells.push(format!("## Notes\n\n{}", notes.trim_end()));
+        let notes: Vec<String> = page.notes.iter().map(|note| format!("- {}", escaped(note))).collect();
+        cells.push(format!("## Notes\n\n{}", notes.join("\n")));
     }
     if !page.parameters.is_empty() {
         let rows = page.parameters.iter().map(|(name, value)| vec![name.clone(), value.clone()]);
@@ -114,10 +114,10 @@ fn group(group: &Group) -> String {
 
 fn label(label: &Label) -> String {
     let mut heads = vec!["Rank", "Feature", "Global value"];
-    heads.extend(label.has_baseline.then_some(["Baseline", "Rank against the baseline"]).into_iter().flatten());
+    heads.extend(label.has_baseline().then_some(["Baseline", "Rank against the baseline"]).into_iter().flatten());
     let rows = label.ranked.iter().map(|feature| {
         let mut cells = vec![feature.rank.to_string(), feature.name.clone(), shown(Some(&feature.value))];
-        if label.has_baseline {
+        if label.has_baseline() {
             cells.push(shown(feature.before.as_ref().map(|before| &before.value)));
             cells.push(feature.movement.as_ref().map_or(String::new(), |it| it.words.clone()));
         }

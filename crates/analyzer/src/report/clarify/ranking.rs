@@ -1,5 +1,7 @@
 //! The order of features by their global values, now and in the baseline.
 
+use std::fmt::Write as _;
+
 use watchkeeper_formats::clarify::LabelAttributions;
 
 use super::bars::{Bar, BarScale};
@@ -138,7 +140,7 @@ impl Slope {
                 std::cmp::Ordering::Less => &mut slope.falling,
                 std::cmp::Ordering::Equal => &mut slope.level,
             };
-            path.push_str(&format!("M0 {start}L400 {end}"));
+            write!(path, "M0 {start}L400 {end}").expect("a string takes any text");
         }
         Some(slope)
     }

@@ -22,13 +22,16 @@ const COLOURS: usize = 5;
 /// The swarms of one label.
 pub(super) struct Swarm {
     pub(super) rows: Vec<SwarmRow>,
+    /// Names of the quantiles of the rows.
+    pub(super) quantiles: [&'static str; QUANTILES.len()],
     pub(super) left: String,
     pub(super) right: String,
     /// Where zero lies, in per cent.
     pub(super) zero: String,
     pub(super) zero_line: String,
-    /// Whether some dots have colours.
+    /// Whether some dots have colours, and whether some have none.
     pub(super) is_coloured: bool,
+    pub(super) has_unordered: bool,
     /// How many rows are drawn of how many.
     pub(super) drawn: usize,
     pub(super) of: usize,
@@ -46,7 +49,9 @@ pub(super) struct SwarmRow {
 /// Names of the classes of dots: values from low to high, and those without an order.
 const CLASSES: [&str; COLOURS + 1] = ["value-1", "value-2", "value-3", "value-4", "value-5", "unordered"];
 /// The quantiles of the table, in per cent.
-pub(super) const QUANTILES: [usize; 5] = [0, 25, 50, 75, 100];
+const QUANTILES: [usize; 5] = [0, 25, 50, 75, 100];
+/// And what they are called.
+const QUANTILE_NAMES: [&str; 5] = ["Smallest", "25 %", "Median", "75 %", "Largest"];
 
 impl Swarm {
     /// Of features by their places in `local`. None where there is nothing to draw.
@@ -72,15 +77,18 @@ impl Swarm {
             }
         };
         let swarms: Vec<SwarmRow> = features.iter().map(swarm).collect();
+        let classes = || swarms.iter().flat_map(|row| row.dots.iter().map(|(class, _)| *class));
         let end = |value: f64| Figure::rounded(value, 3).as_str().to_owned();
         Some(Self {
             left: end(lower),
             right: end(upper),
             zero: format!("{:.2}", place(0.0) / WIDTH * 100.0),
             zero_line: format!("M{:.1} 0V{HEIGHT}", place(0.0)),
-            is_coloured: swarms.iter().any(|row| row.dots.iter().any(|(class, _)| *class != CLASSES[COLOURS])),
+            is_coloured: classes().any(|class| class != CLASSES[COLOURS]),
+            has_unordered: classes().any(|class| class == CLASSES[COLOURS]),
             drawn: rows.len(),
             of: local.rows,
+            quantiles: QUANTILE_NAMES,
             rows: swarms,
         })
     }
@@ -89,9 +97,8 @@ impl Swarm {
 /// A class for each cell. Numbers are coloured evenly between their fifth and ninety-fifth hundredth, so that outliers leave the
 /// others their colours; a column with any text in it has no order.
 fn colours(cells: &[Option<&str>]) -> Vec<usize> {
-    let number =
-        |cell: &Option<&str>| cell.and_then(|cell| cell.trim().parse::<f64>().ok()).filter(|it| it.is_finite());
-    let numbers: Vec<Option<f64>> = cells.iter().map(number).collect();
+    let number = |cell: Option<&str>| cell.and_then(|cell| cell.trim().parse::<f64>().ok()).filter(|it| it.is_finite());
+    let numbers: Vec<Option<f64>> = cells.iter().copied().map(number).collect();
     let is_text =
         cells.iter().zip(&numbers).any(|(cell, number)| number.is_none() && cell.is_some_and(|it| !it.is_empty()));
     let mut sorted: Vec<f64> = numbers.iter().flatten().copied().collect();
@@ -122,7 +129,7 @@ fn dots(values: &[f64], colours: &[usize], place: impl Fn(f64) -> f64) -> Vec<(&
         let half = (counts[column] / 2).max(1) as f64;
         let room = ROOM.min((HEIGHT / 2.0 - DOT) / half);
         let steps = nth.div_ceil(2) as f64;
-        let side = if nth % 2 == 0 { 1.0 } else { -1.0 };
+        let side = if nth.is_multiple_of(2) { 1.0 } else { -1.0 };
         let row = HEIGHT / 2.0 + side * steps * room;
         write!(paths[colour], "M{:.1} {row:.1}h0", place(value)).expect("a string takes any text");
     }

@@ -85,7 +85,7 @@ fn of_bias(violation: &BiasViolation, stages: &[Stage]) -> ViolationView {
 
 fn of_attribution(violation: &AttributionViolation, labels: &[Label]) -> ViolationView {
     let AttributionViolation { label, metric_name, constraint_check_type, description } = violation;
-    let found = labels.iter().find(|other| other.label == *label);
+    let found = labels.iter().find(|other| other.header == *label);
     let read = score(description).zip(limit_of(violation));
     let measure =
         |(score, limit): (f64, f64)| if limit > 0.0 { ((limit - score) / limit).clamp(0.0, 1.0) } else { 0.0 };

@@ -167,7 +167,7 @@ mod tests {
             values: vec![0.5, -0.25],
             ..LocalAttributions::default()
         };
-        let made = waterfalls(Local::new(&local).unwrap(), 0, 1.0, false);
+        let made = waterfalls(Local::new(&local).expect("one row"), 0, 1.0, false);
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].end.as_str(), "1.25");
         assert_eq!(made[0].steps.iter().map(|step| step.value.as_str()).collect::<Vec<_>>(), ["+0.5", "−0.25"]);

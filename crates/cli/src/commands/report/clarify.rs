@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use watchkeeper_analyzer::clarify::{LocalAttributions, read_baseline};
+use watchkeeper_analyzer::clarify::LocalAttributions;
 use watchkeeper_analyzer::report::ClarifyReport;
 use watchkeeper_data::table::{JsonPlaces, TableReading, read};
 use watchkeeper_engine::bias::drift;
@@ -22,7 +22,8 @@ const NDCG_THRESHOLD: f64 = 0.9;
 
 /// Whether a folder holds an analysis of bias or attributions, and no statistics.
 pub(super) fn is_analysis(folder: &Path) -> bool {
-    folder.join("analysis.json").is_file() && !folder.join("statistics.json").is_file()
+    let has = |name: &str| std::fs::metadata(folder.join(name)).is_ok_and(|metadata| metadata.is_file());
+    has("analysis.json") && !has("statistics.json")
 }
 
 /// Of one folder, or of one against a baseline.
@@ -32,12 +33,12 @@ pub(super) fn report(first: &Path, others: &[PathBuf]) -> anyhow::Result<String>
         "a report of bias and attributions has one folder, or a baseline and another one; there are {}",
         others.len() + 1
     );
-    let before = read_baseline(first)?;
+    let before = analysis_of(first)?;
     let Some(folder) = others.first() else {
         let found = violations_in(first)?.filter(|found| !found.is_empty());
         return page(name_of(first), first, (&before, None), found.as_deref(), &[]);
     };
-    let now = read_baseline(folder)?;
+    let now = analysis_of(folder)?;
     let (violations, notes) = match violations_in(folder)? {
         Some(found) => (found, Vec::new()),
         None => judged(&now, &before, folder),
@@ -64,6 +65,12 @@ fn page(
         notes,
     };
     Ok(report.to_html())
+}
+
+fn analysis_of(folder: &Path) -> anyhow::Result<Analysis> {
+    let path = folder.join("analysis.json");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Analysis::parse(&text).with_context(|| path.display().to_string())
 }
 
 /// None where there is no document: there were no violations, or nothing was judged.
@@ -110,6 +117,7 @@ fn local_attributions(folder: &Path, analysis: &Analysis) -> anyhow::Result<Opti
         headers: None,
         places: JsonPlaces::default(),
         references: columns.iter().cloned().map(Reference::Name).collect(),
+        possible_names: Vec::new(),
         keeps_written: false,
     };
     let files = watchkeeper_data::list(&path)?;
