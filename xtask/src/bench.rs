@@ -1,8 +1,8 @@
 //! The benches: the comparison with other programs (`bench/run.py`), the service from outside (`bench/service.py`), and
 //! endpoints and the proxy beside nginx (`bench/hosting.py`); memory with a store that stands still
 //! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); the merge of captures with
-//! labels beside DuckDB and Polars (`bench/merge.py`); Kernel SHAP beside shap (`bench/kernel_shap.py`); and bias reports beside smclarify
-//! (`bench/bias.py`).
+//! labels beside DuckDB and Polars (`bench/merge.py`); Kernel SHAP beside shap (`bench/kernel_shap.py`); bias reports beside smclarify
+//! (`bench/bias.py`); and what an explanation takes beside the time of its model (`bench/http_model.py`).
 
 use std::ffi::OsString;
 
@@ -27,6 +27,9 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
         }
         Some((first, rest)) if first == "merge" => beside_others(workspace, DUCKDB, "bench/merge.py", &[], rest),
         Some((first, rest)) if first == "bias" => beside_others(workspace, REFEREES, "bench/bias.py", &[], rest),
+        Some((first, rest)) if first == "http-model" => {
+            beside_others(workspace, REFEREES, "bench/http_model.py", &[], rest)
+        }
         Some((first, rest)) if first == "shap" => against_shap(workspace, rest),
         _ => against_duckdb(workspace, arguments),
     }

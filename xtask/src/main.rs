@@ -45,6 +45,7 @@ Usage: cargo xtask <chore>
   bench merge [ARGUMENTS]...       measure the merge of captures with labels beside DuckDB and Polars; arguments go to bench/merge.py
   bench shap [ARGUMENTS]...        measure Kernel SHAP beside shap; arguments go to bench/kernel_shap.py
   bench bias [ARGUMENTS]...        measure bias reports beside smclarify; arguments go to bench/bias.py
+  bench http-model [ARGUMENTS]...  measure how much of an explanation's time is its model's own; arguments go to bench/http_model.py
   codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
                                    --botocore: make those models first, from the folder of botocore (with data/ in it)
 ";

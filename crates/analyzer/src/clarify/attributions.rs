@@ -11,7 +11,7 @@ use watchkeeper_engine::table::{Table, Value};
 use watchkeeper_formats::clarify::ShapConfig;
 
 use super::resume::{Resumed, Resumption};
-use super::scoring::{RECORD_COUNT, Scoring, is_full};
+use super::scoring::{RECORD_BYTES, RECORD_COUNT, Scoring, is_full};
 use super::workers;
 use crate::predictor::{EncodedCells, Model, Records};
 use crate::{Error, Level, Observer};
@@ -71,23 +71,27 @@ impl Explaining<'_> {
             values: vec![f64::NAN; self.rows.len() * width],
             predictions: vec![f64::NAN; self.rows.len() * outputs],
         };
-        let resumed = self.resumption.map(|resumption| resumption.open(outputs, width)).transpose()?;
-        let todo = self.take_up(resumed.as_ref(), &mut done, outputs, width);
+        let mut resumed = self.resumption.map(|resumption| resumption.open(outputs, width)).transpose()?;
+        let todo = match &mut resumed {
+            Some(resumed) => self.take_up(resumed, &mut done, &cells, outputs)?,
+            None => (0..self.rows.len()).collect(),
+        };
         let bytes_of_record = cells.bytes(self.features.rows) / self.features.rows.max(1) + self.features.columns.len();
         let records = self.records_of_row().saturating_mul(todo.len() as u64);
         let estimate = (records, records.saturating_mul(bytes_of_record as u64));
         let scoring = Scoring::begin(self.model, self.observer, "attributions", estimate);
-        let work = Work {
-            explaining: self,
-            scoring: &scoring,
-            cells: &cells,
-            background: &background,
-            expected,
-            done: Mutex::new(&mut done),
-            resumed: resumed.as_ref(),
-        };
-        scoring.told(|| work.do_all(&todo))?;
-        scoring.end(self.rows.len())?;
+        scoring.told(self.rows.len(), |scoring| {
+            let work = Work {
+                explaining: self,
+                scoring,
+                cells: &cells,
+                background: &background,
+                expected,
+                done: Mutex::new(&mut done),
+                resumed: resumed.as_ref(),
+            };
+            work.do_all(&todo)
+        })?;
         Ok(done)
     }
 
@@ -109,12 +113,25 @@ impl Explaining<'_> {
         if self.shap.use_logit { Link::Logit } else { Link::Identity }
     }
 
-    /// Takes over what an interrupted run has computed; gives the places in `rows` of the rest.
-    fn take_up(&self, resumed: Option<&Resumed>, done: &mut Attributions, outputs: usize, width: usize) -> Vec<usize> {
+    /// Takes over what an interrupted run has computed, as far as it is of the model that there is now; gives the places in `rows` of
+    /// the rest.
+    fn take_up(
+        &self,
+        resumed: &mut Resumed,
+        done: &mut Attributions,
+        cells: &Cells,
+        outputs: usize,
+    ) -> Result<Vec<usize>, Error> {
+        if !resumed.entries().is_empty() && !self.is_of_same_model(resumed, cells, outputs)? {
+            let line =
+                "the model is another one than that of the run that was interrupted, nothing is taken over from it";
+            self.observer.log(Level::Warning, line);
+            resumed.start_over()?;
+        }
         let mut is_done = vec![false; self.rows.len()];
-        for (place, entry) in resumed.map_or(&[][..], Resumed::entries) {
-            let Some(is_done) = is_done.get_mut(*place) else { continue };
-            *is_done = true;
+        for (place, entry) in resumed.entries() {
+            is_done[*place] = true;
+            let width = entry.len() - outputs;
             done.predictions[place * outputs..][..outputs].copy_from_slice(&entry[..outputs]);
             done.values[place * width..][..width].copy_from_slice(&entry[outputs..]);
         }
@@ -124,8 +141,30 @@ impl Explaining<'_> {
             let line = format!("{before} of {} rows were explained by a run that was interrupted", self.rows.len());
             self.observer.log(Level::Info, &line);
         }
-        todo
+        Ok(todo)
     }
+
+    /// Whether the rows of an interrupted run still have the scores that they had: what stands behind an address or a command may have
+    /// become another model.
+    fn is_of_same_model(&self, resumed: &Resumed, cells: &Cells, outputs: usize) -> Result<bool, Error> {
+        let entries = resumed.entries();
+        let rows = || entries.iter().map(|(place, _)| self.rows[*place]);
+        let bytes: usize = rows().flat_map(|row| cells.row(row)).map(|cell| cell.len() + 1).sum();
+        let estimate = (entries.len() as u64, bytes as u64);
+        let scoring = Scoring::begin(self.model, self.observer, "rows of the run that was interrupted", estimate);
+        let scores = scoring.told(entries.len(), |scoring| {
+            let mut means = Means::new(scoring, outputs);
+            rows().try_for_each(|row| means.push(row, std::iter::once(cells.row(row))))?;
+            means.end()
+        })?;
+        let before = entries.iter().flat_map(|(_, entry)| &entry[..outputs]);
+        Ok(scores.iter().zip(before).all(|(now, before)| is_same_score(*now, *before)))
+    }
+}
+
+/// Whether two scores are of one model and one record. The records that share its request may move the last digits.
+fn is_same_score(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 1e-5 * one.abs().max(other.abs())
 }
 
 /// The encoded cells of a table.
@@ -170,7 +209,10 @@ struct Work<'a> {
 impl Work<'_> {
     fn do_all(&self, todo: &[usize]) -> Result<(), Error> {
         let at_once = (RECORD_COUNT as u64 / self.explaining.records_of_row()) as usize;
-        let rows = (todo.len() / CHUNKS).min(ROWS_OF_CHUNK).min(at_once).max(1);
+        // A row's equations are half a matrix.
+        let features = self.explaining.explained.len();
+        let in_memory = RECORD_BYTES / (features * features * size_of::<f64>() / 2).max(1);
+        let rows = (todo.len() / CHUNKS).min(ROWS_OF_CHUNK).min(at_once).min(in_memory).max(1);
         let chunks: Vec<&[usize]> = todo.chunks(rows).collect();
         workers::map(chunks.len(), self.explaining.threads, |chunk| self.explain_chunk(chunks[chunk]))?;
         Ok(())

@@ -116,6 +116,7 @@ fn of_files(plan: &Plan, place: &Place, features: &Table, dataset_type: DatasetT
         headers: None,
         places: JsonPlaces { features: plan.config.features.clone(), ..JsonPlaces::default() },
         references: Vec::new(),
+        possible_names: Vec::new(),
         keeps_written: true,
     };
     let files = place.files()?;

@@ -22,6 +22,8 @@ pub(super) fn check(
     let interval = baseline.bias_interval.map(|level| (level, spreads));
     let drifted = drift(live, baseline.analysis, interval);
     let (attributions, notes) = attribution_drift(live, baseline.analysis, baseline.ndcg_threshold);
+    // Nobody who asked for bias alone looks for it.
+    let notes = notes.into_iter().filter(|_| live.explanations.is_some());
     let bias = drifted.violations.into_iter().map(ClarifyViolation::Bias);
     let violations = bias.chain(attributions.into_iter().map(ClarifyViolation::Attribution));
     (violations.collect(), drifted.notes.into_iter().chain(notes).collect())

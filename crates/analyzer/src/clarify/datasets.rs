@@ -81,7 +81,9 @@ fn read_dataset(plan: &Plan, place: &Place) -> Result<ReadTable, Error> {
     // A file of its own has them, so the reference is none of the dataset.
     let predicted_label = config.predicted_label.clone().filter(|_| config.predicted_label_dataset_uri.is_none());
     let facets = config.facets.iter().map(|facet| &facet.column).filter(|_| config.facet_dataset_uri.is_none());
-    let columns = [&config.label, &predicted_label, &config.group_variable, &config.joinsource];
+    // With facets in a file of their own the group may be there.
+    let group = config.group_variable.clone().filter(|_| config.facet_dataset_uri.is_none());
+    let columns = [&config.label, &predicted_label, &group, &config.joinsource];
     let references = columns.into_iter().flatten().chain(facets).chain(&config.excluded_columns);
     let reading = TableReading {
         dataset_type: config.dataset_type.unwrap_or(DatasetType::Csv),
@@ -92,27 +94,37 @@ fn read_dataset(plan: &Plan, place: &Place) -> Result<ReadTable, Error> {
             predicted_label: path(&predicted_label),
         },
         references: references.cloned().collect(),
+        possible_names: name_of(config.group_variable.as_ref()),
         keeps_written: plan.asks_model() || config.joinsource.is_some(),
     };
     Ok(table::read(place.files()?, &reading).map_err(ClarifyError::from)?)
 }
 
 fn read_other(config: &AnalysisConfig, member: &str, place: &Place) -> Result<ReadTable, Error> {
-    let (headers, references): (_, Vec<&Reference>) = if member == "facet_dataset_uri" {
-        (&config.facet_headers, config.facets.iter().map(|facet| &facet.column).collect())
+    let (headers, references, possible_names): (_, Vec<&Reference>, _) = if member == "facet_dataset_uri" {
+        let facets = config.facets.iter().map(|facet| &facet.column).collect();
+        (&config.facet_headers, facets, name_of(config.group_variable.as_ref()))
     } else {
-        (&config.predicted_label_headers, config.predicted_label.iter().collect())
+        let predicted_label = config.predicted_label.iter().collect();
+        (&config.predicted_label_headers, predicted_label, vec![PREDICTED_LABEL.to_owned()])
     };
-    let default = Reference::Name(PREDICTED_LABEL.to_owned());
-    let default = (member != "facet_dataset_uri" && references.is_empty()).then_some(&default);
     let reading = TableReading {
         dataset_type: DatasetType::Csv,
         headers: headers.clone(),
         places: JsonPlaces::default(),
-        references: references.into_iter().chain(&config.joinsource).chain(default).cloned().collect(),
+        references: references.into_iter().chain(&config.joinsource).cloned().collect(),
+        possible_names,
         keeps_written: config.joinsource.is_some(),
     };
     Ok(table::read(place.files()?, &reading).map_err(ClarifyError::from)?)
+}
+
+/// The name of a column that is referred to by name.
+fn name_of(reference: Option<&Reference>) -> Vec<String> {
+    match reference {
+        Some(Reference::Name(name)) => vec![name.clone()],
+        _ => Vec::new(),
+    }
 }
 
 /// Rows that all tables have, in the order of the dataset.

@@ -50,11 +50,10 @@ pub(super) fn partial_dependence(
     let estimate = ((points.len() * features.rows) as u64, (points.len() * bytes) as u64);
     let scoring = Scoring::begin(model, observer, "partial dependence", estimate);
     let pieces: Vec<&[(&Looked, usize)]> = points.chunks(asked_together(features.rows, bytes)).collect();
-    let means = scoring.told(|| {
-        workers::map(pieces.len(), threads, |piece| means(&scoring, features.rows, &encoded, pieces[piece]))
+    let means = scoring.told(features.rows, |scoring| {
+        workers::map(pieces.len(), threads, |piece| means(scoring, features.rows, &encoded, pieces[piece]))
     })?;
     let means: Vec<Vec<f64>> = means.into_iter().flatten().collect();
-    scoring.end(features.rows)?;
     let outputs = means.first().map_or(0, Vec::len);
     if let Some(other) = means.iter().find(|means| means.len() != outputs) {
         let text = format!("The model gives {} scores for a record, but gave {outputs} before", other.len());

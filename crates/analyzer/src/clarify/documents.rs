@@ -17,7 +17,14 @@ const EXPLANATIONS: &str = "explanations_shap";
 pub fn read_baseline(path: &Path) -> Result<Analysis, Error> {
     let is_folder = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
     let path = if is_folder { path.join("analysis.json") } else { path.to_owned() };
-    crate::inputs::read_constraints(&path, Analysis::parse)
+    let baseline = crate::inputs::read_constraints(&path, Analysis::parse)?;
+    let has_bias = baseline.post_training_bias.is_some() || baseline.pre_training_bias.is_some();
+    if !has_bias && baseline.explanations.is_none() {
+        // The document of another monitor, likely: nothing would ever be violated.
+        let problem = "neither bias metrics nor explanations are in it, as they are in an analysis.json".to_owned();
+        return Err(Error::BaselineConstraints { path, problem });
+    }
+    Ok(baseline)
 }
 
 /// Writes the documents of an analysis to a folder, with `further` files beside them: all or none.

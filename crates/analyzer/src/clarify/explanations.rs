@@ -1,5 +1,7 @@
 //! What features contribute to predictions: attributions of rows, what they come to for features, and partial dependence.
 
+use std::collections::HashSet;
+
 use watchkeeper_engine::prediction::{Answer, score_names, scores};
 use watchkeeper_engine::shap::{Link, aggregate};
 use watchkeeper_engine::table::Table;
@@ -10,6 +12,7 @@ use watchkeeper_formats::clarify::{
 
 use super::attributions::{Attributions, Explaining};
 use super::background::{self, written};
+use super::error::refused;
 use super::material::Material;
 use super::plan::Origin;
 use super::resume::Resumption;
@@ -56,23 +59,37 @@ pub(super) fn explain(
     let methods = &task.plan.config.methods;
     let mut explained = Explained::default();
     let mut explanations = Explanations::default();
+    check_names(features.1)?;
+    // Looked up before the model is asked anything, which may take hours.
+    let named = methods.pdp.as_ref().and_then(|pdp| pdp.features.as_ref());
+    let named = named
+        .map(|names| material.features_of("features of pdp", names, features.0, counts_features(task)))
+        .transpose()?;
     if let Some(shap) = &methods.shap {
         let global = attribute(task, asking, material, features, shap, &mut explained)?;
         explanations.kernel_shap = Some(global);
     }
     if let Some(pdp) = &methods.pdp {
-        let places = match &pdp.features {
-            Some(references) => {
-                material.features_of("features of pdp", references, features.0, counts_features(task))?
-            }
-            None => most_important(features.1, explanations.kernel_shap.as_deref().unwrap_or_default(), pdp),
-        };
+        let attributions = explanations.kernel_shap.as_deref().unwrap_or_default();
+        let places = named.unwrap_or_else(|| most_important(features.1, attributions, pdp));
         let names = explained.local.as_ref().map(|local| local.labels.clone());
         explanations.pdp = Some(depend(task, asking, features.1, &places, pdp, names)?);
         explained.parameters.push(("Buckets of partial dependence".to_owned(), pdp.grid_resolution.to_string()));
     }
     explained.explanations = Some(explanations);
     Ok(explained)
+}
+
+/// Attributions and curves are found by the names of their features, in all documents.
+fn check_names(features: &Table) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    match features.columns.iter().find(|column| !names.insert(column.name.as_str())) {
+        None => Ok(()),
+        Some(column) => Err(refused(format!(
+            "Two features are named `{}`, and attributions are told apart by names: give each a name of its own in headers",
+            column.name
+        ))),
+    }
 }
 
 /// Whether an index of a feature counts features, and not the columns of a dataset.
@@ -90,14 +107,14 @@ fn attribute(
     found: &mut Explained,
 ) -> Result<Vec<(String, LabelAttributions)>, Error> {
     let places = match &shap.features_to_explain {
-        Some(references) => {
+        Some(references) if !references.is_empty() => {
             let places = material.features_of("features_to_explain", references, columns, counts_features(task))?;
             in_order(places)
         }
-        None => (0..features.columns.len()).collect(),
+        _ => (0..features.columns.len()).collect(),
     };
     let background = background::rows(&task.plan, shap, features, asking.dataset_type, &task.places, task.observer)?;
-    let outputs = score(task, asking, &background, "expected value")?;
+    let outputs = score(task, asking, &background, ("expected value", "baseline row"))?;
     let link = if shap.use_logit { Link::Logit } else { Link::Identity };
     let expected: Vec<f64> = outputs.means.iter().map(|mean| link.of(*mean)).collect();
     let mut explaining = Explaining {
@@ -237,7 +254,7 @@ fn depend(
         names
     } else {
         let columns = features.columns.iter().map(|column| column.rows_at(&[0])).collect();
-        score(task, asking, &Table { columns, rows: 1 }, "names of scores")?.names
+        score(task, asking, &Table { columns, rows: 1 }, ("names of scores", "row"))?.names
     };
     let (mut dependence, outputs) = dependence::partial_dependence(
         asking.model,
@@ -249,7 +266,7 @@ fn depend(
     )?;
     if outputs > 0 && outputs != names.len() {
         let text = format!("The model gives {outputs} scores for a record, but gave {} before", names.len());
-        return Err(super::error::refused(text));
+        return Err(refused(text));
     }
     for curve in dependence.iter_mut().filter_map(|dependence| dependence.curve.as_mut().ok()) {
         curve.label_headers.clone_from(&names);
@@ -258,14 +275,20 @@ fn depend(
 }
 
 /// Asks about a few rows: their mean scores, and what the scores are called.
-fn score(task: &Task<'_>, asking: &Asking<'_>, rows: &Table, purpose: &'static str) -> Result<Outputs, Error> {
+fn score(
+    task: &Task<'_>,
+    asking: &Asking<'_>,
+    rows: &Table,
+    (purpose, what): (&'static str, &'static str),
+) -> Result<Outputs, Error> {
     let records = Records::of_table(asking.model, rows);
     let estimate = (records.len() as u64, records.bytes() as u64);
-    let scoring = Scoring::begin(asking.model, task.observer, purpose, estimate);
-    let answers = scoring.told(|| scoring.ask(&records, |record| record))?;
-    scoring.end(rows.rows)?;
-    let answers: Vec<Answer> = answers.into_iter().flatten().collect();
-    let scores = scores(&answers).map_err(ClarifyError::from)?;
+    let scoring = Scoring::begin(asking.model, task.observer, purpose, estimate).of(what);
+    let (answers, scores) = scoring.told(rows.rows, |scoring| {
+        let answers: Vec<Answer> = scoring.ask(&records, |record| record)?.into_iter().flatten().collect();
+        let scores = scores(&answers).map_err(|problem| scoring.refused(&problem, |record| record))?;
+        Ok((answers, scores))
+    })?;
     let headers = asking.predictor.label_headers.as_deref().unwrap_or_default();
     let names = score_names(scores.outputs, headers, answers.first()).map_err(ClarifyError::from)?;
     let mean = |output: usize| {

@@ -1,6 +1,7 @@
 //! Carrying out a job: from its contract to its documents, reports, metrics and exit message.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use watchkeeper_formats::clarify::{Analysis, AnalysisConfig};
 use watchkeeper_formats::contract::CLOUDWATCH_METRICS_FILE;
@@ -69,8 +70,22 @@ fn plan(job: &ClarifyJob) -> Result<(Plan, Source<'_>), Error> {
     })
 }
 
+/// Reads the configuration. The `ConfigUri` of a definition may have any name, which its file then has in the folder.
 fn read_config(path: &Path) -> Result<String, ClarifyError> {
-    std::fs::read_to_string(path).map_err(|source| ClarifyError::ConfigFile { path: path.to_owned(), source })
+    let failed = |source| ClarifyError::ConfigFile { path: path.to_owned(), source };
+    let absent = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => error,
+        read => return read.map_err(failed),
+    };
+    let Some(other) = path.parent().and_then(only_json) else { return Err(failed(absent)) };
+    std::fs::read_to_string(&other).map_err(|source| ClarifyError::ConfigFile { path: other, source })
+}
+
+/// The JSON file of a folder, where it has just one.
+fn only_json(folder: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut json = files.filter(|file| file.extension().is_some_and(|extension| extension == "json"));
+    json.next().filter(|_| json.next().is_none())
 }
 
 /// Documents, reports and metrics: all or none.

@@ -4,6 +4,9 @@ use watchkeeper_formats::clarify::{AnalysisConfig, DatasetType, MetricSelection,
 
 use super::ClarifyError;
 
+/// The most values that a feature is set to: each is asked for with all rows, and no eye sees more.
+const MOST_BUCKETS: u32 = 10_000;
+
 /// A configuration that can be carried out, as far as that can be known without the data.
 pub(super) struct Plan {
     pub(super) config: AnalysisConfig,
@@ -172,6 +175,10 @@ impl Plan {
         if let Some(pdp) = &methods.pdp {
             if pdp.grid_resolution == 0 {
                 return refuse("grid_resolution of pdp is 0, expected 1 or more");
+            }
+            if pdp.grid_resolution > MOST_BUCKETS {
+                let resolution = pdp.grid_resolution;
+                return refuse(format!("grid_resolution of pdp is {resolution}, expected {MOST_BUCKETS} at most"));
             }
             if pdp.features.is_none() && methods.shap.is_none() {
                 return refuse("PDP features must be provided when ShapConfig is not provided");

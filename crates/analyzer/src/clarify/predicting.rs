@@ -44,7 +44,7 @@ fn answers(model: &Model, features: &Table, observer: &dyn Observer) -> Result<V
     let bytes: usize =
         (0..features.rows).map(|row| cells.iter().map(|cells| cells.cell(row).len() + 1).sum::<usize>()).sum();
     let scoring = Scoring::begin(model, observer, "predictions", (features.rows as u64, bytes as u64));
-    let asked = scoring.told(|| {
+    let asked = scoring.told(features.rows, |scoring| {
         let mut answers = Vec::with_capacity(features.rows);
         let mut row = 0;
         while row < features.rows {
@@ -56,8 +56,7 @@ fn answers(model: &Model, features: &Table, observer: &dyn Observer) -> Result<V
             }
             answers.extend(scoring.ask(&records, |record| first + record)?);
         }
-        Ok::<_, Error>(answers)
+        Ok(answers)
     })?;
-    scoring.end(features.rows)?;
     Ok(asked.into_iter().flatten().collect())
 }

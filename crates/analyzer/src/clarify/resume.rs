@@ -1,11 +1,11 @@
 //! What an interrupted run has computed, so that the next one goes on from there.
 //!
 //! A file of entries of one size, appended row by row behind a line that says of which analysis they are; those of another analysis are
-//! thrown away, and so is a last entry that was cut short.
+//! thrown away, and so is a last entry that was cut short. There is no file before the first entry.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{BufWriter, Read as _, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,13 +22,18 @@ const FILE: &str = "attributions.partial";
 pub(super) struct Resumption {
     path: PathBuf,
     fingerprint: u64,
+    /// How many rows there are.
+    rows: usize,
 }
 
 /// Entries of an earlier run, and the file that takes further ones.
 pub(super) struct Resumed {
     path: PathBuf,
+    /// The line that says of which analysis entries are.
+    head: Vec<u8>,
     entries: Vec<(usize, Vec<f64>)>,
-    file: Mutex<BufWriter<File>>,
+    /// None as long as there is nothing to be kept.
+    file: Mutex<Option<BufWriter<File>>>,
 }
 
 impl Resumption {
@@ -51,7 +56,7 @@ impl Resumption {
             }
         }
         rows.hash(&mut hasher);
-        Self { path: folder.join(FILE), fingerprint: hasher.finish() }
+        Self { path: folder.join(FILE), fingerprint: hasher.finish(), rows: rows.len() }
     }
 
     /// Opens the file: `outputs` predictions and `width` attributions are an entry.
@@ -59,29 +64,24 @@ impl Resumption {
         let failed = |source| Error::Output { path: self.path.clone(), source };
         let size = (1 + outputs + width) * 8;
         let head = format!("watchkeeper attributions {:016x} {outputs} {width}\n", self.fingerprint).into_bytes();
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path).map_err(failed)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(failed)?;
+        let content = match std::fs::read(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(failed)?,
+        };
         let entries = content.strip_prefix(head.as_slice()).unwrap_or_default();
         let whole = entries.len() / size * size;
-        let entries: Vec<(usize, Vec<f64>)> = entries[..whole].chunks_exact(size).map(entry).collect();
-        if whole > 0 {
-            // What was cut short goes.
-            file.set_len((head.len() + whole) as u64).map_err(failed)?;
+        let entries = entries[..whole].chunks_exact(size).map(entry);
+        let entries: Vec<(usize, Vec<f64>)> = entries.filter(|(place, _)| *place < self.rows).collect();
+        let mut resumed = Resumed { path: self.path.clone(), head, entries, file: Mutex::default() };
+        if resumed.entries.is_empty() {
+            resumed.start_over()?;
         } else {
-            file.set_len(0).map_err(failed)?;
+            let file = OpenOptions::new().append(true).open(&self.path).map_err(failed)?;
+            // What was cut short goes.
+            file.set_len((resumed.head.len() + whole) as u64).map_err(failed)?;
+            resumed.file = Mutex::new(Some(BufWriter::new(file)));
         }
-        drop(file);
-        let file = OpenOptions::new().append(true).open(&self.path).map_err(failed)?;
-        let mut file = BufWriter::new(file);
-        if whole == 0 {
-            file.write_all(&head).and_then(|()| file.flush()).map_err(failed)?;
-        }
-        Ok(Resumed { path: self.path.clone(), entries, file: Mutex::new(file) })
+        Ok(resumed)
     }
 }
 
@@ -91,13 +91,26 @@ impl Resumed {
         &self.entries
     }
 
+    /// Forgets all entries; the next one begins the file.
+    pub(super) fn start_over(&mut self) -> Result<(), Error> {
+        self.entries.clear();
+        self.file = Mutex::default();
+        forget(self.path.parent().unwrap_or(Path::new("")))
+    }
+
     /// Adds a row.
     pub(super) fn add(&self, place: usize, values: &[f64]) -> Result<(), Error> {
         let mut bytes = (place as u64).to_le_bytes().to_vec();
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let added = file.write_all(&bytes).and_then(|()| file.flush());
-        added.map_err(|source| Error::Output { path: self.path.clone(), source })
+        let mut add = || {
+            if file.is_none() {
+                self.path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                file.insert(BufWriter::new(File::create(&self.path)?)).write_all(&self.head)?;
+            }
+            file.as_mut().map_or(Ok(()), |file| file.write_all(&bytes).and_then(|()| file.flush()))
+        };
+        add().map_err(|source| Error::Output { path: self.path.clone(), source })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use watchkeeper_engine::prediction::{Answer, Scores, scores};
+use watchkeeper_engine::prediction::{Answer, NotAPrediction, Scores, scores};
 
 use super::ClarifyError;
 use crate::predictor::{Answers, Model, Records};
@@ -24,6 +24,8 @@ const LOGGED_EVERY: Duration = Duration::from_secs(10);
 /// The rows that the model failed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedRows {
+    /// What rows they are: `row` of the dataset, `baseline row`.
+    pub what: &'static str,
     /// Rows from 0, and the model's words about the first record of each.
     pub rows: BTreeMap<usize, String>,
     /// Rows that the model was asked about; None where it was given up.
@@ -36,23 +38,24 @@ impl FailedRows {
 
     /// One line a row, for a log.
     fn lines(&self) -> impl Iterator<Item = String> {
-        self.rows.iter().take(Self::SHOWN).map(|(row, words)| format!("the model failed on row {row}: {words}"))
+        let rows = self.rows.iter().take(Self::SHOWN);
+        rows.map(|(row, words)| format!("the model failed on {} {row}: {words}", self.what))
     }
 }
 
 impl fmt::Display for FailedRows {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.rows.len();
+        let (count, what) = (self.rows.len(), self.what);
         if let Some(of) = self.of {
-            write!(formatter, "The model failed on {count} of {of} rows")?;
+            write!(formatter, "The model failed on {count} of {of} {what}s")?;
         } else {
-            write!(formatter, "The model failed on {count} rows, and was asked no more after so many")?;
+            write!(formatter, "The model failed on {count} {what}s, and was asked no more after so many")?;
         }
         let rows: Vec<String> = self.rows.keys().take(Self::SHOWN).map(usize::to_string).collect();
         let more = if self.rows.len() > Self::SHOWN { ", …" } else { "" };
         write!(formatter, " (counted from 0): {}{more}", rows.join(", "))?;
         if let Some((row, words)) = self.rows.first_key_value() {
-            write!(formatter, ". Row {row}: {words}")?;
+            write!(formatter, ". {}{} {row}: {words}", what[..1].to_uppercase(), &what[1..])?;
         }
         Ok(())
     }
@@ -65,6 +68,8 @@ pub(super) struct Scoring<'a> {
     model: &'a Model,
     observer: &'a dyn Observer,
     purpose: &'static str,
+    /// What rows the records are of.
+    what: &'static str,
     begun: Instant,
     requests_before: u64,
     records_before: u64,
@@ -72,6 +77,8 @@ pub(super) struct Scoring<'a> {
     requests_total: u64,
     failed: Mutex<BTreeMap<usize, String>>,
     has_failures: AtomicBool,
+    /// Whether the model is asked no more.
+    gave_up: AtomicBool,
 }
 
 impl<'a> Scoring<'a> {
@@ -92,6 +99,7 @@ impl<'a> Scoring<'a> {
             model,
             observer,
             purpose,
+            what: "row",
             begun: Instant::now(),
             requests_before: asked.requests,
             records_before: asked.records,
@@ -99,13 +107,37 @@ impl<'a> Scoring<'a> {
             requests_total: requests,
             failed: Mutex::default(),
             has_failures: AtomicBool::new(false),
+            gave_up: AtomicBool::new(false),
         };
         observer.asking(scoring.asking());
         scoring
     }
 
-    /// Runs work that asks, and tells the observer now and then how far it is.
-    pub(super) fn told<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// The same about other rows than the dataset's.
+    pub(super) fn of(mut self, what: &'static str) -> Self {
+        self.what = what;
+        self
+    }
+
+    /// Runs work that asks, and tells the observer now and then how far it is. An error if the model failed on any of so many rows,
+    /// which then are all named, whichever worker heard of them.
+    pub(super) fn told<T>(self, rows: usize, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let result = self.watched(|| work(&self));
+        let gave_up = self.gave_up.into_inner();
+        let result = match result {
+            Err(error) if !gave_up => return Err(error),
+            result => result,
+        };
+        let failed = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_empty() {
+            return result;
+        }
+        let failed = FailedRows { what: self.what, rows: failed, of: (!gave_up).then_some(rows) };
+        failed.lines().for_each(|line| self.observer.log(Level::Error, &line));
+        Err(ClarifyError::FailedRows(failed).into())
+    }
+
+    fn watched<T>(&self, work: impl FnOnce() -> T) -> T {
         std::thread::scope(|scope| {
             let (ended, end) = mpsc::channel::<()>();
             scope.spawn(move || {
@@ -131,8 +163,11 @@ impl<'a> Scoring<'a> {
             return Err(Error::Stopped);
         }
         let asked = self.model.ask(records, self.observer)?;
-        if !asked.failures.is_empty() || asked.gave_up {
-            self.note_failures(&asked, row_of)?;
+        self.note_failures(&asked, row_of);
+        if asked.gave_up {
+            // No worker is to go on; what is said in the end names all rows.
+            self.gave_up.store(true, Ordering::Relaxed);
+            return Err(Error::Stopped);
         }
         Ok(asked.answers)
     }
@@ -144,14 +179,14 @@ impl<'a> Scoring<'a> {
         outputs: Option<usize>,
         row_of: impl Fn(usize) -> usize,
     ) -> Result<Scores, Error> {
-        let answers = self.ask(records, row_of)?;
+        let answers = self.ask(records, &row_of)?;
         let (places, answers): (Vec<usize>, Vec<Answer>) =
             answers.into_iter().enumerate().filter_map(|(place, answer)| answer.map(|answer| (place, answer))).unzip();
         if answers.is_empty() {
             let outputs = outputs.unwrap_or(1);
             return Ok(Scores { values: vec![f64::NAN; outputs * records.len()], outputs });
         }
-        let read = scores(&answers).map_err(ClarifyError::from)?;
+        let read = scores(&answers).map_err(|problem| self.refused(&problem, |answer| row_of(places[answer])))?;
         if let Some(expected) = outputs.filter(|outputs| *outputs != read.outputs) {
             return Err(super::error::refused(format!(
                 "The model gives {} scores for a record, but gave {expected} before",
@@ -174,29 +209,23 @@ impl<'a> Scoring<'a> {
         self.has_failures.load(Ordering::Relaxed)
     }
 
-    /// Ends: an error if the model has failed on any of `rows` rows.
-    pub(super) fn end(self, rows: usize) -> Result<(), Error> {
-        let rows_failed = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if rows_failed.is_empty() {
-            return Ok(());
+    /// Why an answer is no score: the row that it is about, where it is a certain one.
+    pub(super) fn refused(&self, problem: &NotAPrediction, row_of: impl Fn(usize) -> usize) -> Error {
+        match problem.record {
+            Some(answer) => super::error::refused(format!("{} {}: {}", self.what, row_of(answer), problem.problem)),
+            None => ClarifyError::from(problem.clone()).into(),
         }
-        let failed = FailedRows { rows: rows_failed, of: Some(rows) };
-        failed.lines().for_each(|line| self.observer.log(Level::Error, &line));
-        Err(ClarifyError::FailedRows(failed).into())
     }
 
-    fn note_failures(&self, asked: &Answers, row_of: impl Fn(usize) -> usize) -> Result<(), Error> {
+    fn note_failures(&self, asked: &Answers, row_of: impl Fn(usize) -> usize) {
+        if asked.failures.is_empty() {
+            return;
+        }
         self.has_failures.store(true, Ordering::Relaxed);
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         for (record, words) in &asked.failures {
             failed.entry(row_of(*record)).or_insert_with(|| words.clone());
         }
-        if !asked.gave_up {
-            return Ok(());
-        }
-        let failed = FailedRows { rows: failed.clone(), of: None };
-        failed.lines().for_each(|line| self.observer.log(Level::Error, &line));
-        Err(ClarifyError::FailedRows(failed).into())
     }
 
     fn asking(&self) -> Asking {

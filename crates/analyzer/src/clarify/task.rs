@@ -70,11 +70,12 @@ impl Task<'_> {
             }
             _ => Explained::default(),
         };
-        let mut parameters = self.parameters(&material, &explained);
+        let parameters = self.parameters(&material, &explained);
         if let Some((model, ..)) = asked {
             let asked = model.asked();
-            parameters.push(("Requests to the model".to_owned(), asked.requests.to_string()));
-            parameters.push(("Records sent to the model".to_owned(), asked.records.to_string()));
+            // Not among the parameters: the same analysis has the same report, and may take other requests.
+            let line = format!("{} records were sent to the model in {} requests", asked.records, asked.requests);
+            self.observer.log(Level::Info, &line);
             if let Err(error) = model.close() {
                 self.observer.log(Level::Warning, &error.to_string());
             }

@@ -2,8 +2,8 @@
 
 use watchkeeper_data::table::{Traffic, TrafficReading, column_of, read_traffic};
 use watchkeeper_engine::table::Table;
-use watchkeeper_formats::MonitoredTraffic;
-use watchkeeper_formats::clarify::{AnalysisConfig, PredictorConfig, Reference};
+use watchkeeper_formats::clarify::{AnalysisConfig, DatasetType, PredictorConfig, Reference};
+use watchkeeper_formats::{DatasetFormat, MonitoredTraffic};
 
 use super::ClarifyError;
 use super::material::{GivenPredictions, Material, missing};
@@ -37,9 +37,10 @@ pub(super) fn read(plan: &Plan, monitored: &MonitoredTraffic) -> Result<Material
         return Err(nothing_usable(&traffic, monitored, is_merged, count));
     }
     let mut notes = traffic.notes;
-    if traffic.counts.dropped > 0 {
-        let reason = traffic.counts.first_reason.unwrap_or_default();
-        notes.push(format!("{} records were dropped, the first because {reason}", traffic.counts.dropped));
+    let reason = traffic.counts.first_reason.unwrap_or_default();
+    // Lines that are no records are counted in the notes, but not shown.
+    if traffic.counts.dropped > 0 && !notes.iter().any(|note| note.contains(&reason)) {
+        notes.push(format!("the first that was dropped: {reason}"));
     }
     let mut dataset = traffic.features;
     let excluded = excluded(&dataset, &monitored.exclude_features, config)?;
@@ -127,7 +128,19 @@ pub(super) fn predictor(
     let plain = |content_type: &Option<String>| {
         content_type.as_ref().and_then(|text| text.split(';').next()).map(|text| text.trim().to_owned())
     };
-    predictor.content_type = predictor.content_type.or_else(|| plain(request));
+    predictor.content_type =
+        predictor.content_type.or_else(|| plain(request)).or_else(|| of_batch(&monitored.dataset_format));
     predictor.accept_type = predictor.accept_type.or_else(|| plain(answer));
     predictor
+}
+
+/// The content type of what a batch transform was asked, which only its format tells.
+fn of_batch(format: &DatasetFormat) -> Option<String> {
+    let dataset_type = match format {
+        DatasetFormat::Csv { .. } => DatasetType::Csv,
+        DatasetFormat::Json { lines: true } => DatasetType::JsonLines,
+        DatasetFormat::Json { lines: false } => DatasetType::Json,
+        DatasetFormat::Parquet | DatasetFormat::CaptureJson { .. } | DatasetFormat::MergeJson { .. } => return None,
+    };
+    Some(dataset_type.as_str().to_owned())
 }

@@ -23,7 +23,7 @@ use super::distinct::Distinct;
 use super::lanes::Lanes;
 use super::request::RequestFormat;
 use super::response::ResponseFormat;
-use super::transport::{Failure, Transport};
+use super::transport::{Failure, Transport, Way};
 use super::{Answers, Asked, POLL, PredictorError, excerpt};
 use crate::{Level, Observer};
 
@@ -209,7 +209,8 @@ impl Asker {
         let mut attempt = 1;
         loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            let sending = self.transport.send(request.body.clone(), self.timeout());
+            let way = if lane.is_on_trial() && attempt == 1 { Way::New } else { Way::Known };
+            let sending = self.transport.send(request.body.clone(), way, self.timeout());
             let Some(outcome) = lane.run(request.body.len(), self.timeout(), sending).await else {
                 drop(lane);
                 lane = self.lanes.enter_working().await;

@@ -3,7 +3,7 @@
 //! A server of one thread that keeps its connections alive serves the first one as long as that lives; to all the others it is silent.
 //! A server of four does so to the fifth. Nothing but asking tells how many there are, so a request beyond those that are known to work
 //! is on trial: with its answer there is one more, and as long as all answer their number doubles. One that others overtake is taken
-//! back and sent again where it works, and the number stays.
+//! back and sent again where it works, and the number stays; so it is with one that is refused for want of time, on trial or not.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -65,8 +65,10 @@ pub(super) struct Lane<'a> {
 }
 
 enum Place<'a> {
-    Working { _permit: SemaphorePermit<'a> },
+    Working(SemaphorePermit<'a>),
     Trial(Verdict),
+    /// It is no more: the server has refused to serve so many.
+    Closed,
 }
 
 /// What came of a trial.
@@ -118,7 +120,7 @@ impl Lanes {
     /// Waits for a lane that works.
     pub(super) async fn enter_working(&self) -> Lane<'_> {
         let permit = self.working.acquire().await.expect("it is never closed");
-        Lane { lanes: self, place: Place::Working { _permit: permit } }
+        Lane { lanes: self, place: Place::Working(permit) }
     }
 
     async fn begin_trial(&self) {
@@ -166,12 +168,18 @@ impl State {
                 return Some(LONGEST_REST);
             }
             if since < FIRST_ANSWER {
-                return Some(FIRST_ANSWER - since);
+                return Some(FIRST_ANSWER.saturating_sub(since));
             }
         }
         self.on_trial += 1;
         self.last_trial = Some(now);
         None
+    }
+
+    /// Begins no trial for a while.
+    fn rest(&mut self) {
+        self.no_trial_before = Some(Instant::now() + self.rest);
+        self.rest = (2 * self.rest).min(LONGEST_REST);
     }
 }
 
@@ -193,6 +201,11 @@ impl Pace {
 }
 
 impl Lane<'_> {
+    /// Whether nobody knows yet that it works.
+    pub(super) fn is_on_trial(&self) -> bool {
+        matches!(self.place, Place::Trial(_))
+    }
+
     /// What comes of a request of so many bytes that may take as long as `limit`. None where it is to be sent again on a lane that
     /// works: this one does not.
     pub(super) async fn run<T>(
@@ -203,7 +216,7 @@ impl Lane<'_> {
     ) -> Option<Result<T, Failure>> {
         let begun = Instant::now();
         let outcome = match self.place {
-            Place::Working { .. } => Some(request.await),
+            Place::Working(_) | Place::Closed => Some(request.await),
             Place::Trial(_) => tokio::select! {
                 outcome = request => Some(outcome),
                 () = self.lanes.overtaken(bytes, begun, limit) => None,
@@ -221,15 +234,21 @@ impl Lane<'_> {
         if let Some(Ok(_)) = &outcome {
             state.pace.add(bytes, begun.elapsed());
         }
-        let others_work = state.working > 0;
-        drop(state);
-        if let Place::Trial(verdict) = &mut self.place {
-            if is_answered {
-                *verdict = Verdict::Works;
-            } else if others_work {
+        match &mut self.place {
+            Place::Trial(verdict) if is_answered => *verdict = Verdict::Works,
+            Place::Trial(verdict) if state.working > 0 => {
                 *verdict = Verdict::Fails;
                 return None;
             }
+            Place::Working(_) if state.working > 1 && matches!(outcome, Some(Err(Failure::Busy { .. }))) => {
+                state.working -= 1;
+                state.rest();
+                if let Place::Working(permit) = std::mem::replace(&mut self.place, Place::Closed) {
+                    permit.forget();
+                }
+                return None;
+            }
+            Place::Working(_) | Place::Trial(_) | Place::Closed => {}
         }
         outcome
     }
@@ -246,10 +265,7 @@ impl Drop for Lane<'_> {
                 state.working += 1;
                 self.lanes.working.add_permits(1);
             }
-            Verdict::Fails => {
-                state.no_trial_before = Some(Instant::now() + state.rest);
-                state.rest = (2 * state.rest).min(LONGEST_REST);
-            }
+            Verdict::Fails => state.rest(),
         }
         drop(state);
         self.lanes.changed.notify_waiters();

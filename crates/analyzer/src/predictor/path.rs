@@ -4,6 +4,7 @@
 //! is more than that goes to the library, which wants trees of its own.
 
 use serde_json::Value;
+use watchkeeper_data::table::compile_path;
 
 /// A path into an answer.
 #[derive(Clone, Debug)]
@@ -24,11 +25,7 @@ enum Step {
 
 impl Path {
     pub(super) fn new(text: &str) -> Result<Self, String> {
-        jmespath::compile(text).map_err(|error| {
-            // Behind its words the library draws the place.
-            let words = error.to_string();
-            format!("{text:?} is no JMESPath: {}", words.lines().next().unwrap_or_default())
-        })?;
+        compile_path(text).map_err(|problem| format!("{text:?} is no JMESPath: {problem}"))?;
         Ok(Self { text: text.to_owned(), steps: simple_steps(text) })
     }
 
@@ -42,7 +39,7 @@ impl Path {
             return Ok(follow(value, steps));
         }
         let failed = |error: &dyn std::fmt::Display| format!("the path {:?} cannot be followed: {error}", self.text);
-        let expression = jmespath::compile(&self.text).map_err(|error| failed(&error))?;
+        let expression = compile_path(&self.text).map_err(|error| failed(&error))?;
         let found = expression.search(value).map_err(|error| failed(&error))?;
         serde_json::to_value(&*found).map_err(|error| failed(&error))
     }

@@ -4,6 +4,9 @@
 //! serves no second one would be silent to it; so a connection is opened here only where none is free, and one is free again before
 //! its answer is handed out.
 
+use std::net::TcpStream;
+use std::os::fd::AsFd as _;
+use std::os::linux::net::TcpStreamExt as _;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,12 +16,12 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::service::Service as _;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinHandle;
 
-use super::{Failure, LONGEST_ANSWER, endless, innermost};
+use super::{Failure, LONGEST_ANSWER, Way, endless, innermost};
 
 /// How long a connection may take to become free after its answer.
 const TO_BE_FREE: Duration = Duration::from_millis(50);
@@ -32,6 +35,8 @@ pub(super) struct Connections {
 
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    /// The same socket; None where it is encrypted.
+    socket: Option<TcpStream>,
     _driver: Driver,
 }
 
@@ -50,9 +55,11 @@ impl Connections {
     }
 
     /// Sends a request and reads the answer. When it is dropped before that, the connection ends.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure> {
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>, way: Way) -> Result<Response<Bytes>, Failure> {
         let mut request = request;
-        while let Some(mut connection) = self.take_free() {
+        while way == Way::Known
+            && let Some(mut connection) = self.take_free()
+        {
             match connection.sender.try_send_request(request).await {
                 Ok(response) => return self.read(connection, response).await,
                 Err(mut error) => match error.take_message() {
@@ -78,15 +85,24 @@ impl Connections {
             let authority = self.server.authority().map_or("", |authority| authority.as_str());
             Failure::Unreachable(format!("{authority}: {}", innermost(error.as_ref())))
         })?;
+        let socket = match &stream {
+            MaybeHttpsStream::Http(stream) => stream.inner().as_fd().try_clone_to_owned().ok().map(TcpStream::from),
+            MaybeHttpsStream::Https(_) => None,
+        };
         let (sender, connection) = handshake(stream).await.map_err(|error| broken(&error))?;
         let driver = tokio::spawn(async move {
             // Whoever waits for the answer is told.
             let _ = connection.await;
         });
-        Ok(Connection { sender, _driver: Driver(driver) })
+        Ok(Connection { sender, socket, _driver: Driver(driver) })
     }
 
     async fn read(&self, mut connection: Connection, response: Response<Incoming>) -> Result<Response<Bytes>, Failure> {
+        // A server that sends head and body apart, as Python's does, holds the body back until the head is acknowledged, which the
+        // system else puts off for 40 ms.
+        if let Some(socket) = &connection.socket {
+            let _ = socket.set_quickack(true);
+        }
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, LONGEST_ANSWER)
             .collect()

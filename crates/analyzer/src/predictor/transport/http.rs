@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::connections::Connections;
-use super::{Failure, RequestHeaders, refusal};
+use super::{Failure, RequestHeaders, Way, refusal};
 
 /// What a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,12 +67,12 @@ impl HttpModel {
         Ok(Self { connections: Connections::new(connector, uri), target, headers: map })
     }
 
-    pub(super) async fn send(&self, body: Bytes) -> Result<Bytes, Failure> {
+    pub(super) async fn send(&self, body: Bytes, way: Way) -> Result<Bytes, Failure> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target.clone();
         request.headers_mut().clone_from(&self.headers);
-        let (parts, body) = self.connections.send(request).await?.into_parts();
+        let (parts, body) = self.connections.send(request, way).await?.into_parts();
         if parts.status == http::StatusCode::OK {
             return Ok(body);
         }

@@ -43,6 +43,15 @@ pub(super) enum Failure {
     Unusable(String),
 }
 
+/// Which connection a request takes, where there are connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One that has been answered on, as long as one is free.
+    Known,
+    /// One of its own, so that those that have been answered on are left to others.
+    New,
+}
+
 /// A way to a model.
 pub(super) enum Transport {
     Http(HttpModel),
@@ -52,10 +61,10 @@ pub(super) enum Transport {
 
 impl Transport {
     /// Sends a request, and waits for the answer no longer than `within`.
-    pub(super) async fn send(&self, body: Bytes, within: Duration) -> Result<Bytes, Failure> {
+    pub(super) async fn send(&self, body: Bytes, way: Way, within: Duration) -> Result<Bytes, Failure> {
         let answer = async {
             match self {
-                Self::Http(model) => model.send(body).await,
+                Self::Http(model) => model.send(body, way).await,
                 Self::Endpoint(model) => model.send(body).await,
                 Self::Command(model) => model.send(body).await,
             }

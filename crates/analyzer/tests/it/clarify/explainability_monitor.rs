@@ -124,3 +124,40 @@ fn no_method_to_compare_by() {
     let curve = &job.analysis()["explanations"]["pdp"][0];
     assert_eq!(curve["feature_values"], json!([1.5, 2.5]));
 }
+
+/// What a batch transform was asked has no content type of its own: its format says what the model takes.
+#[test]
+fn a_model_of_batches_is_asked_in_their_format() {
+    for (format, lines) in
+        [(r#"{"json":{"line":true}}"#, "{\"values\":[1,1]}\n{\"values\":[2,1]}\n"), (r#"{"csv":{}}"#, "1,1\n2,1\n")]
+    {
+        let is_json = format.contains("json");
+        let mut config = config();
+        config["predictor"] = json!({"model_name": "model"});
+        if is_json {
+            config["predictor"]["content_template"] = json!("{\"values\":$features}");
+            config["methods"]["shap"]["baseline"] = json!([{"values": [0, 0]}]);
+        }
+        let (mut job, _) = job_of(&[], &config);
+        job.put("processing/input_data/endpoint/AllTraffic/2023/05/01/10/captured.jsonl", lines);
+        job.set("dataset_format", format);
+        job.set("monitoring_input_type", "BATCH_TRANSFORM_INPUT");
+        if is_json {
+            job.set("features_attribute", "values");
+            job.set("inference_attribute", "score");
+        }
+        let model = StubModel::of_lines(move |line| {
+            if !is_json {
+                let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+                return (0.3 * cells[0] + 0.1 * cells[1]).to_string();
+            }
+            let record: Value = serde_json::from_str(line).unwrap();
+            let cell = |place: usize| record["values"][place].as_f64().unwrap();
+            json!({"score": 0.3 * cell(0) + 0.1 * cell(1)}).to_string()
+        });
+        job.set("watchkeeper_predictor_url", &model.url);
+        assert_eq!(job.run(), "Completed: Job completed successfully with no violations.", "{format}");
+        let one = global(&job)["one"].as_f64().unwrap();
+        assert!((one - 0.45).abs() < 1e-9, "{format}: {one}");
+    }
+}

@@ -114,6 +114,39 @@ fn configurations() {
 }
 
 #[test]
+fn a_configuration_of_another_name_is_taken_where_there_is_one() {
+    let named = |name: &str| format!("processing/input/config/{name}");
+    for (others, is_known) in [(&["bias.json"][..], true), (&["bias.json", "more.json"], false), (&["bias.txt"], false)]
+    {
+        let job = job_of(&config());
+        std::fs::remove_file(job.path(&named("analysis_config.json"))).unwrap();
+        for other in others {
+            job.put(&named(other), &config().to_string());
+        }
+        let message = job.run();
+        let expected = if is_known { message == WELL } else { message.contains("analysis_config.json: No such file") };
+        assert!(expected, "{others:?}: {message}");
+    }
+}
+
+#[test]
+fn a_baseline_that_is_no_analysis() {
+    for (baseline, words) in [
+        ("{\"features\": []}", "neither bias metrics nor explanations"),
+        ("{\"version\": \"1.0\"}", "neither bias metrics nor explanations"),
+        ("[]", "expected a JSON object"),
+    ] {
+        let mut job = job_of(&config());
+        job.put("processing/baseline/constraints.json", baseline);
+        job.set("baseline_constraints", "/opt/ml/processing/baseline/constraints.json");
+        let message = job.run();
+        assert!(message.starts_with("ClientError: Could not read baseline constraints."), "{message}");
+        assert!(message.contains(words), "{message}");
+        job.left_nothing();
+    }
+}
+
+#[test]
 fn data() {
     for (text, words) in [
         ("", "ClientError: No data found"),

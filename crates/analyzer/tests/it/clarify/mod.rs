@@ -4,6 +4,8 @@ mod bias_goldens;
 mod explainability_monitor;
 mod explanation_goldens;
 mod failures;
+mod files_beside;
+mod model_failures;
 mod outputs;
 mod resumption;
 mod stub_model;

@@ -10,7 +10,7 @@ use watchkeeper_analyzer::clarify::{ClarifyRequest, analyze, forget, write_docum
 use watchkeeper_analyzer::predictor::ModelPlace;
 use watchkeeper_analyzer::{Asking, Error, Level, Observer};
 use watchkeeper_formats::ClarifyJob;
-use watchkeeper_formats::clarify::AnalysisConfig;
+use watchkeeper_formats::clarify::{AnalysisConfig, ShapBaseline};
 
 use super::stub_model::StubModel;
 
@@ -115,4 +115,45 @@ fn goes_on_where_it_was_interrupted() {
     for name in ["analysis.json", "explanations_shap/out.csv", "explanations_shap/baseline.csv", "report.html"] {
         assert!(output.join(name).try_exists().unwrap(), "{name}");
     }
+}
+
+/// Linear in the cells, after a pause in which a run can be stopped.
+fn linear(body: &str, factor: f64) -> (u16, String) {
+    let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+    let _ = receiver.recv_timeout(std::time::Duration::from_millis(60));
+    let sum = |line: &str| factor * line.split(',').map(|cell| cell.parse::<f64>().unwrap()).sum::<f64>();
+    let answers: Vec<String> = body.lines().map(|line| sum(line).to_string()).collect();
+    (200, answers.join("\n"))
+}
+
+#[test]
+fn nothing_is_taken_over_from_another_model_at_the_same_address() {
+    let folder = TempDir::new().unwrap();
+    let is_retrained = Arc::new(AtomicBool::new(false));
+    let retrained = Arc::clone(&is_retrained);
+    let model =
+        StubModel::of_bodies(move |body| linear(body, if retrained.load(Ordering::Relaxed) { 2.0 } else { 1.0 }));
+    let mut request = request(&folder, &model);
+    // Scores of the background are zero by both models.
+    request.config.methods.shap.as_mut().unwrap().baseline = Some(ShapBaseline::Inline(json!([[0, 0, 0, 0, 0]])));
+    assert!(matches!(analyze(&request, 2, &Stopping::after(1000)), Err(Error::Stopped)));
+    assert!(folder.path().join("partial/attributions.partial").try_exists().unwrap());
+    is_retrained.store(true, Ordering::Relaxed);
+    let resumed = analyze(&request, 2, &Stopping::after(u64::MAX)).unwrap();
+    forget(&folder.path().join("partial")).unwrap();
+    assert_eq!(resumed.local, analyze(&request, 2, &Stopping::after(u64::MAX)).unwrap().local);
+}
+
+#[test]
+fn nothing_is_kept_where_nothing_was_computed() {
+    let folder = TempDir::new().unwrap();
+    let model = StubModel::of_bodies(|body| match body {
+        "3,0.5,1,9,2" => (200, "1".to_owned()),
+        _ => (200, body.lines().map(|_| "high\n").collect()),
+    });
+    let request = request(&folder, &model);
+    std::fs::create_dir(folder.path().join("partial")).unwrap();
+    std::fs::write(folder.path().join("partial/attributions.partial"), "of another analysis").unwrap();
+    assert!(analyze(&request, 2, &Stopping::after(u64::MAX)).unwrap_err().to_string().contains("high"));
+    assert!(!folder.path().join("partial").try_exists().unwrap());
 }
