@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use watchkeeper_analyzer::{Asking, Error, Level, Observer, Progress};
 
 use crate::terminal::{count, counted};
@@ -122,9 +122,15 @@ fn estimate(asking: &Asking) -> String {
 fn bar_of_asking(records: u64) -> ProgressBar {
     let bar = ProgressBar::new(records);
     bar.set_draw_target(ProgressDrawTarget::stderr());
-    let template = "{bar:30} {human_pos} of {human_len} model rows, {msg} a second, {eta} left";
+    let template = "{bar:30} {human_pos} of {human_len} model rows{msg}";
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
+}
+
+/// How fast it goes and how long it takes, once that is known.
+fn pace(asking: &Asking) -> String {
+    let Some((rate, left)) = asking.rate().zip(asking.time_left()) else { return String::new() };
+    format!(", {} a second, {:#} left", count(rate as u64), HumanDuration(left))
 }
 
 impl Observer for Watcher {
@@ -167,7 +173,7 @@ impl Observer for Watcher {
         }
         if let Bar::Shown(bar) = &*self.bar() {
             bar.set_position(asking.records);
-            bar.set_message(asking.rate().map_or_else(|| "0".to_owned(), |rate| count(rate as u64)));
+            bar.set_message(pace(&asking));
         }
     }
 

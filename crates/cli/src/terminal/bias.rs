@@ -1,12 +1,15 @@
 //! Bias metrics in a terminal: a table for each sensitive group, labels and predictions apart.
 
+use std::borrow::Cow;
+
+use watchkeeper_engine::bias::counterpart;
 use watchkeeper_formats::clarify::{Analysis, BiasMetric, BiasSection, ClarifyViolation, FacetMetrics};
 use watchkeeper_formats::number::python_float;
 
 use super::clarify::ClarifyView;
 use super::figures::number;
 use super::table::{Cell, Column, Cut, Row, lay_out};
-use super::text::{push_left_out, visible};
+use super::text::{push_left_out, push_wrapped, visible};
 use super::violations::push_headline;
 use super::{Style, paints};
 
@@ -62,30 +65,24 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The value of a baseline's metric in the same place. The upper end of an interval may be another one.
+    /// The value of a baseline's metric that a metric here is judged by.
     fn in_baseline(&self, baseline: &Analysis, metric: &BiasMetric) -> Option<f64> {
         let section = if self.is_post_training { &baseline.post_training_bias } else { &baseline.pre_training_bias };
-        let (_, entries) = section.as_ref()?.facets.iter().find(|(facet, _)| facet == self.facet)?;
-        let value = self.entry.value_or_threshold.as_str();
-        let is_same = |entry: &&FacetMetrics| entry.value_or_threshold == value;
-        let begins_alike = |entry: &&FacetMetrics| {
-            let lower_end = interval_start(value);
-            lower_end.is_some() && interval_start(&entry.value_or_threshold) == lower_end
-        };
-        let entry = entries.iter().find(is_same).or_else(|| entries.iter().find(begins_alike))?;
+        let entry = counterpart(section.as_ref()?, self.facet, &self.entry.value_or_threshold)?;
         entry.metrics.iter().find(|other| other.name == metric.name)?.value
     }
 }
 
-/// The lower end of `(100, 225]`.
-fn interval_start(text: &str) -> Option<f64> {
-    text.strip_prefix('(')?.strip_suffix(']')?.split_once(", ")?.0.parse().ok()
+/// Whether a text is like `(100, 225]`.
+fn is_interval(text: &str) -> bool {
+    let ends = text.strip_prefix('(').and_then(|text| text.strip_suffix(']')).and_then(|text| text.split_once(", "));
+    ends.is_some_and(|(lower, upper)| lower.parse::<f64>().is_ok() && upper.parse::<f64>().is_ok())
 }
 
 /// `Sex = 0 against all others, in predictions of Target = 1`.
 fn title(about: &str, section: &BiasSection, place: &Place<'_>, style: &Style) -> String {
     let is = |text: &str| {
-        let relation = if interval_start(text).is_some() { "in" } else { "=" };
+        let relation = if is_interval(text) { "in" } else { "=" };
         format!("{relation} {}", visible(text, style))
     };
     format!(
@@ -111,6 +108,26 @@ fn push_metrics(text: &mut String, view: &ClarifyView<'_>, place: &Place<'_>, st
     let table = lay_out(&columns, &rows, style);
     text.push_str(&table.text);
     push_left_out(text, &table.left_out, style);
+    push_cut_reasons(text, &place.entry.metrics, &table.text, style);
+}
+
+/// Why there are no values, below a table that had no room to say it in full; metrics with the same reason together.
+fn push_cut_reasons(text: &mut String, metrics: &[BiasMetric], table: &str, style: &Style) {
+    let mut reasons: Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> = Vec::new();
+    for metric in metrics {
+        let Some(reason) = metric.error.as_ref().map(|error| visible(error, style)) else { continue };
+        if table.contains(&*reason) {
+            continue;
+        }
+        let name = visible(&metric.name, style);
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((reason, vec![name])),
+        }
+    }
+    for (reason, names) in reasons {
+        push_wrapped(text, &format!("no {}: {reason}", names.join(", ")), 0, style);
+    }
 }
 
 fn row(view: &ClarifyView<'_>, place: &Place<'_>, metric: &BiasMetric, style: &Style) -> Row {

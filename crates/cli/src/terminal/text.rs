@@ -97,10 +97,11 @@ pub(super) fn push_wrapped(text: &mut String, content: &str, indent: usize, styl
     }
 }
 
-/// Appends which columns a table had no room for.
+/// Appends which columns a table had no room for; one without a title, of bars, is not missed.
 pub(super) fn push_left_out(text: &mut String, left_out: &[&str], style: &Style) {
-    if !left_out.is_empty() {
-        push_wrapped(text, &format!("not in {} columns: {}", style.width, left_out.join(", ")), 0, style);
+    let titles: Vec<&str> = left_out.iter().copied().filter(|title| !title.is_empty()).collect();
+    if !titles.is_empty() {
+        push_wrapped(text, &format!("not in {} columns: {}", style.width, titles.join(", ")), 0, style);
     }
 }
 

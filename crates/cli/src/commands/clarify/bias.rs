@@ -77,6 +77,9 @@ fn configuration(options: &BiasOptions) -> anyhow::Result<AnalysisConfig> {
     if let Some(predicted) = &options.predicted_label {
         config.predicted_label = Some(reference(predicted));
     }
+    if let Some(threshold) = options.threshold.filter(|threshold| !threshold.is_finite()) {
+        bail!("--threshold is {threshold}, expected a number such as 0.5");
+    }
     config.probability_threshold = options.threshold.or(config.probability_threshold);
     config.methods.shap = None;
     config.methods.pdp = None;

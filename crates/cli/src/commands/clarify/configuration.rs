@@ -20,6 +20,8 @@ impl DatasetAndModel {
     /// The configuration of the file, what is said here over it. What is to be computed is left as the file has it.
     pub(super) fn configuration(&self) -> anyhow::Result<AnalysisConfig> {
         let mut config = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        // The dataset is said here.
+        config.dataset_uri = None;
         if let Some(dataset_type) = self.dataset_type {
             config.dataset_type = Some(dataset_type);
         }
@@ -48,8 +50,14 @@ impl DatasetAndModel {
     /// Where the model is: as said here, else the endpoint or model that the configuration names, of the service that the environment does.
     pub(super) fn model(&self, config: &AnalysisConfig) -> anyhow::Result<Option<ModelPlace>> {
         if let Some(model) = &self.model {
-            let is_url = ["http://", "https://"].iter().any(|scheme| model.starts_with(scheme));
-            return Ok(Some(if is_url { ModelPlace::Url(model.clone()) } else { ModelPlace::Command(model.clone()) }));
+            if model.trim().is_empty() {
+                bail!("--model is empty, expected a URL or a command");
+            }
+            return Ok(Some(if is_url(model) {
+                ModelPlace::Url(model.clone())
+            } else {
+                ModelPlace::Command(model.clone())
+            }));
         }
         let Some(predictor) = &config.predictor else { return Ok(None) };
         let Some(name) = predictor.endpoint_name.as_ref().or(predictor.model_name.as_ref()) else { return Ok(None) };
@@ -108,6 +116,12 @@ impl PredictorOptions {
     }
 }
 
+/// Whether a text begins as a URL does; of which schemes a model is asked is the predictor's to say.
+fn is_url(text: &str) -> bool {
+    let is_scheme = |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
+}
+
 fn read(path: &Path) -> anyhow::Result<AnalysisConfig> {
     let of_file = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(of_file)?;
@@ -136,13 +150,9 @@ pub(super) fn reference(text: &str) -> Reference {
     Reference::Name(text.to_owned())
 }
 
-/// A value: a number where it is written as one.
+/// A value: a number where it is written as numbers are printed. Else it is a text, which in a column of numbers is read as one too, while
+/// `01234` may be a code.
 pub(super) fn value(text: &str) -> ConfiguredValue {
-    if let Ok(whole) = text.parse() {
-        return ConfiguredValue::Integer(whole);
-    }
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => ConfiguredValue::Float(number),
-        _ => ConfiguredValue::Text(text.to_owned()),
-    }
+    let number = text.parse().map(ConfiguredValue::Integer).or_else(|_| text.parse().map(ConfiguredValue::Float));
+    number.ok().filter(|number| number.printed() == text).unwrap_or_else(|| ConfiguredValue::Text(text.to_owned()))
 }

@@ -68,6 +68,31 @@ fn bias_beside_its_baseline() {
     assert!(clarify(&unjudged, &WIDE).starts_with("nothing judged in bias of 1 group\n"));
 }
 
+/// Whole numbers of one run, and the same as floats of another: judged, and shown so.
+#[test]
+fn a_baseline_that_writes_its_values_otherwise() {
+    let live = recorded("bias/adult-linear-baseline/expected_analysis.json");
+    let mut baseline = live.clone();
+    for section in [&mut baseline.post_training_bias, &mut baseline.pre_training_bias] {
+        section.as_mut().unwrap().facets[0].1[0].value_or_threshold = "0.0".to_owned();
+    }
+    assert!(watchkeeper_engine::bias::drift(&live, &baseline, None).notes.is_empty());
+    let view =
+        ClarifyView { analysis: &live, baseline: Some(&baseline), violations: Some(&[]), spreads: &[], notes: &[] };
+    let shown = clarify(&view, &WIDE);
+    assert!(shown.starts_with("no violations in bias of 1 group\n") && shown.contains("  ok\n"), "{shown}");
+}
+
+#[test]
+fn what_has_no_room_in_a_table_is_said_below_it() {
+    let document = recorded("bias/edge-small-table/expected_analysis.json");
+    let shown = analysis(&document, &Style { width: 40, ..NARROW }).replace('\n', " ");
+    assert!(shown.contains(" no FT: FlipTest does not support non-numeric columns "), "{shown}");
+    let document = recorded("explainability/adult-linear-shap-baseline/observed_analysis.json");
+    let shown = analysis(&document, &Style { width: 40, ..NARROW });
+    assert!(!shown.contains("not in 40 columns"), "{shown}");
+}
+
 #[test]
 fn attributions_and_dependence() {
     let document = recorded("explainability/observed-pdp-format/observed_analysis.json");

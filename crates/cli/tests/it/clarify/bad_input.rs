@@ -29,6 +29,7 @@ fn of_bias() {
             "misspelt.json: Analysis configuration schema validation error. unknown field `methods.shap.nsamples`",
         ),
         (&["bias", "data.csv", "--metrics", "XX"], "--metrics has no metric `XX`; there are CDDL, CI, "),
+        (&["bias", "data.csv", "--threshold", "nan"], "--threshold is NaN, expected a number such as 0.5"),
         (&["bias", "nothing.csv"], "nothing.csv"),
         (&["bias", "base/analysis.json", "--config", "none.json"], "none.json"),
         (&["bias", "check", "data.csv", "--baseline", "misspelt"], "misspelt"),
@@ -54,6 +55,9 @@ fn of_models() {
         ("cat > /dev/null; echo high; echo low", "high"),
         ("echo broken >&2; exit 3", "broken"),
         ("http://127.0.0.1:1/none", "127.0.0.1:1"),
+        ("HTTP://127.0.0.1:1/none", "127.0.0.1:1: "),
+        ("ftp://127.0.0.1/none", "it must be http://HOST"),
+        (" ", "--model is empty, expected a URL or a command"),
     ] {
         let words = ["explain", "numbers.csv", "--label", "y", "--num-clusters", "1", "--model", model, "-o", "out"];
         let stderr = refusal(&folder, &words);
@@ -68,4 +72,23 @@ fn of_models() {
     assert!(refusal(&folder, &unknown).contains("Feature names not found."));
     let both = ["explain", "numbers.csv", "--baseline-rows", "f", "--num-clusters", "1", "--model", &model];
     assert!(refusal(&folder, &both).contains("cannot be used with"));
+}
+
+/// What is wrong with partial dependence is said before the model is asked for anything.
+#[test]
+fn of_partial_dependence() {
+    let folder = folder();
+    let model = format!("touch asked; {}", linear(&[1.0]));
+    for (asked_for, message) in [
+        (&["--pdp", "z"][..], "Feature names not found. features of pdp"),
+        (
+            &["--pdp=x", "--grid-resolution", "4000000000"],
+            "grid_resolution of pdp is 4000000000, expected 10000 at most",
+        ),
+    ] {
+        let words = ["explain", "numbers.csv", "--label", "y", "--num-clusters", "1", "--model", &model];
+        let stderr = refusal(&folder, &[&words[..], asked_for].concat());
+        assert!(stderr.contains(message), "{stderr}");
+        assert!(!folder.has("asked"), "{stderr}");
+    }
 }

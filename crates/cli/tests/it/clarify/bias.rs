@@ -42,6 +42,7 @@ fn a_check_finds_the_one_metric_that_was_nearer_to_zero() {
     folder.run(&arguments(&["bias", "baseline", &dataset, "-o", "base"])).ended(0);
     let ran = folder.run(&arguments(&["bias", "check", &dataset, "--baseline", "base", "-o", "out"])).ended(0);
     assert!(ran.stdout.starts_with("no violations in bias of 1 group\n"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("attribution"), "{}", ran.stdout);
     assert_eq!(folder.names("out"), FILES, "no violations, no file of them");
 
     let mut baseline = folder.json("base/analysis.json");
@@ -97,4 +98,39 @@ fn predictions_come_from_a_column_or_from_a_model() {
     let row = ran.stdout.lines().find(|line| line.starts_with("DPPL ")).unwrap();
     assert!(row.contains(" 1 "), "all men and no woman are above one half: {row}");
     assert_eq!(ran.stderr, "predictions: about 5 model rows in about 1 request\n");
+}
+
+#[test]
+fn codes_of_digits_are_found_as_they_are_written() {
+    let folder = Folder::new();
+    let imbalance = |rows: &str, facet: &str| {
+        folder.write("data.csv", format!("zip,y\n{rows}"));
+        let words =
+            ["bias", "data.csv", "--label", "y", "--positive", "1", "--facet", facet, "--metrics", "CI", "-o", "out"];
+        folder.run(&words).ended(0);
+        let entry = &folder.json("out/analysis.json")["pre_training_bias_metrics"]["facets"]["zip"][0];
+        (entry["value_or_threshold"].as_str().unwrap().to_owned(), entry["metrics"][0]["value"].as_f64().unwrap())
+    };
+    // One row of four is of the group.
+    let texts = "01234,1\nA1,0\n1234,0\nB2,1\n";
+    assert_eq!(imbalance(texts, "zip=01234"), ("01234".to_owned(), 0.5));
+    assert_eq!(imbalance(texts, "zip=1234"), ("1234".to_owned(), 0.5));
+    // In a column of numbers it is one.
+    assert_eq!(imbalance("01234,1\n05678,0\n05678,1\n05678,0\n", "zip=01234"), ("01234".to_owned(), 0.5));
+    assert_eq!(imbalance("1.5,1\n2.5,0\n0.5,1\n1.0,0\n", "zip=1.50"), ("(1.5, 2.5]".to_owned(), 0.5));
+}
+
+/// The configuration of a job may have another one.
+#[test]
+fn the_dataset_that_is_named_is_the_one_that_is_measured() {
+    let folder = Folder::new();
+    let dataset = golden("bias/sdk-data-bias-check/dataset.csv");
+    let mut config = golden_json("bias/sdk-data-bias-check/analysis_config.json");
+    folder.write("config.json", config.to_string());
+    config["dataset_uri"] = "s3://bucket/other.csv".into();
+    folder.write("elsewhere.json", config.to_string());
+    for name in ["config", "elsewhere"] {
+        folder.run(&["bias", &dataset, "--config", &format!("{name}.json"), "-o", name]).ended(0);
+    }
+    assert_eq!(folder.read("elsewhere/analysis.json"), folder.read("config/analysis.json"));
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod bias;
 mod explain;
 mod interrupted;
+mod report;
 
 use serde_json::Value;
 
