@@ -1,6 +1,6 @@
 //! Datasets as batches of columns: CSV, JSON lines, JSON documents, Parquet and captured traffic.
 //!
-//! A [`Source`] reads the files of a dataset in path order, once, and fills one [`Batch`] after the other. It promises
+//! A [`Source`] reads the files of a dataset in the order of their keys, once, and fills one [`Batch`] after the other. It promises
 //! bounded memory whatever the number of rows, cells that are UTF-8, and splits that depend on the data alone. What is
 //! wrong with a file is an [`Error`] that names file, row and byte.
 //!

@@ -107,15 +107,6 @@ fn write(job: &ClarifyJob, found: &ClarifyAnalysis, baseline: Option<&Analysis>)
 /// The reports that are asked for: names of files and their texts.
 fn reports(found: &ClarifyAnalysis, baseline: Option<&Analysis>) -> Vec<(String, String)> {
     let Some(config) = &found.report else { return Vec::new() };
-    let report = ClarifyReport {
-        title: config.title.clone(),
-        analysis: &found.analysis,
-        baseline,
-        violations: found.violations.as_deref(),
-        spreads: &found.spreads,
-        local: found.local.as_ref(),
-        parameters: &found.parameters,
-        notes: &found.notes,
-    };
+    let report = ClarifyReport::of(config.title.clone(), found, baseline);
     vec![(format!("{}.html", config.name), report.to_html()), (format!("{}.ipynb", config.name), report.to_notebook())]
 }

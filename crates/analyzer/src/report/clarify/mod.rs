@@ -38,7 +38,7 @@ use watchkeeper_formats::clarify::{Analysis, AttributionViolation, ClarifyViolat
 
 use super::chapter::{Verdict, VerdictKind};
 use super::figures::{Prose, counted, readable};
-use crate::clarify::LocalAttributions;
+use crate::clarify::{ClarifyAnalysis, LocalAttributions};
 use dependence::{Dependence, dependences};
 use disparities::{Stage, stages};
 use label::{Label, labels};
@@ -79,6 +79,22 @@ struct Page<'a> {
     parameters: Vec<(String, String)>,
     style: &'static str,
     script: &'static str,
+}
+
+impl<'a> ClarifyReport<'a> {
+    /// Of an analysis, and of what it is compared with.
+    pub fn of(title: String, found: &'a ClarifyAnalysis, baseline: Option<&'a Analysis>) -> Self {
+        Self {
+            title,
+            analysis: &found.analysis,
+            baseline,
+            violations: found.violations.as_deref(),
+            spreads: &found.spreads,
+            local: found.local.as_ref(),
+            parameters: &found.parameters,
+            notes: &found.notes,
+        }
+    }
 }
 
 impl ClarifyReport<'_> {

@@ -145,16 +145,8 @@ fn write(
     baseline: Option<&Analysis>,
 ) -> anyhow::Result<()> {
     let against = asked.baseline.map(|path| format!(" against {}", path.display())).unwrap_or_default();
-    let report = ClarifyReport {
-        title: format!("{} of {}{against}", asked.what, dataset.dataset()?.display()),
-        analysis: &found.analysis,
-        baseline,
-        violations: found.violations.as_deref(),
-        spreads: &found.spreads,
-        local: found.local.as_ref(),
-        parameters: &found.parameters,
-        notes: &found.notes,
-    };
+    let title = format!("{} of {}{against}", asked.what, dataset.dataset()?.display());
+    let report = ClarifyReport::of(title, found, baseline);
     let reports = [("report.html", report.to_html()), ("report.ipynb", report.to_notebook())];
     write_documents(folder, found, &reports)?;
     Ok(())
