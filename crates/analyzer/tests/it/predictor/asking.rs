@@ -217,7 +217,11 @@ fn a_silent_model_is_named_so() {
     let model = csv_model(&server).with_timeout(Duration::from_secs(1));
     let error = ask(&model, &numbered(1000)).unwrap_err();
     assert!(matches!(error, PredictorError::Unavailable(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the model does not answer: no answer within 1 seconds to the request `0`");
+    // Several find out together whether there is an answer to a single record.
+    let text = error.to_string();
+    let record = text.strip_prefix("the model does not answer: no answer within 1 seconds to the request `");
+    let record = record.and_then(|text| text.strip_suffix('`')).unwrap_or_else(|| panic!("{text}"));
+    assert!(record.parse::<u32>().is_ok_and(|record| record < 1000), "{text}");
 }
 
 #[test]
