@@ -52,17 +52,21 @@ impl DocumentKind {
         if let Some(problem_type) = of_problem(ProblemType::constraints_key) {
             return Ok(Some(Self::ModelQualityConstraints(problem_type)));
         }
-        let first_has = |list: &str, key: &str| {
+        let first_of = |list: &str| -> Members {
             let list = document.get(list).and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
             let first = list.as_ref().and_then(|list| list.first());
-            let members = first.and_then(|first| serde_json::from_str::<Members>(first.get()).ok());
-            members.is_some_and(|members| members.contains_key(key))
+            first.and_then(|first| serde_json::from_str(first.get()).ok()).unwrap_or_default()
+        };
+        let has_statistics = || {
+            let feature = first_of("features");
+            feature.contains_key("numerical_statistics") || feature.contains_key("string_statistics")
         };
         Ok(if document.contains_key("violations") {
-            let first_has = |key| first_has("violations", key);
-            Some(if first_has("metric_name") && (first_has("facet") || first_has("label")) {
+            let violation = first_of("violations");
+            let is_of_metric = violation.contains_key("metric_name");
+            Some(if is_of_metric && (violation.contains_key("facet") || violation.contains_key("label")) {
                 Self::ClarifyViolations
-            } else if first_has("metric_name") {
+            } else if is_of_metric {
                 Self::ModelQualityViolations
             } else {
                 Self::Violations
@@ -71,10 +75,7 @@ impl DocumentKind {
             Some(Self::Analysis)
         } else if has("captures") && has("ground_truth") {
             Some(Self::MergeReport)
-        } else if document.contains_key("dataset")
-            || first_has("features", "numerical_statistics")
-            || first_has("features", "string_statistics")
-        {
+        } else if document.contains_key("dataset") || has_statistics() {
             Some(Self::Statistics)
         } else if document.contains_key("features") || document.contains_key("monitoring_config") {
             Some(Self::Constraints)

@@ -21,8 +21,13 @@ use crate::number::DoubleText;
 ///
 /// If `document` holds a map whose keys are not texts, or its `Serialize` fails; no type of this crate does.
 pub fn to_string<T: Serialize>(document: &T) -> String {
+    to_string_in(JacksonFormatter::default(), document)
+}
+
+/// The document as text in any layout; panics as [`to_string`] does.
+pub(crate) fn to_string_in<F: Formatter, T: Serialize>(layout: F, document: &T) -> String {
     let mut bytes = Vec::with_capacity(4096);
-    let mut serializer = Serializer::with_formatter(&mut bytes, JacksonFormatter::default());
+    let mut serializer = Serializer::with_formatter(&mut bytes, layout);
     document.serialize(&mut serializer).expect("documents have text keys and are written to memory");
     String::from_utf8(bytes).expect("the serializer writes texts only")
 }

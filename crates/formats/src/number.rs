@@ -65,17 +65,25 @@ impl DoubleText {
 
     /// Lays out a number that is written in any way with a power of ten of its own.
     fn lay_out_scientific(&mut self, number: &str) -> fmt::Result {
+        let (digits, exponent) = Self::digits_and_exponent(number)?;
+        let (first, rest) = digits.as_str().split_at(1);
+        write!(self, "{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest })
+    }
+
+    /// The digits of a positive number without zeros before and after them, and the power of ten of the first.
+    fn digits_and_exponent(number: &str) -> Result<(Self, i32), fmt::Error> {
         let (mantissa, exponent) = number.split_once('e').unwrap_or((number, "0"));
         let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let significant_whole = whole.trim_start_matches('0');
+        let significant_fraction =
+            if significant_whole.is_empty() { fraction.trim_start_matches('0') } else { fraction };
         let mut digits = Self { bytes: [0; Self::CAPACITY], length: 0 };
-        digits.write_str(whole)?;
-        digits.write_str(fraction)?;
-        let leading_zeros = digits.as_str().bytes().take_while(|digit| *digit == b'0').count();
-        let (first, rest) = digits.as_str()[leading_zeros..].split_at(1);
-        let rest = rest.trim_end_matches('0');
-        let exponent = exponent + whole.len() as i32 - 1 - leading_zeros as i32;
-        write!(self, "{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest })
+        digits.write_str(significant_whole)?;
+        digits.write_str(significant_fraction)?;
+        digits.length = digits.as_str().trim_end_matches('0').len();
+        let zeros_behind_the_point = fraction.len() - significant_fraction.len();
+        Ok((digits, exponent + significant_whole.len() as i32 - 1 - zeros_behind_the_point as i32))
     }
 }
 
@@ -105,7 +113,9 @@ pub fn python_float(value: f64) -> String {
         return format!("{sign}0.0");
     }
     let mut shortest = zmij::Buffer::new();
-    let (digits, exponent) = digits_and_exponent(shortest.format_finite(magnitude));
+    let (digits, exponent) = DoubleText::digits_and_exponent(shortest.format_finite(magnitude))
+        .expect("a double has an exponent and at most 17 digits");
+    let digits = digits.as_str();
     let plain_exponents = -4..16;
     if !plain_exponents.contains(&exponent) {
         let (first, rest) = digits.split_at(1);
@@ -123,16 +133,4 @@ pub fn python_float(value: f64) -> String {
         Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
         None => format!("{sign}{digits}{}.0", "0".repeat(whole_digits - digits.len())),
     }
-}
-
-/// The digits of a positive number without zeros before and after them, and the power of ten of the first.
-fn digits_and_exponent(number: &str) -> (String, i32) {
-    let (mantissa, exponent) = number.split_once('e').unwrap_or((number, "0"));
-    let exponent: i32 = exponent.parse().expect("an exponent is a whole number");
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = [whole, fraction].concat();
-    let significant = digits.trim_start_matches('0');
-    let leading_zeros = digits.len() - significant.len();
-    let exponent = exponent + whole.len() as i32 - 1 - leading_zeros as i32;
-    (significant.trim_end_matches('0').to_owned(), exponent)
 }

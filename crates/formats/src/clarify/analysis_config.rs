@@ -58,8 +58,10 @@ named_enum! {
 
 named_enum! {
     /// How attributions of rows become one of a feature.
+    #[derive(Default)]
     pub enum Aggregation {
         /// Mean of the absolute values.
+        #[default]
         MeanAbs = "mean_abs",
         /// Median of the signed values.
         Median = "median",
@@ -145,7 +147,7 @@ pub struct Methods {
 }
 
 /// Settings of Kernel SHAP, as given.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShapConfig {
     /// The background rows.
     pub baseline: Option<ShapBaseline>,
@@ -250,31 +252,9 @@ impl ConfiguredValue {
     }
 }
 
-impl ReportConfig {
-    /// Stem of the files where no name is given.
-    pub const DEFAULT_NAME: &str = "report";
-    /// The title where none is given.
-    pub const DEFAULT_TITLE: &str = "SageMaker Analysis Report";
-}
-
 impl Default for ReportConfig {
     fn default() -> Self {
-        Self { name: Self::DEFAULT_NAME.to_owned(), title: Self::DEFAULT_TITLE.to_owned() }
-    }
-}
-
-impl Default for ShapConfig {
-    fn default() -> Self {
-        Self {
-            baseline: None,
-            num_clusters: None,
-            num_samples: None,
-            agg_method: Aggregation::MeanAbs,
-            use_logit: false,
-            save_local_shap_values: false,
-            seed: None,
-            features_to_explain: None,
-        }
+        Self { name: "report".to_owned(), title: "SageMaker Analysis Report".to_owned() }
     }
 }
 

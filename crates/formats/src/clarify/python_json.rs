@@ -8,25 +8,17 @@ use std::marker::PhantomData;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::ser::{CharEscape, Formatter, PrettyFormatter};
+use serde_json::ser::{Formatter, PrettyFormatter};
 
+use crate::json;
 use crate::number::python_float;
 
 /// The document as text.
 pub(super) fn to_string<T: Serialize>(document: &T) -> String {
-    let mut bytes = Vec::with_capacity(4096);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PythonFormatter::default());
-    document.serialize(&mut serializer).expect("documents have text keys and are written to memory");
-    String::from_utf8(bytes).expect("the serializer writes texts only")
+    json::to_string_in(PythonFormatter(PrettyFormatter::with_indent(b"    ")), document)
 }
 
 struct PythonFormatter(PrettyFormatter<'static>);
-
-impl Default for PythonFormatter {
-    fn default() -> Self {
-        Self(PrettyFormatter::with_indent(b"    "))
-    }
-}
 
 impl Formatter for PythonFormatter {
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
@@ -47,10 +39,6 @@ impl Formatter for PythonFormatter {
             }
         }
         Ok(())
-    }
-
-    fn write_char_escape<W: ?Sized + io::Write>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
-        self.0.write_char_escape(writer, escape)
     }
 
     fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -92,12 +80,6 @@ impl Formatter for PythonFormatter {
 
 /// The members of an object in their order.
 pub(super) struct Members<T>(pub(super) Vec<(String, T)>);
-
-impl<T> Default for Members<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
 
 impl<T: Serialize> Serialize for Members<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

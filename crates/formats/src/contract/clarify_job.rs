@@ -21,7 +21,6 @@ const PREDICTOR_URL: &str = "watchkeeper_predictor_url";
 const BIAS_INTERVAL: &str = "watchkeeper_bias_interval";
 const NDCG_THRESHOLD: &str = "watchkeeper_ndcg_threshold";
 const FEATURES_ATTRIBUTE: &str = "features_attribute";
-const EXCLUDE_FEATURES_ATTRIBUTE: &str = "exclude_features_attribute";
 
 /// What a Clarify job is.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,8 +162,6 @@ fn traffic(contract: &JobContract) -> Result<MonitoredTraffic, Error> {
         (None, None) => None,
         (start, end) => Some((start.unwrap_or(Timestamp::MIN), end.unwrap_or(Timestamp::MAX))),
     };
-    let exclude_features = contract.variable(EXCLUDE_FEATURES_ATTRIBUTE).unwrap_or_default().split(',');
-    let exclude_features = exclude_features.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
     Ok(MonitoredTraffic {
         dataset_format: contract.dataset_format()?,
         dataset_source: contract.required_path(DATASET_SOURCE, "the path of the dataset")?,
@@ -175,7 +172,7 @@ fn traffic(contract: &JobContract) -> Result<MonitoredTraffic, Error> {
             Some(_) => contract.probability_threshold()?,
             None => None,
         },
-        exclude_features: exclude_features.collect(),
+        exclude_features: contract.exclude_features(),
         window,
         metric_time: contract.time(METRIC_TIME)?,
         publish_cloudwatch_metrics: contract.publishes_metrics()?,

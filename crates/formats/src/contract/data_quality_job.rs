@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::variables::{
-    ANALYSIS_TYPE, BASELINE_CONSTRAINTS, DATASET_FORMAT, DATASET_SOURCE, END_TIME, ENDPOINT_NAME, INPUT_TYPE,
-    MESSAGE_FILE, METRIC_TIME, METRICS_DIRECTORY, MONITORING_SCHEDULE_NAME, OUTPUT_PATH, PATHS,
+    ANALYSIS_TYPE, BASELINE_CONSTRAINTS, DATASET_FORMAT, DATASET_SOURCE, END_TIME, ENDPOINT_NAME, EXCLUDE_FEATURES,
+    INPUT_TYPE, MESSAGE_FILE, METRIC_TIME, METRICS_DIRECTORY, MONITORING_SCHEDULE_NAME, OUTPUT_PATH, PATHS,
     POST_ANALYTICS_PROCESSOR_SCRIPT, PUBLISH_CLOUDWATCH_METRICS, RECORD_PREPROCESSOR_SCRIPT, START_TIME,
 };
 use super::{CLOUDWATCH_METRICS_DIRECTORY, JOB_ROOT, JobContract, OUTPUT_MESSAGE_FILE, Settings, settings};
@@ -79,7 +79,6 @@ pub struct DataQualityJob {
 const BASELINE_STATISTICS: &str = "baseline_statistics";
 const CATEGORICAL_DRIFT_METHOD: &str = "categorical_drift_method";
 const MONITORING_CONFIG: &str = "data_quality_monitoring_config";
-const EXCLUDE_FEATURES: &str = "exclude_features_attribute";
 const ENDPOINT_DATACAPTURE_PREFIX: &str = "sagemaker_endpoint_datacapture_prefix";
 
 /// The variables of the contract beside [`PATHS`].
@@ -122,7 +121,7 @@ impl DataQualityJob {
             publish_cloudwatch_metrics,
             categorical_drift_method: contract.word(CATEGORICAL_DRIFT_METHOD, "LInfinity or ChiSquared")?,
             data_quality_monitoring_config: monitoring_config(contract)?,
-            exclude_features: exclude_features(contract),
+            exclude_features: contract.exclude_features(),
             start_time: contract.time(START_TIME)?,
             end_time: contract.time(END_TIME)?,
             metric_time: contract.time(METRIC_TIME)?,
@@ -197,9 +196,4 @@ fn monitoring_config(contract: &JobContract) -> Result<Option<MonitoringConfigOv
     let overrides = MonitoringConfigOverrides::parse(text).map_err(|error| refusal(error.to_string()))?;
     overrides.validate().map_err(|(key, problem)| refusal(format!("{key}: {problem}")))?;
     Ok(Some(overrides))
-}
-
-fn exclude_features(contract: &JobContract) -> Vec<String> {
-    let names = contract.variable(EXCLUDE_FEATURES).unwrap_or_default().split(',').map(str::trim);
-    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

@@ -30,6 +30,7 @@ pub(super) const MONITORING_SCHEDULE_NAME: &str = "sagemaker_monitoring_schedule
 pub(super) const INFERENCE_ATTRIBUTE: &str = "inference_attribute";
 pub(super) const PROBABILITY_ATTRIBUTE: &str = "probability_attribute";
 pub(super) const PROBABILITY_THRESHOLD_ATTRIBUTE: &str = "probability_threshold_attribute";
+pub(super) const EXCLUDE_FEATURES: &str = "exclude_features_attribute";
 pub(super) const INPUT_TYPE: &str = "monitoring_input_type";
 
 /// The variables of every analysis that hold paths.
@@ -126,6 +127,12 @@ impl JobContract {
             let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
             number.trim().parse().ok().filter(|threshold: &f64| threshold.is_finite())
         })
+    }
+
+    /// Names or indexes of columns to leave out; they are separated by commas.
+    pub(super) fn exclude_features(&self) -> Vec<String> {
+        let names = self.variable(EXCLUDE_FEATURES).unwrap_or_default().split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     pub(super) fn output_message_file(&self) -> PathBuf {

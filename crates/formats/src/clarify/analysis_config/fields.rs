@@ -46,8 +46,7 @@ impl Fields {
 
     /// Takes a list of texts out.
     pub(super) fn texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
-        let Some(list) = self.take(name) else { return Ok(None) };
-        list.list()?.into_iter().map(Field::text).collect::<Result<_, _>>().map(Some)
+        self.take(name).map(|list| list.list_of(Field::text)).transpose()
     }
 
     /// Takes the name or index of a column out.
@@ -57,15 +56,14 @@ impl Fields {
 
     /// Takes a list of names and indices out.
     pub(super) fn references(&mut self, name: &'static str) -> Result<Option<Vec<Reference>>, ConfigError> {
-        let Some(list) = self.take(name) else { return Ok(None) };
-        list.list()?.into_iter().map(Field::reference).collect::<Result<_, _>>().map(Some)
+        self.take(name).map(|list| list.list_of(Field::reference)).transpose()
     }
 
     /// Takes a list of values out, or a single one in place of it; empty where there is none.
     pub(super) fn values(&mut self, name: &'static str) -> Result<Vec<ConfiguredValue>, ConfigError> {
         let Some(field) = self.take(name) else { return Ok(Vec::new()) };
         if field.value.is_array() {
-            return field.list()?.into_iter().map(Field::configured_value).collect();
+            return field.list_of(Field::configured_value);
         }
         Ok(vec![field.configured_value()?])
     }
@@ -161,6 +159,10 @@ impl Field {
             }
             _ => Err(self.is_not("a list")),
         }
+    }
+
+    pub(super) fn list_of<T>(self, read: impl Fn(Self) -> Result<T, ConfigError>) -> Result<Vec<T>, ConfigError> {
+        self.list()?.into_iter().map(read).collect()
     }
 
     pub(super) fn object(self) -> Result<Fields, ConfigError> {

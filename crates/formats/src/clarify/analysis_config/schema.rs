@@ -1,11 +1,14 @@
 //! The schema of `analysis_config.json`, as the SDK checks it, milder where the specification says so.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use serde_json::Value;
 
 use super::fields::{Field, Fields};
 use super::{
-    AnalysisConfig, ConfigError, DatasetType, FacetConfig, Methods, MetricSelection, PartialDependenceConfig,
-    PredictorConfig, Reference, ReportConfig, ShapBaseline, ShapConfig, Template,
+    Aggregation, AnalysisConfig, ConfigError, DatasetType, FacetConfig, Methods, MetricSelection,
+    PartialDependenceConfig, PredictorConfig, Reference, ReportConfig, ShapBaseline, ShapConfig, Template,
 };
 use crate::clarify::{PostTrainingMetric, PreTrainingMetric};
 use crate::named_enum::word_list;
@@ -17,6 +20,16 @@ pub(super) enum Purpose {
     ProcessingJob,
     /// They come from elsewhere.
     Monitor,
+}
+
+impl Purpose {
+    /// Takes a field out that must be there in the configuration of a processing job.
+    fn take(self, fields: &mut Fields, name: &'static str) -> Result<Option<Field>, ConfigError> {
+        match self {
+            Self::ProcessingJob => fields.require(name).map(Some),
+            Self::Monitor => Ok(fields.take(name)),
+        }
+    }
 }
 
 /// The longest `endpoint_name_prefix`.
@@ -68,11 +81,7 @@ fn version(fields: &mut Fields) -> Result<(), ConfigError> {
 }
 
 fn dataset_type(fields: &mut Fields, purpose: Purpose) -> Result<Option<DatasetType>, ConfigError> {
-    let field = match (purpose, fields.take("dataset_type")) {
-        (_, Some(field)) => field,
-        (Purpose::Monitor, None) => return Ok(None),
-        (Purpose::ProcessingJob, None) => return Err(ConfigError::Schema("`dataset_type` is missing".to_owned())),
-    };
+    let Some(field) = purpose.take(fields, "dataset_type")? else { return Ok(None) };
     let supported = word_list(&DatasetType::ALL.iter().map(|dataset_type| dataset_type.as_str()).collect::<Vec<_>>());
     let word = field.value.as_str().unwrap_or_default().to_ascii_lowercase();
     if matches!(word.as_str(), "application/sagemakercapturejson" | "application/x-image") {
@@ -90,24 +99,20 @@ fn facets(fields: &mut Fields) -> Result<Vec<FacetConfig>, ConfigError> {
         fields.finish()?;
         Ok(FacetConfig { column, value_or_threshold })
     };
-    list.list()?.into_iter().map(facet).collect()
+    list.list_of(facet)
 }
 
 fn methods(fields: &mut Fields, purpose: Purpose) -> Result<Methods, ConfigError> {
-    let field = match (purpose, fields.take("methods")) {
-        (_, Some(field)) => field,
-        (Purpose::Monitor, None) => return Ok(Methods::default()),
-        (Purpose::ProcessingJob, None) => return Err(ConfigError::Schema("`methods` is missing".to_owned())),
-    };
+    let Some(field) = purpose.take(fields, "methods")? else { return Ok(Methods::default()) };
     let mut fields = field.object()?;
     let methods = Methods {
         pre_training_bias: fields
             .take("pre_training_bias")
-            .map(|field| metrics(field, PreTrainingMetric::ALL, PreTrainingMetric::as_str))
+            .map(|field| metrics(field, PreTrainingMetric::ALL))
             .transpose()?,
         post_training_bias: fields
             .take("post_training_bias")
-            .map(|field| metrics(field, PostTrainingMetric::ALL, PostTrainingMetric::as_str))
+            .map(|field| metrics(field, PostTrainingMetric::ALL))
             .transpose()?,
         shap: fields.take("shap").map(shap).transpose()?,
         pdp: fields.take("pdp").map(partial_dependence).transpose()?,
@@ -131,26 +136,18 @@ fn methods(fields: &mut Fields, purpose: Purpose) -> Result<Methods, ConfigError
 }
 
 /// `all`, or names of metrics, which are computed in the order of the documents whatever the order they are named in.
-fn metrics<M: Copy + Ord>(
-    field: Field,
-    all: &'static [M],
-    name_of: fn(M) -> &'static str,
-) -> Result<MetricSelection<M>, ConfigError> {
+fn metrics<M: Ord + Display + FromStr>(field: Field, all: &[M]) -> Result<MetricSelection<M>, ConfigError> {
     let mut fields = field.object()?;
     let field = fields.require("methods")?;
     fields.finish()?;
     let path = field.path.clone();
-    let names = if field.value.is_array() {
-        field.list()?.into_iter().map(Field::text).collect::<Result<Vec<_>, _>>()?
-    } else {
-        vec![field.text()?]
-    };
+    let names = if field.value.is_array() { field.list_of(Field::text)? } else { vec![field.text()?] };
     if names.iter().any(|name| name.eq_ignore_ascii_case("all")) {
         return Ok(MetricSelection::All);
     }
     let metric = |name: &String| {
-        all.iter().copied().find(|metric| name_of(*metric).eq_ignore_ascii_case(name)).ok_or_else(|| {
-            let registered: Vec<String> = all.iter().map(|metric| format!("'{}'", name_of(*metric))).collect();
+        name.parse().map_err(|_| {
+            let registered: Vec<String> = all.iter().map(|metric| format!("'{metric}'")).collect();
             let registered = registered.join(", ");
             ConfigError::Refused(format!(
                 "Invalid metric_name: metrics should be one of the registered metrics[{registered}]; `{path}` names `{name}`"
@@ -174,14 +171,13 @@ fn shap(field: Field) -> Result<ShapConfig, ConfigError> {
             return Err(ConfigError::Refused(text));
         }
     }
-    let default = ShapConfig::default();
     let config = ShapConfig {
         baseline: fields.take("baseline").map(shap_baseline).transpose()?,
         num_clusters: fields.take("num_clusters").map(at_least_one).transpose()?,
         num_samples: fields.take("num_samples").map(at_least_one).transpose()?,
         agg_method: fields
             .take("agg_method")
-            .map_or(Ok(default.agg_method), |field| field.word("one of mean_abs, median, mean_sq"))?,
+            .map_or(Ok(Aggregation::default()), |field| field.word("one of mean_abs, median, mean_sq"))?,
         use_logit: fields.flag("use_logit")?,
         save_local_shap_values: fields.flag("save_local_shap_values")?,
         seed: fields.whole("seed", 0)?,
@@ -228,8 +224,9 @@ fn partial_dependence(field: Field) -> Result<PartialDependenceConfig, ConfigErr
 
 fn report(field: Field) -> Result<ReportConfig, ConfigError> {
     let mut fields = field.object()?;
-    let name = fields.text("name")?.unwrap_or_else(|| ReportConfig::DEFAULT_NAME.to_owned());
-    let title = fields.text("title")?.unwrap_or_else(|| ReportConfig::DEFAULT_TITLE.to_owned());
+    let default = ReportConfig::default();
+    let name = fields.text("name")?.unwrap_or(default.name);
+    let title = fields.text("title")?.unwrap_or(default.title);
     fields.finish()?;
     // The name becomes a file's beside the other results.
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
