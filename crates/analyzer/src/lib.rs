@@ -18,6 +18,7 @@ pub mod predictor;
 pub mod report;
 mod results;
 mod scripts;
+mod service;
 
 pub use error::Error;
 pub use observer::{Asking, Level, Observer, Progress};

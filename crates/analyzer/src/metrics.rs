@@ -42,8 +42,7 @@ pub(crate) fn metric_lines(
 /// The lines of the metrics file of a model quality run: every scalar metric that is a number.
 pub(crate) fn model_quality_lines(job: &ModelQualityJob, metrics: &ModelQualityMetrics) -> Vec<MetricLine> {
     let timestamp = job.metric_time.or(job.start_time).unwrap_or_else(Timestamp::now);
-    let is_batch = job.monitoring_input_type == Some(MonitoringInputType::BatchTransformInput);
-    let endpoint = job.endpoint_name.as_deref().filter(|_| !is_batch);
+    let endpoint = monitored_endpoint(job.endpoint_name.as_deref(), job.monitoring_input_type);
     let dimensions = dimensions(endpoint, job.monitoring_schedule_name.as_deref());
     let finite = metrics.scalars().into_iter().filter(|(_, metric)| metric.value.is_finite());
     finite
@@ -57,7 +56,13 @@ pub(crate) fn model_quality_lines(job: &ModelQualityJob, metrics: &ModelQualityM
         .collect()
 }
 
-fn dimensions(endpoint: Option<&str>, schedule: Option<&str>) -> Vec<Dimension> {
+/// The endpoint whose traffic is looked at: none where that is a batch transform's.
+pub(crate) fn monitored_endpoint(name: Option<&str>, input_type: Option<MonitoringInputType>) -> Option<&str> {
+    name.filter(|_| input_type != Some(MonitoringInputType::BatchTransformInput))
+}
+
+/// The dimensions that all metrics of an execution have.
+pub(crate) fn dimensions(endpoint: Option<&str>, schedule: Option<&str>) -> Vec<Dimension> {
     let named = |name: &str, value: Option<&str>| {
         value.map(|value| Dimension { name: name.to_owned(), value: value.to_owned() })
     };

@@ -68,6 +68,15 @@ impl Output {
         file.as_file_mut().write_all(content).map_err(|source| failed(path, source))
     }
 
+    /// Adds a file, where there is one; else one of an earlier run goes.
+    pub(crate) fn add_or_remove(&mut self, path: &Path, content: Option<&str>) -> Result<(), Error> {
+        if let Some(content) = content {
+            return self.add(path, content.as_bytes());
+        }
+        self.remove(path);
+        Ok(())
+    }
+
     /// A file of an earlier run that would tell of it wrongly; it goes when the new ones come.
     pub fn remove(&mut self, path: &Path) {
         self.obsolete.push(path.to_owned());

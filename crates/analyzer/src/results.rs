@@ -38,8 +38,7 @@ impl Documents {
         let mut output = Output::default();
         self.add_to(&mut output, folder)?;
         if let Some((folder, lines)) = metrics {
-            let lines: String = lines.iter().map(|line| line.to_json_line() + "\n").collect();
-            output.add(&folder.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())?;
+            add_metrics(&mut output, folder, lines)?;
         }
         output.finish()
     }
@@ -47,14 +46,14 @@ impl Documents {
     fn add_to(&self, output: &mut Output, folder: &Path) -> Result<(), Error> {
         output.add(&folder.join("statistics.json"), self.statistics.as_bytes())?;
         output.add(&folder.join("constraints.json"), self.constraints.as_bytes())?;
-        let violations = folder.join("constraint_violations.json");
-        let Some(document) = &self.violations else {
-            // One of an earlier run would tell of it.
-            output.remove(&violations);
-            return Ok(());
-        };
-        output.add(&violations, document.as_bytes())
+        output.add_or_remove(&folder.join("constraint_violations.json"), self.violations.as_deref())
     }
+}
+
+/// Adds the lines of metrics to files that are to appear with them.
+pub(crate) fn add_metrics(output: &mut Output, folder: &Path, lines: &[MetricLine]) -> Result<(), Error> {
+    let lines: String = lines.iter().map(|line| line.to_json_line() + "\n").collect();
+    output.add(&folder.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())
 }
 
 /// The message of a job that has found so many violations.

@@ -30,6 +30,14 @@ impl DatasetFile {
         self.path.extension().is_some_and(|extension| extension == "gz")
     }
 
+    /// All of the file, decompressed.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(self.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0));
+        let read = self.open()?.read_to_end(&mut bytes);
+        read.map_err(|error| unreadable(&self.path, self.is_compressed(), error))?;
+        Ok(bytes)
+    }
+
     /// Opens the file, decompressed where its name ends in `.gz`.
     pub fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         self.open_counted(&Arc::default())
@@ -150,11 +158,15 @@ impl OpenFile {
             match self.reader.read(buffer) {
                 Ok(read) => return Ok(read),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) if self.compressed => return Err(Error::Gzip { path: self.path.clone(), source }),
-                Err(error) => return Err(Error::io(&self.path, error)),
+                Err(error) => return Err(unreadable(&self.path, self.compressed, error)),
             }
         }
     }
+}
+
+/// What is wrong with an open file that cannot be read on.
+fn unreadable(path: &Path, is_compressed: bool, source: io::Error) -> Error {
+    if is_compressed { Error::Gzip { path: path.to_owned(), source } } else { Error::io(path, source) }
 }
 
 /// Opens the files of a dataset one after the other and numbers splits.

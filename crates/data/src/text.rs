@@ -18,6 +18,11 @@ pub(crate) fn too_many_columns() -> String {
     format!("there are more than {MAX_COLUMNS} columns, the most there may be")
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn counted_as(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Bytes as far as they are UTF-8, and whether what follows can no longer become so: at the end, a character may be cut
 /// off.
 pub(crate) fn valid_text(bytes: &[u8], is_end: bool) -> (&str, bool) {

@@ -11,6 +11,7 @@ pub mod encoding;
 pub mod prediction;
 pub mod profile;
 pub mod quality;
+mod random;
 pub mod shap;
 pub mod sketch;
 pub mod table;

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use watchkeeper_formats::number::python_float;
 
 use crate::column::CellKind;
-use crate::table::{Column, ColumnBuilder, Value, Values};
+use crate::table::{Column, ColumnBuilder, Distinct, Value, Values};
 
 /// A value in an answer. Numbers keep their text, which tells whole ones from others.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,16 @@ pub enum Scalar {
     Boolean(bool),
     /// A text.
     Text(String),
+}
+
+impl Scalar {
+    /// The number that a text without blanks around it is, where it is one.
+    pub fn number(text: &str) -> Option<Self> {
+        // `parse` knows words such as `infinity` too, which are texts.
+        let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+        let value = text.parse().ok().filter(|_| is_decimal)?;
+        Some(Self::Number { value, is_whole: !text.contains(['.', 'e', 'E']) })
+    }
 }
 
 /// What an answer has for one record at one place.
@@ -110,13 +120,10 @@ impl LabelRules {
     }
 
     /// The column of predicted labels that a column of labels or scores of the data means.
-    ///
-    /// # Errors
-    /// None so far: every value of a column is a label or a score.
-    pub fn labels_of_column(&self, predictions: &Column) -> Result<Column, NotAPrediction> {
+    pub fn labels_of_column(&self, predictions: &Column) -> Column {
         let is_number = matches!(predictions.values, Values::Integer(_) | Values::Float(_));
         if !is_number || self.scores == ScoreMeaning::Label {
-            return Ok(predictions.clone());
+            return predictions.clone();
         }
         let mut labels = ColumnBuilder::new(false);
         for row in 0..predictions.len() {
@@ -126,7 +133,7 @@ impl LabelRules {
                 _ => labels.push_missing(),
             }
         }
-        Ok(labels.finish(predictions.name.clone()))
+        labels.finish(predictions.name.clone())
     }
 
     /// What an answer has as a label, or as a score that stands for one.
@@ -239,7 +246,8 @@ fn is_zero_or_one(observed: &Column) -> bool {
 /// What a score means where one label has a name that is an observed label: above the threshold that one, else the other one where there
 /// are just two, else no label, which is an empty text.
 fn meaning_beside_header(observed: &Column, header: &str) -> Option<ScoreMeaning> {
-    let labels = first_distinct(observed);
+    let labels = Distinct::at_most(2, observed);
+    let labels = labels.map(|labels| labels.first_rows.into_iter().map(|row| observed.value(row)).collect::<Vec<_>>());
     let header_number: Option<f64> = header.parse().ok();
     let is_named = |label: &Value<'_>| {
         let as_number = match *label {
@@ -249,31 +257,16 @@ fn meaning_beside_header(observed: &Column, header: &str) -> Option<ScoreMeaning
         };
         label.printed() == header || (as_number.is_some() && as_number == header_number)
     };
-    let named = match labels.iter().find(|label| is_named(label)) {
-        Some(label) => *label,
+    let named = match &labels {
+        Some(labels) => labels.iter().copied().find(is_named),
         // With more than two labels the one with the name may be any.
-        None if labels.len() > 2 => (0..observed.len()).map(|row| observed.value(row)).find(is_named)?,
-        None => return None,
-    };
-    let not_above = match labels.as_slice() {
-        [first, second] => cell(if *first == named { *second } else { *first }),
+        None => (0..observed.len()).map(|row| observed.value(row)).find(is_named),
+    }?;
+    let not_above = match labels.as_deref() {
+        Some([first, second]) => cell(if *first == named { *second } else { *first }),
         _ => (CellKind::Text, String::new()),
     };
     Some(ScoreMeaning::Labels { above: cell(named), not_above })
-}
-
-/// The distinct labels in order of appearance, at most three of them.
-fn first_distinct(observed: &Column) -> Vec<Value<'_>> {
-    let mut distinct = Vec::new();
-    for value in (0..observed.len()).map(|row| observed.value(row)) {
-        if value != Value::Missing && !distinct.contains(&value) {
-            distinct.push(value);
-            if distinct.len() > 2 {
-                break;
-            }
-        }
-    }
-    distinct
 }
 
 /// A label as a typed cell.

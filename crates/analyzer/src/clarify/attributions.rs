@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use watchkeeper_engine::shap::{Explanation, Link};
+use watchkeeper_engine::shap::{Coalitions, Explanation, Link};
 use watchkeeper_engine::table::{Table, Value};
 use watchkeeper_formats::clarify::ShapConfig;
 
@@ -46,19 +46,26 @@ pub(super) struct Attributions {
     pub(super) predictions: Vec<f64>,
 }
 
-/// How many coalitions a row of so many features has at most.
-pub(super) fn coalitions_of(features: usize, num_samples: Option<u64>) -> u64 {
-    let all = if features >= 63 { u64::MAX } else { (1_u64 << features).saturating_sub(2) };
-    num_samples.unwrap_or(2 * features as u64 + 2048).min(all)
+impl Attributions {
+    /// Puts in the entry of the row at a place: its scores, so many, and its attributions.
+    fn put(&mut self, place: usize, outputs: usize, entry: &[f64]) {
+        let (predictions, values) = entry.split_at(outputs);
+        self.predictions[place * outputs..][..outputs].copy_from_slice(predictions);
+        self.values[place * values.len()..][..values.len()].copy_from_slice(values);
+    }
 }
 
 impl Explaining<'_> {
+    /// How many coalitions a row has at most.
+    pub(super) fn coalitions_of_row(&self) -> u64 {
+        Coalitions::count(self.features.columns.len(), self.explained.len(), self.shap.num_samples)
+    }
+
     /// Records that the model is asked about for one row, at most.
     pub(super) fn records_of_row(&self) -> u64 {
         let background = self.background.rows as u64;
-        let coalitions = coalitions_of(self.explained.len(), self.shap.num_samples);
         let beside = if self.explains_all() { 0 } else { background };
-        coalitions.saturating_mul(background).saturating_add(beside).saturating_add(1)
+        self.coalitions_of_row().saturating_mul(background).saturating_add(beside).saturating_add(1)
     }
 
     /// Explains. `expected` are the links of the mean scores of the background.
@@ -76,7 +83,7 @@ impl Explaining<'_> {
             Some(resumed) => self.take_up(resumed, &mut done, &cells, outputs)?,
             None => (0..self.rows.len()).collect(),
         };
-        let bytes_of_record = cells.bytes(self.features.rows) / self.features.rows.max(1) + self.features.columns.len();
+        let bytes_of_record = cells.bytes() / self.features.rows.max(1);
         let records = self.records_of_row().saturating_mul(todo.len() as u64);
         let estimate = (records, records.saturating_mul(bytes_of_record as u64));
         let scoring = Scoring::begin(self.model, self.observer, "attributions", estimate);
@@ -109,7 +116,7 @@ impl Explaining<'_> {
         self.explained.iter().copied().filter(varies).collect()
     }
 
-    fn link(&self) -> Link {
+    pub(super) fn link(&self) -> Link {
         if self.shap.use_logit { Link::Logit } else { Link::Identity }
     }
 
@@ -131,9 +138,7 @@ impl Explaining<'_> {
         let mut is_done = vec![false; self.rows.len()];
         for (place, entry) in resumed.entries() {
             is_done[*place] = true;
-            let width = entry.len() - outputs;
-            done.predictions[place * outputs..][..outputs].copy_from_slice(&entry[..outputs]);
-            done.values[place * width..][..width].copy_from_slice(&entry[outputs..]);
+            done.put(*place, outputs, entry);
         }
         let todo: Vec<usize> = (0..self.rows.len()).filter(|place| !is_done[*place]).collect();
         if todo.len() < self.rows.len() {
@@ -175,9 +180,9 @@ impl Cells {
         Self(table.columns.iter().map(|column| model.encode(column)).collect())
     }
 
-    /// Bytes of the cells of so many rows.
-    fn bytes(&self, rows: usize) -> usize {
-        (0..rows).flat_map(|row| self.row(row)).map(<[u8]>::len).sum()
+    /// Bytes of the records of all rows.
+    fn bytes(&self) -> usize {
+        self.0.iter().map(EncodedCells::bytes_in_records).sum()
     }
 
     fn row(&self, row: usize) -> impl Iterator<Item = &[u8]> {
@@ -284,11 +289,7 @@ impl Work<'_> {
             let attributions = explanation.attributions(&values, none, link.of(prediction[output]));
             entry.extend(self.explaining.explained.iter().map(|feature| attributions[*feature]));
         }
-        let width = entry.len() - outputs;
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.predictions[place * outputs..][..outputs].copy_from_slice(&entry[..outputs]);
-        done.values[place * width..][..width].copy_from_slice(&entry[outputs..]);
-        drop(done);
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).put(place, outputs, &entry);
         self.resumed.map_or(Ok(()), |resumed| resumed.add(place, &entry))
     }
 }

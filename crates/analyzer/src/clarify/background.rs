@@ -1,5 +1,6 @@
 //! The background rows that features are compared with: given, of a file, or made of the dataset (section 2.1).
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use serde_json::Value as Json;
@@ -12,7 +13,7 @@ use watchkeeper_formats::clarify::{DatasetType, ShapBaseline, ShapConfig};
 use super::ClarifyError;
 use super::error::refused;
 use super::places::{Place, Places};
-use super::plan::Plan;
+use super::plan::{Plan, is_json};
 use crate::{Error, Level, Observer};
 
 /// The background rows, columns as `features`, each with its cells as written.
@@ -42,10 +43,6 @@ pub(super) fn rows(
         return Err(refused("baseline of shap has no row"));
     }
     Ok(rows)
-}
-
-fn is_json(dataset_type: DatasetType) -> bool {
-    matches!(dataset_type, DatasetType::JsonLines | DatasetType::Json)
 }
 
 /// Rows of cells: `[[1, "a"], …]`.
@@ -109,22 +106,17 @@ fn of_records(plan: &Plan, records: &Json, features: &Table, dataset_type: Datas
 }
 
 fn of_files(plan: &Plan, place: &Place, features: &Table, dataset_type: DatasetType) -> Result<Table, Error> {
-    let names: Vec<String> = features.columns.iter().map(|column| column.name.clone()).collect();
+    let names = || features.columns.iter().map(|column| column.name.clone()).collect();
     let reading = TableReading {
         dataset_type,
         // They tell whether a first row of names is one.
-        headers: None,
+        headers: (dataset_type == DatasetType::Csv).then(names),
         places: JsonPlaces { features: plan.config.features.clone(), ..JsonPlaces::default() },
         references: Vec::new(),
         possible_names: Vec::new(),
         keeps_written: true,
     };
-    let files = place.files()?;
-    let read = if is_json(dataset_type) || dataset_type == DatasetType::Parquet {
-        table::read(files, &reading)
-    } else {
-        table::read(files, &TableReading { headers: Some(names), ..reading })
-    };
+    let read = table::read(place.files()?, &reading);
     let read = read.map_err(|error| in_baseline(&ClarifyError::from(error), &place.path))?;
     check_cells("every row", read.table.columns.len(), features)?;
     let columns = read.table.columns.into_iter().zip(&features.columns);
@@ -145,10 +137,10 @@ fn like(column: Column, feature: &Column, keeps_kinds: bool) -> Column {
     }
     let mut texts = ColumnBuilder::new(true);
     for row in 0..column.len() {
-        match (column.value(row), &column.written) {
-            (Value::Missing, _) => texts.push_missing(),
-            (_, Some(written)) => texts.push(CellKind::Text, written.text(row)),
-            (value, None) => texts.push(CellKind::Text, &value.printed()),
+        if column.value(row) == Value::Missing {
+            texts.push_missing();
+        } else {
+            texts.push(CellKind::Text, &written(&column, row));
         }
     }
     texts.finish(feature.name.clone())
@@ -165,15 +157,16 @@ fn check_cells(what: &str, cells: usize, features: &Table) -> Result<(), Error> 
 /// The background as a document: names, and cells as written.
 pub(super) fn document(background: &Table) -> (Vec<String>, Vec<Vec<String>>) {
     let names = background.columns.iter().map(|column| column.name.clone()).collect();
-    let rows = (0..background.rows).map(|row| background.columns.iter().map(|column| written(column, row)).collect());
+    let cells = |row| background.columns.iter().map(|column| written(column, row).into_owned()).collect();
+    let rows = (0..background.rows).map(cells);
     (names, rows.collect())
 }
 
 /// A cell as it was written; empty where it is missing.
-pub(super) fn written(column: &Column, row: usize) -> String {
+pub(super) fn written(column: &Column, row: usize) -> Cow<'_, str> {
     match (column.value(row), &column.written) {
-        (Value::Missing, _) => String::new(),
-        (_, Some(written)) => written.text(row).to_owned(),
-        (value, None) => value.printed(),
+        (Value::Missing, _) => "".into(),
+        (_, Some(written)) => written.text(row).into(),
+        (value, None) => value.printed().into(),
     }
 }

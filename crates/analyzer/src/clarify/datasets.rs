@@ -51,9 +51,6 @@ pub(super) fn read(plan: &Plan, dataset: &Path, places: &Places<'_>) -> Result<M
         Some(table) => GivenPredictions::File(column_of_predictions(config, table)?),
         None => roles.predicted_label.map_or(GivenPredictions::None, GivenPredictions::Dataset),
     };
-    if dataset.rows == 0 {
-        return Err(crate::inputs::no_data(&place.path, files[0], &notes));
-    }
     Ok(Material {
         dataset,
         label: roles.label,
@@ -144,9 +141,6 @@ fn pair(config: &AnalysisConfig, mut dataset: Table, others: Others) -> Result<(
             }
         };
         let (rows, other_rows) = table::join(&dataset, &other, columns, member).map_err(ClarifyError::from)?;
-        if rows.is_empty() {
-            return Err(refused(format!("No data found: no row of the dataset has a partner in {member}")));
-        }
         let other = rows_at(other, &other_rows);
         if member == "facet_dataset_uri" {
             paired.facets = Some(other);

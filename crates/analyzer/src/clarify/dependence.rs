@@ -7,7 +7,6 @@ use watchkeeper_engine::shap::{Grid, data_type, grid};
 use watchkeeper_engine::table::{Column, ColumnBuilder, Table, Value};
 use watchkeeper_formats::clarify::{DataType, PartialDependence, PartialDependenceCurve};
 
-use super::error::refused;
 use super::scoring::{RECORD_BYTES, RECORD_COUNT, Scoring, is_full};
 use super::workers;
 use crate::predictor::{EncodedCells, Model, Records};
@@ -21,15 +20,15 @@ struct Looked {
     cells: EncodedCells,
 }
 
-/// The partial dependence of features (places in `features`) without the names of scores, and how many scores there are.
+/// The partial dependence of features (places in `features`); `scores` are the names of the model's.
 pub(super) fn partial_dependence(
     model: &Model,
-    features: &Table,
-    places: &[usize],
+    (features, places): (&Table, &[usize]),
+    scores: &[String],
     resolution: u32,
     threads: usize,
     observer: &dyn Observer,
-) -> Result<(Vec<PartialDependence>, usize), Error> {
+) -> Result<Vec<PartialDependence>, Error> {
     let encoded: Vec<EncodedCells> = features.columns.iter().map(|column| model.encode(column)).collect();
     let looked: Vec<Result<Looked, (usize, String)>> = places
         .iter()
@@ -45,39 +44,34 @@ pub(super) fn partial_dependence(
         .flatten()
         .flat_map(|looked| (0..looked.grid.values.len()).map(move |value| (looked, value)))
         .collect();
-    let cells = |cells: &EncodedCells| (0..features.rows).map(|row| cells.cell(row).len() + 1).sum::<usize>();
-    let bytes: usize = encoded.iter().map(cells).sum();
+    let bytes: usize = encoded.iter().map(EncodedCells::bytes_in_records).sum();
     let estimate = ((points.len() * features.rows) as u64, (points.len() * bytes) as u64);
     let scoring = Scoring::begin(model, observer, "partial dependence", estimate);
     let pieces: Vec<&[(&Looked, usize)]> = points.chunks(asked_together(features.rows, bytes)).collect();
     let means = scoring.told(features.rows, |scoring| {
-        workers::map(pieces.len(), threads, |piece| means(scoring, features.rows, &encoded, pieces[piece]))
+        workers::map(pieces.len(), threads, |piece| {
+            means(scoring, (features.rows, scores.len()), &encoded, pieces[piece])
+        })
     })?;
-    let means: Vec<Vec<f64>> = means.into_iter().flatten().collect();
-    let outputs = means.first().map_or(0, Vec::len);
-    if let Some(other) = means.iter().find(|means| means.len() != outputs) {
-        let text = format!("The model gives {} scores for a record, but gave {outputs} before", other.len());
-        return Err(refused(text));
-    }
-    let mut means = means.into_iter();
+    let mut means = means.into_iter().flatten();
     let dependence = looked.into_iter().map(|looked| match looked {
         Err((feature, words)) => unsupported(&features.columns[feature], words),
         Ok(looked) => {
             let means: Vec<Vec<f64>> = means.by_ref().take(looked.grid.values.len()).collect();
-            supported(&features.columns[looked.feature], looked.grid, &means, outputs)
+            supported(&features.columns[looked.feature], looked.grid, &means, scores)
         }
     });
-    Ok((dependence.collect(), outputs))
+    Ok(dependence.collect())
 }
 
 /// `means` are those of all scores, value after value.
-fn supported(column: &Column, grid: Grid, means: &[Vec<f64>], outputs: usize) -> PartialDependence {
+fn supported(column: &Column, grid: Grid, means: &[Vec<f64>], scores: &[String]) -> PartialDependence {
     let of_output = |output: usize| means.iter().map(|means| means[output]).collect();
     let curve = PartialDependenceCurve {
         feature_values: grid.values,
         data_distribution: grid.distribution,
-        model_predictions: (0..outputs).map(of_output).collect(),
-        label_headers: Vec::new(),
+        model_predictions: (0..scores.len()).map(of_output).collect(),
+        label_headers: scores.to_vec(),
     };
     PartialDependence { feature_name: column.name.clone(), data_type: grid.data_type, curve: Ok(curve) }
 }
@@ -117,12 +111,11 @@ fn asked_together(rows: usize, bytes: usize) -> usize {
 /// The mean scores of all rows with a feature set to a value of its grid, for each of some values.
 fn means(
     scoring: &Scoring<'_>,
-    rows: usize,
+    (rows, outputs): (usize, usize),
     encoded: &[EncodedCells],
     points: &[(&Looked, usize)],
 ) -> Result<Vec<Vec<f64>>, Error> {
-    let mut sums: Vec<Vec<f64>> = vec![Vec::new(); points.len()];
-    let mut outputs = None;
+    let mut sums = vec![vec![0.0; outputs]; points.len()];
     let (mut next, end) = (0, points.len() * rows);
     while next < end {
         let first = next;
@@ -134,11 +127,9 @@ fn means(
             }));
             next += 1;
         }
-        let scores = scoring.scores(&records, outputs, |record| (first + record) % rows)?;
-        outputs = Some(scores.outputs);
-        for (record, scores) in scores.values.chunks_exact(scores.outputs).enumerate() {
+        let scores = scoring.scores(&records, Some(outputs), |record| (first + record) % rows)?;
+        for (record, scores) in scores.values.chunks_exact(outputs).enumerate() {
             let sums = &mut sums[(first + record) / rows];
-            sums.resize(scores.len(), 0.0);
             sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score);
         }
     }

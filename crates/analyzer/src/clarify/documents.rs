@@ -52,11 +52,7 @@ pub(super) fn add_to<'a>(
         (explanations.join("baseline.csv"), analysis.background.as_ref().map(|(names, rows)| csv(names, rows))),
     ];
     for (path, content) in optional {
-        match content {
-            Some(content) => output.add(&path, content.as_bytes())?,
-            // One of an earlier run would tell of it.
-            None => output.remove(&path),
-        }
+        output.add_or_remove(&path, content.as_deref())?;
     }
     for (name, content) in further {
         output.add(&folder.join(name), content.as_bytes())?;

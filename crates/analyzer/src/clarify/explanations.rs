@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use watchkeeper_engine::prediction::{Answer, score_names, scores};
-use watchkeeper_engine::shap::{Link, aggregate};
+use watchkeeper_engine::shap::aggregate;
 use watchkeeper_engine::table::Table;
 use watchkeeper_formats::clarify::{
     DatasetType, Explanations, LabelAttributions, PartialDependence, PartialDependenceConfig, PredictorConfig,
@@ -115,8 +115,6 @@ fn attribute(
     };
     let background = background::rows(&task.plan, shap, features, asking.dataset_type, &task.places, task.observer)?;
     let outputs = score(task, asking, &background, ("expected value", "baseline row"))?;
-    let link = if shap.use_logit { Link::Logit } else { Link::Identity };
-    let expected: Vec<f64> = outputs.means.iter().map(|mean| link.of(*mean)).collect();
     let mut explaining = Explaining {
         model: asking.model,
         features,
@@ -135,9 +133,10 @@ fn attribute(
     });
     explaining.rows = &rows;
     explaining.resumption = resumption.as_ref();
+    let expected: Vec<f64> = outputs.means.iter().map(|mean| explaining.link().of(*mean)).collect();
     let attributions = explaining.explain(&expected)?;
     let global = global_values(shap, features, &places, &outputs.names, &expected, &attributions);
-    found.parameters.extend(parameters(shap, &explaining, background.rows));
+    found.parameters.extend(parameters(&explaining));
     found.local = Some(local(material, (features, &places), &rows, outputs.names, attributions));
     found.background = Some(background::document(&background));
     Ok(global)
@@ -198,10 +197,11 @@ fn local(
     labels: Vec<String>,
     attributions: Attributions,
 ) -> LocalAttributions {
-    let cells = rows.iter().flat_map(|row| places.iter().map(|place| written(&features.columns[*place], *row)));
+    let cell = |column, row| written(column, row).into_owned();
+    let cells = rows.iter().flat_map(|row| places.iter().map(|place| cell(&features.columns[*place], *row)));
     let join = material.join.map(|join| {
         let column = &material.dataset.columns[join];
-        (column.name.clone(), rows.iter().map(|row| written(column, *row)).collect())
+        (column.name.clone(), rows.iter().map(|row| cell(column, *row)).collect())
     });
     LocalAttributions {
         features: places.iter().map(|place| features.columns[*place].name.clone()).collect(),
@@ -213,12 +213,12 @@ fn local(
     }
 }
 
-fn parameters(shap: &ShapConfig, explaining: &Explaining<'_>, background: usize) -> Vec<(String, String)> {
-    let coalitions = super::attributions::coalitions_of(explaining.explained.len(), shap.num_samples);
+fn parameters(explaining: &Explaining<'_>) -> Vec<(String, String)> {
+    let shap = explaining.shap;
     [
         ("Rows explained", explaining.rows.len().to_string()),
-        ("Coalitions of a row, at most", coalitions.to_string()),
-        ("Baseline rows", background.to_string()),
+        ("Coalitions of a row, at most", explaining.coalitions_of_row().to_string()),
+        ("Baseline rows", explaining.background.rows.to_string()),
         ("Aggregation", shap.agg_method.to_string()),
         ("Explained", if shap.use_logit { "log-odds".to_owned() } else { "scores".to_owned() }),
         ("Seed", shap.seed.unwrap_or_default().to_string()),
@@ -256,22 +256,14 @@ fn depend(
         let columns = features.columns.iter().map(|column| column.rows_at(&[0])).collect();
         score(task, asking, &Table { columns, rows: 1 }, ("names of scores", "row"))?.names
     };
-    let (mut dependence, outputs) = dependence::partial_dependence(
+    dependence::partial_dependence(
         asking.model,
-        features,
-        places,
+        (features, places),
+        &names,
         pdp.grid_resolution,
         task.threads,
         task.observer,
-    )?;
-    if outputs > 0 && outputs != names.len() {
-        let text = format!("The model gives {outputs} scores for a record, but gave {} before", names.len());
-        return Err(refused(text));
-    }
-    for curve in dependence.iter_mut().filter_map(|dependence| dependence.curve.as_mut().ok()) {
-        curve.label_headers.clone_from(&names);
-    }
-    Ok(dependence)
+    )
 }
 
 /// Asks about a few rows: their mean scores, and what the scores are called.

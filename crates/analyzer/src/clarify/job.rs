@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use watchkeeper_formats::clarify::{Analysis, AnalysisConfig};
-use watchkeeper_formats::contract::CLOUDWATCH_METRICS_FILE;
 use watchkeeper_formats::{ClarifyJob, ClarifyKind, ExitMessage};
 
 use super::documents::{self, read_baseline};
@@ -46,10 +45,9 @@ pub(crate) fn run(job: &ClarifyJob, threads: usize, observer: &dyn Observer) -> 
         return Err(Error::Stopped);
     }
     write(job, &found, baseline.as_ref())?;
-    let violations = found.violations.as_ref().map_or(0, Vec::len);
-    Ok(match job.kind {
-        ClarifyKind::Processing if violations == 0 => ExitMessage::XaiCompleted,
-        _ => results::exit_message(violations),
+    Ok(match (&job.kind, found.exit_message()) {
+        (ClarifyKind::Processing, ExitMessage::Completed) => ExitMessage::XaiCompleted,
+        (_, message) => message,
     })
 }
 
@@ -97,9 +95,8 @@ fn write(job: &ClarifyJob, found: &ClarifyAnalysis, baseline: Option<&Analysis>)
     if let ClarifyKind::BiasMonitor(traffic) | ClarifyKind::ExplainabilityMonitor(traffic) = &job.kind
         && traffic.publish_cloudwatch_metrics
     {
-        let lines: String =
-            metric_lines(traffic, &found.analysis).iter().map(|line| line.to_json_line() + "\n").collect();
-        output.add(&job.cloudwatch_metrics_directory.join(CLOUDWATCH_METRICS_FILE), lines.as_bytes())?;
+        let lines = metric_lines(traffic, &found.analysis);
+        results::add_metrics(&mut output, &job.cloudwatch_metrics_directory, &lines)?;
     }
     output.finish()
 }

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use watchkeeper_formats::clarify::{Analysis, BiasSection, LabelAttributions};
-use watchkeeper_formats::{Dimension, Measurement, MetricLine, MonitoredTraffic, MonitoringInputType, Unit};
+use watchkeeper_formats::{Dimension, Measurement, MetricLine, MonitoredTraffic, Unit};
+
+use crate::metrics::{dimensions, monitored_endpoint};
 
 /// What an infinite value is published as: CloudWatch takes no larger one.
 const LARGEST: f64 = 2.348_543e108;
@@ -10,11 +12,9 @@ const LARGEST: f64 = 2.348_543e108;
 /// The lines of the metrics file of an execution.
 pub(super) fn metric_lines(traffic: &MonitoredTraffic, analysis: &Analysis) -> Vec<MetricLine> {
     let timestamp = traffic.metric_time.or(traffic.window.map(|(start, _)| start)).unwrap_or_else(Timestamp::now);
-    let is_batch = traffic.monitoring_input_type == Some(MonitoringInputType::BatchTransformInput);
-    let endpoint = traffic.endpoint_name.clone().filter(|_| !is_batch);
-    let beginning = [("Endpoint", endpoint), ("MonitoringSchedule", traffic.monitoring_schedule_name.clone())];
-    let beginning = beginning.into_iter().filter_map(|(name, value)| value.map(|value| dimension(name, value)));
-    let mut lines = Lines { timestamp, beginning: beginning.collect(), written: Vec::new() };
+    let endpoint = monitored_endpoint(traffic.endpoint_name.as_deref(), traffic.monitoring_input_type);
+    let beginning = dimensions(endpoint, traffic.monitoring_schedule_name.as_deref());
+    let mut lines = Lines { timestamp, beginning, written: Vec::new() };
     for (stage, section) in
         [("Pre-training", &analysis.pre_training_bias), ("Post-Training", &analysis.post_training_bias)]
     {
@@ -68,7 +68,8 @@ impl Lines {
     }
 
     fn add(&mut self, metric_name: String, dimensions: &[(&str, &str)], value: f64) {
-        let further = dimensions.iter().map(|(name, value)| dimension(name, (*value).to_owned()));
+        let dimension = |(name, value): &(&str, &str)| Dimension { name: (*name).into(), value: (*value).into() };
+        let further = dimensions.iter().map(dimension);
         self.written.push(MetricLine {
             metric_name,
             timestamp: self.timestamp,
@@ -77,8 +78,4 @@ impl Lines {
             unit: Unit::None,
         });
     }
-}
-
-fn dimension(name: &str, value: String) -> Dimension {
-    Dimension { name: name.to_owned(), value }
 }

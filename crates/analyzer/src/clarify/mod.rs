@@ -27,10 +27,11 @@ mod workers;
 use std::path::PathBuf;
 
 use watchkeeper_engine::bias::MetricSpread;
+use watchkeeper_formats::ExitMessage;
 use watchkeeper_formats::clarify::{Analysis, AnalysisConfig, ClarifyViolation, PredictorConfig, ReportConfig};
 
 use crate::predictor::ModelPlace;
-use crate::{Error, Observer};
+use crate::{Error, Observer, results};
 
 pub use documents::{read_baseline, write_documents};
 pub use error::ClarifyError;
@@ -84,6 +85,13 @@ pub struct ClarifyAnalysis {
     pub parameters: Vec<(String, String)>,
     /// What the reader should know.
     pub notes: Vec<String>,
+}
+
+impl ClarifyAnalysis {
+    /// The message of a job of a monitor that has come to this end.
+    pub fn exit_message(&self) -> ExitMessage {
+        results::exit_message(self.violations.as_ref().map_or(0, Vec::len))
+    }
 }
 
 /// Attributions of single rows.

@@ -5,8 +5,8 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use tempfile::TempDir;
-use watchkeeper_aws::client::{Client, ClientError};
-use watchkeeper_aws::signing::{Credentials, encode, encode_path};
+use watchkeeper_aws::client::Client;
+use watchkeeper_aws::signing::{encode, encode_path};
 use watchkeeper_formats::ServiceAccess;
 
 use super::error::refused;
@@ -24,7 +24,8 @@ pub(super) fn fetch(service: &ServiceAccess, member: &str, uri: &str) -> Result<
     let folder = folder.map_err(|source| Error::Output { path: std::env::temp_dir(), source })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-    let bucket = Bucket::new(service, bucket).map_err(|error| failed(error.to_string()))?;
+    let client = crate::service::client(service).map_err(|error| failed(error.to_string()))?;
+    let bucket = Bucket { client, name: bucket };
     runtime.block_on(bucket.fetch(key, folder.path())).map_err(failed)?;
     Ok(folder)
 }
@@ -34,16 +35,7 @@ struct Bucket<'a> {
     name: &'a str,
 }
 
-impl<'a> Bucket<'a> {
-    fn new(service: &ServiceAccess, name: &'a str) -> Result<Self, ClientError> {
-        let credentials = Credentials {
-            access_key_id: service.access_key_id.clone(),
-            secret_access_key: service.secret_access_key.clone(),
-            session_token: service.session_token.clone(),
-        };
-        Ok(Self { client: Client::new(&service.endpoint_url, credentials, &service.region)?, name })
-    }
-
+impl Bucket<'_> {
     async fn fetch(&self, key: &str, folder: &Path) -> Result<(), String> {
         if !key.is_empty() && !key.ends_with('/') {
             let object = self.get(&format!("/{}", encode_path(key))).await?;

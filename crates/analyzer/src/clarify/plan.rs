@@ -86,14 +86,13 @@ impl Plan {
 
     /// The report that is wanted: the one that is configured, or a monitor's.
     pub(super) fn report(&self) -> Option<ReportConfig> {
-        let default = || ReportConfig { name: "report".to_owned(), title: "SageMaker Analysis Report".to_owned() };
         let is_of_monitor = self.origin != Origin::Dataset;
-        self.config.methods.report.clone().or_else(|| is_of_monitor.then(default))
+        self.config.methods.report.clone().or_else(|| is_of_monitor.then(ReportConfig::default))
     }
 
     /// Whether references by name are `JMESPath`s.
     pub(super) fn is_json(&self) -> bool {
-        matches!(self.config.dataset_type, Some(DatasetType::JsonLines | DatasetType::Json))
+        self.config.dataset_type.is_some_and(is_json)
     }
 
     fn check_methods(&self) -> Result<(), ClarifyError> {
@@ -186,6 +185,11 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether the records of a format are JSON.
+pub(super) fn is_json(dataset_type: DatasetType) -> bool {
+    matches!(dataset_type, DatasetType::JsonLines | DatasetType::Json)
 }
 
 fn refuse<T>(text: impl Into<String>) -> Result<T, ClarifyError> {

@@ -6,7 +6,7 @@ use watchkeeper_engine::table::{Column, Table};
 use super::material::{GivenPredictions, Material};
 use super::scoring::{Scoring, is_full};
 use super::{ClarifyError, Plan};
-use crate::predictor::{Model, Records};
+use crate::predictor::{EncodedCells, Model, Records};
 use crate::{Error, Observer};
 
 /// Name of the column of predicted labels where they have none.
@@ -27,8 +27,8 @@ pub(super) fn predicted_labels(
     let headers = plan.config.predictor.as_ref().and_then(|predictor| predictor.label_headers.as_deref());
     let rules = LabelRules::new(observed, headers.unwrap_or_default(), threshold);
     let labels = match &material.predictions {
-        GivenPredictions::Dataset(column) => rules.labels_of_column(&material.dataset.columns[*column]),
-        GivenPredictions::File(column) => rules.labels_of_column(column),
+        GivenPredictions::Dataset(column) => Ok(rules.labels_of_column(&material.dataset.columns[*column])),
+        GivenPredictions::File(column) => Ok(rules.labels_of_column(column)),
         GivenPredictions::Answers(answers) => rules.labels(PREDICTED_LABEL, answers),
         GivenPredictions::None => {
             let Some((model, features)) = model else { return Ok(None) };
@@ -41,8 +41,7 @@ pub(super) fn predicted_labels(
 /// The model's answers for all rows.
 fn answers(model: &Model, features: &Table, observer: &dyn Observer) -> Result<Vec<Answer>, Error> {
     let cells: Vec<_> = features.columns.iter().map(|column| model.encode(column)).collect();
-    let bytes: usize =
-        (0..features.rows).map(|row| cells.iter().map(|cells| cells.cell(row).len() + 1).sum::<usize>()).sum();
+    let bytes: usize = cells.iter().map(EncodedCells::bytes_in_records).sum();
     let scoring = Scoring::begin(model, observer, "predictions", (features.rows as u64, bytes as u64));
     let asked = scoring.told(features.rows, |scoring| {
         let mut answers = Vec::with_capacity(features.rows);

@@ -79,7 +79,7 @@ fn label_header(config: &AnalysisConfig, is_merged: bool) -> Option<String> {
 }
 
 fn excluded(features: &Table, names: &[String], config: &AnalysisConfig) -> Result<Vec<usize>, Error> {
-    let excluded = names.iter().map(|name| Reference::Name(name.trim().to_owned()));
+    let excluded = names.iter().map(|name| Reference::Name(name.clone()));
     let named = excluded.map(|reference| ("exclude_features_attribute", reference));
     let configured = config.excluded_columns.iter().cloned().map(|reference| ("excluded_columns", reference));
     let place = |(member, reference): (&str, Reference)| {

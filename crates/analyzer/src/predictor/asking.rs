@@ -24,7 +24,7 @@ use super::lanes::Lanes;
 use super::request::RequestFormat;
 use super::response::ResponseFormat;
 use super::transport::{Failure, Transport, Way};
-use super::{Answers, Asked, POLL, PredictorError, excerpt};
+use super::{Answers, Asked, POLL, PredictorError, REQUEST_TIMEOUT, excerpt};
 use crate::{Level, Observer};
 
 /// The longest body, in bytes: hosted endpoints take no more.
@@ -68,7 +68,8 @@ pub(super) struct Asker {
     requests: RequestFormat,
     responses: ResponseFormat,
     lanes: Lanes,
-    timeout_millis: AtomicU64,
+    /// How long a request may take.
+    pub(super) timeout: Duration,
     /// The most records of a request, and the longest body, as far as is known by now.
     most_records: AtomicUsize,
     longest_body: AtomicUsize,
@@ -78,7 +79,6 @@ pub(super) struct Asker {
     retried: AtomicU64,
     records: AtomicU64,
     experience: Mutex<Experience>,
-    has_told_of_fallback: AtomicBool,
     has_told_of_payload: AtomicBool,
 }
 
@@ -98,16 +98,6 @@ struct Experience {
     takes_single_records: bool,
 }
 
-/// What requests are kept to.
-pub(super) struct Bounds {
-    /// For the requests that may be under way at once.
-    pub lanes: Lanes,
-    /// The most records of one.
-    pub records: usize,
-    /// How long one may take.
-    pub timeout: Duration,
-}
-
 /// A request that is to be sent.
 struct Request {
     /// Which of the distinct records.
@@ -116,19 +106,21 @@ struct Request {
 }
 
 impl Asker {
+    /// One that puts no more than `most_records` into a request.
     pub(super) fn new(
         transport: Transport,
         requests: RequestFormat,
         responses: ResponseFormat,
-        Bounds { lanes, records, timeout }: Bounds,
+        lanes: Lanes,
+        most_records: usize,
     ) -> Self {
-        let most_records = if requests.takes_one_record() { 1 } else { records };
+        let most_records = if requests.takes_one_record() { 1 } else { most_records };
         Self {
             transport,
             requests,
             responses,
             lanes,
-            timeout_millis: AtomicU64::new(timeout.as_millis() as u64),
+            timeout: REQUEST_TIMEOUT,
             most_records: AtomicUsize::new(most_records),
             longest_body: AtomicUsize::new(LONGEST_BODY),
             most_records_at_first: most_records,
@@ -136,17 +128,8 @@ impl Asker {
             retried: AtomicU64::new(0),
             records: AtomicU64::new(0),
             experience: Mutex::default(),
-            has_told_of_fallback: AtomicBool::new(false),
             has_told_of_payload: AtomicBool::new(false),
         }
-    }
-
-    pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.timeout_millis.store(timeout.as_millis() as u64, Ordering::Relaxed);
-    }
-
-    fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_millis.load(Ordering::Relaxed))
     }
 
     pub(super) fn cell_style(&self) -> CellStyle {
@@ -188,9 +171,8 @@ impl Asker {
         under_way.shutdown().await;
         result?;
         let (answers, failures) = (round.answers, round.failures);
-        let places = distinct.of_record.iter().map(|place| *place as usize);
-        let failed = places.clone().enumerate();
-        let failed = failed.filter_map(|(record, place)| Some((record, failures.get(&place)?.clone())));
+        let places = distinct.of_record.iter().map(|place| *place as usize).enumerate();
+        let failed = places.filter_map(|(record, place)| Some((record, failures.get(&place)?.clone())));
         Ok(Answers {
             failures: failed.collect(),
             answers: distinct.spread(answers),
@@ -210,8 +192,8 @@ impl Asker {
         loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let way = if lane.is_on_trial() && attempt == 1 { Way::New } else { Way::Known };
-            let sending = self.transport.send(request.body.clone(), way, self.timeout());
-            let Some(outcome) = lane.run(request.body.len(), self.timeout(), sending).await else {
+            let sending = self.transport.send(request.body.clone(), way, self.timeout);
+            let Some(outcome) = lane.run(request.body.len(), self.timeout, sending).await else {
                 drop(lane);
                 lane = self.lanes.enter_working().await;
                 self.retried.fetch_add(1, Ordering::Relaxed);
@@ -401,7 +383,7 @@ impl Round<'_> {
 
     /// No answer came in time. As long as none ever came, single records find out whether any will.
     fn take_silence(&mut self, request: Request) -> Result<(), PredictorError> {
-        let seconds = self.asker.timeout().as_secs_f64();
+        let seconds = self.asker.timeout.as_secs_f64();
         let mut experience = self.asker.experience();
         if request.range.len() > 1 {
             let has_answered = experience.has_answered;
@@ -440,8 +422,11 @@ impl Round<'_> {
 
     /// Cuts a request on which the model failed.
     fn fall_back(&mut self, range: Range<usize>, words: &str) {
-        self.asker.experience().batches_failed += 1;
-        if !self.asker.has_told_of_fallback.swap(true, Ordering::Relaxed) {
+        let mut experience = self.asker.experience();
+        experience.batches_failed += 1;
+        let is_first = experience.batches_failed == 1;
+        drop(experience);
+        if is_first {
             let line = format!("Fallback to per-record prediction because of model error. {words}");
             self.observer.log(Level::Warning, &line);
         }

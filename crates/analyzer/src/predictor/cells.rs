@@ -48,6 +48,11 @@ impl EncodedCells {
     pub fn cell(&self, row: usize) -> &[u8] {
         piece(&self.bytes, &self.ends, row)
     }
+
+    /// Bytes that the cells of all rows are of records, each with what separates it from the next.
+    pub fn bytes_in_records(&self) -> usize {
+        self.bytes.len() + self.ends.len()
+    }
 }
 
 impl Records {

@@ -28,7 +28,7 @@ use watchkeeper_formats::clarify::{DatasetType, PredictorConfig};
 
 pub use cells::{EncodedCells, Records};
 
-use self::asking::{Asker, Bounds};
+use self::asking::Asker;
 use self::lanes::Lanes;
 use self::request::{ContentKind, RequestFormat};
 use self::response::ResponseFormat;
@@ -137,22 +137,21 @@ impl Model {
             )?;
         let (transport, shadow_endpoint) = runtime.block_on(connect(config, place, &headers, job_name, observer))?;
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let (lanes, records) = match place {
+        let (lanes, most_records) = match place {
             // A process a request: more of them than there are processors wait for each other.
             ModelPlace::Command(_) => (Lanes::that_work(threads.min(MOST_IN_FLIGHT)), MOST_RECORDS_OF_COMMAND),
             ModelPlace::Url(_) | ModelPlace::Service(_) => {
                 (Lanes::to_find((2 * threads).min(MOST_IN_FLIGHT)), MOST_RECORDS)
             }
         };
-        let bounds = Bounds { lanes, records, timeout: REQUEST_TIMEOUT };
-        let asker = Arc::new(Asker::new(transport, requests, responses, bounds));
+        let asker = Arc::new(Asker::new(transport, requests, responses, lanes, most_records));
         Ok(Self { asker, shadow_endpoint, runtime: Some(runtime) })
     }
 
     /// The same model with another limit of a whole request, by default one minute.
     #[must_use]
-    pub fn with_timeout(self, timeout: Duration) -> Self {
-        self.asker.set_timeout(timeout);
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        Arc::get_mut(&mut self.asker).expect("requests share it, and none outlives its call").timeout = timeout;
         self
     }
 
@@ -206,8 +205,9 @@ impl Drop for Model {
 }
 
 fn headers(config: &PredictorConfig, dataset_type: DatasetType) -> RequestHeaders {
-    let content_type =
-        config.content_type.clone().unwrap_or_else(|| RequestFormat::default_content_type(dataset_type).to_owned());
+    // No model takes Parquet; the rows of a table are CSV to it.
+    let of_dataset = if dataset_type == DatasetType::Parquet { DatasetType::Csv } else { dataset_type };
+    let content_type = config.content_type.clone().unwrap_or_else(|| of_dataset.as_str().to_owned());
     RequestHeaders {
         accept_type: config.accept_type.clone().unwrap_or_else(|| content_type.clone()),
         content_type,

@@ -1,6 +1,6 @@
 //! Bodies of requests: many records, or one, in the format that the model takes.
 
-use watchkeeper_formats::clarify::{DatasetType, PredictorConfig};
+use watchkeeper_formats::clarify::PredictorConfig;
 
 use super::PredictorError;
 use super::cells::CellStyle;
@@ -74,16 +74,6 @@ impl RequestFormat {
                  record_template, such as {{\"features\":$features}}",
                 if content.is_none() { "content_template" } else { "record_template" }
             ))),
-        }
-    }
-
-    /// The content type of bodies where the configuration gives none.
-    pub(super) fn default_content_type(dataset_type: DatasetType) -> &'static str {
-        match dataset_type {
-            // No model takes Parquet; the rows of a table are CSV to it.
-            DatasetType::Csv | DatasetType::Parquet => "text/csv",
-            DatasetType::JsonLines => "application/jsonlines",
-            DatasetType::Json => "application/json",
         }
     }
 

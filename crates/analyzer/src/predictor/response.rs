@@ -209,15 +209,7 @@ fn csv_scalar(cell: &str) -> Result<Scalar, String> {
     if trimmed.is_empty() {
         return Err("an empty cell where a number or a text is expected".to_owned());
     }
-    // The reader of numbers also knows words such as "infinity", which are texts here.
-    let looks_like_number = trimmed.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    match trimmed.parse::<f64>() {
-        Ok(value) if looks_like_number => {
-            let is_whole = !trimmed.contains(['.', 'e', 'E']);
-            Ok(Scalar::Number { value, is_whole })
-        }
-        _ => Ok(Scalar::Text(cell.to_owned())),
-    }
+    Ok(Scalar::number(trimmed).unwrap_or_else(|| Scalar::Text(cell.to_owned())))
 }
 
 fn json_item(value: &Value) -> Result<Item, String> {

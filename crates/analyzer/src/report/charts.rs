@@ -269,6 +269,15 @@ impl Cumulative {
     }
 }
 
+/// A path of what is written for each item.
+pub(super) fn path<T>(items: impl Iterator<Item = T>, write: impl Fn(&mut String, T) -> std::fmt::Result) -> String {
+    let mut path = String::new();
+    for item in items {
+        write(&mut path, item).expect("a string takes any text");
+    }
+    path
+}
+
 /// Where a value stands in the box of a chart, from the left.
 pub(super) fn column(bins: &Bins, value: f64) -> i32 {
     (bins.place(value) * f64::from(WIDTH)).round() as i32

@@ -31,6 +31,7 @@ mod categories;
 mod chapter;
 mod charts;
 mod clarify;
+mod distance_plot;
 mod distribution;
 mod drift;
 mod feature;

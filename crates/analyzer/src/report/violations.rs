@@ -56,11 +56,19 @@ pub(super) struct ViolationView {
     pub(super) description: String,
 }
 
-/// The measure of [`super::severity`] as it is shown.
+/// How bad a violation is as it is shown.
 pub(super) struct Severity {
+    /// From 0 to 1.
+    pub(super) measure: f64,
     pub(super) figure: Figure,
     /// Length of the bar in per cent.
     pub(super) bar: String,
+}
+
+impl Severity {
+    pub(super) fn new(measure: f64) -> Self {
+        Self { measure, figure: Figure::rounded_share(measure, 2), bar: format!("{:.1}", measure * 100.0) }
+    }
 }
 
 impl ViolationView {
@@ -78,10 +86,7 @@ impl ViolationView {
             target,
             check: violation.constraint_check_type.to_string(),
             check_label: check_label(&violation.constraint_check_type),
-            severity: ranked.finding.severity().map(|severity| Severity {
-                figure: Figure::rounded_share(severity, 2),
-                bar: format!("{:.1}", severity * 100.0),
-            }),
+            severity: ranked.finding.severity().map(Severity::new),
             sentence: sentence(&ranked.finding, pairs, pair, explanation),
             description: violation.description.clone(),
         }

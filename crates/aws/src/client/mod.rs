@@ -183,7 +183,7 @@ impl Client {
 }
 
 /// The text of the error at the bottom: "connection refused" says more than "client error".
-fn innermost(error: &dyn std::error::Error) -> String {
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

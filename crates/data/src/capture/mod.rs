@@ -5,6 +5,7 @@
 mod joined;
 mod layout;
 pub(crate) mod payload;
+pub(crate) mod unused;
 
 use std::collections::VecDeque;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
 use watchkeeper_engine::column::{Cell, CellKind};
 use watchkeeper_formats::{CapturePart, Encoding};
 
@@ -40,6 +41,21 @@ pub(crate) fn payload_of<'a>(part: &'a CapturePart<'_>, is_output: bool) -> Resu
         }
         Some(Encoding::Other(word)) => Err(BadRecord::Encoding(word.clone().into_owned())),
     }
+}
+
+/// Whether a text is one JSON value.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
+/// The JSON texts of a payload: itself, or its lines. None where it is neither.
+pub(crate) fn documents(text: &str) -> Option<Vec<&str>> {
+    let text = text.trim_ascii();
+    if is_json(text) {
+        return Some(vec![text]);
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()).collect();
+    (lines.len() > 1 && lines.iter().all(|line| is_json(line))).then_some(lines)
 }
 
 fn from_base64(data: &str) -> Result<String, BadRecord> {

@@ -12,11 +12,13 @@ use super::labels::{LabelReader, LabelText, unwrap_output};
 use super::records::{Seen, described};
 use super::values::{ListRules, Value};
 use super::{ListMeaning, RecordCounts, ScoredReading, ScoredSource, column_names};
-use crate::capture::payload::{Side, payload_of};
-use crate::capture::{CaptureRows, CaptureSource, Preprocessed, counted, returned_record};
+use crate::capture::payload::{Side, documents, payload_of};
+use crate::capture::unused::{Dropped, Unused, name_of};
+use crate::capture::{CaptureRows, CaptureSource, Preprocessed, returned_record};
 use crate::locate::{Attribute, Found, list_of, locate};
 use crate::members::{BadRecord, elements};
 use crate::rows::Rows;
+use crate::text::counted_as;
 
 /// Makes rows of merged captures.
 pub(super) struct MergedRows {
@@ -32,22 +34,7 @@ pub(super) struct MergedRows {
     seen: Seen,
     output: Side,
     labels: LabelReader,
-    dropped: u64,
-    first_reason: Option<String>,
-}
-
-/// Why a record gives no row.
-enum Unused {
-    /// It is dropped and counted.
-    Dropped(String),
-    /// It ends the job.
-    Bad(BadRecord),
-}
-
-impl From<BadRecord> for Unused {
-    fn from(problem: BadRecord) -> Self {
-        Self::Bad(problem)
-    }
+    dropped: Dropped,
 }
 
 /// A row of an output that is JSON: what the attributes lead to, and a label of its own, if it has one.
@@ -65,8 +52,7 @@ impl MergedRows {
             seen: Seen::default(),
             output: Side::default(),
             labels: LabelReader::new(reading.ground_truth.clone()),
-            dropped: 0,
-            first_reason: None,
+            dropped: Dropped::default(),
         }
     }
 
@@ -77,19 +63,6 @@ impl MergedRows {
     /// Takes note of what a record's output has.
     fn note(&mut self, found: [bool; 2], describe: impl FnOnce() -> String) {
         self.seen.note([found[INFERENCE], found[PROBABILITY], true], describe);
-    }
-
-    /// Counts a record that gives no row.
-    fn settle(&mut self, added: Result<(), Unused>, record: impl FnOnce() -> String) -> Result<(), BadRecord> {
-        match added {
-            Ok(()) => Ok(()),
-            Err(Unused::Bad(problem)) => Err(problem),
-            Err(Unused::Dropped(reason)) => {
-                self.dropped += 1;
-                self.first_reason.get_or_insert_with(|| format!("{}: {reason}", record()));
-                Ok(())
-            }
-        }
     }
 
     fn output_of<'r, 'a>(&self, record: &'r CaptureRecord<'a>) -> Option<&'r CapturePart<'a>> {
@@ -169,15 +142,11 @@ impl MergedRows {
 
     /// Adds the rows of JSON: of a document, or of lines.
     fn add_json(&mut self, text: &str, label: &LabelText<'_>, rows: &mut Rows<'_>) -> Result<(), Unused> {
-        let text = text.trim_ascii();
-        if is_json(text) {
-            return self.add_document(text, label, rows);
+        match documents(text).as_deref() {
+            None => Err(Unused::Dropped("its output is neither JSON nor JSON lines".to_owned())),
+            Some([document]) => self.add_document(document, label, rows),
+            Some(lines) => self.add_records(lines, Some(label), rows),
         }
-        let lines: Vec<&str> = text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()).collect();
-        if lines.len() < 2 || !lines.iter().all(|line| is_json(line)) {
-            return Err(Unused::Dropped("its output is neither JSON nor JSON lines".to_owned()));
-        }
-        self.add_records(&lines, Some(label), rows)
     }
 
     /// Adds a row for each of some records. Rows of a preprocessor, which come without a label beside them or with, may have their own.
@@ -323,10 +292,6 @@ fn list_with<'a>(found: &Found<'a>, count: usize) -> Result<Vec<Found<'a>>, usiz
     }
 }
 
-pub(crate) fn is_json(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text).is_ok()
-}
-
 fn is_of_objects(records: &[&str]) -> bool {
     !records.is_empty() && records.iter().all(|record| record.starts_with('{'))
 }
@@ -336,21 +301,14 @@ fn no_label() -> Unused {
 }
 
 fn unequal(rows: usize, labels: usize) -> Unused {
-    let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    Unused::Dropped(format!("its output is {}, its ground truth {}", counted(rows, "row"), counted(labels, "label")))
+    let (rows, labels) = (counted_as(rows, "row"), counted_as(labels, "label"));
+    Unused::Dropped(format!("its output is {rows}, its ground truth {labels}"))
 }
 
 fn no_attribute(output: &str) -> BadRecord {
     BadRecord::Malformed(format!(
         "{output}: inference_attribute or probability_attribute has to say which of them the prediction is"
     ))
-}
-
-/// What a record is called in a message.
-pub(crate) fn name_of(record: &CaptureRecord<'_>) -> String {
-    let metadata = &record.event_metadata;
-    let id = metadata.inference_id.as_deref().or(metadata.event_id.as_deref()).unwrap_or("without an id");
-    format!("capture `{}`", &id[..id.floor_char_boundary(60)])
 }
 
 /// What of a record is needed beside its preprocessed rows: its name, and its label.
@@ -372,7 +330,7 @@ impl CaptureRows for MergedRows {
 
     fn add(&mut self, record: &CaptureRecord<'_>, rows: &mut Rows<'_>) -> Result<(), BadRecord> {
         let added = self.add_output(record, label_of(record).as_ref(), rows);
-        self.settle(added, || name_of(record))
+        self.dropped.settle(added, || name_of(record))
     }
 
     fn add_preprocessed(
@@ -392,7 +350,7 @@ impl CaptureRows for MergedRows {
             Preprocessed::Row(scalars) => self.add_scalars(scalars, label, rows),
             Preprocessed::Csv(text) => self.add_csv(text, label, true, rows),
         };
-        self.settle(added, || beside.name.clone())
+        self.dropped.settle(added, || beside.name.clone())
     }
 
     fn names(&self) -> &[String] {
@@ -408,14 +366,11 @@ impl CaptureRows for MergedRows {
     }
 
     fn without_rows(&self) -> (u64, Option<String>) {
-        (self.dropped, self.first_reason.clone())
+        self.dropped.count_and_reason()
     }
 
     fn notes(&self) -> Vec<String> {
-        match &self.first_reason {
-            None => Vec::new(),
-            Some(reason) => vec![format!("{} dropped, the first: {reason}", counted(self.dropped))],
-        }
+        self.dropped.notes()
     }
 
     fn finish(&mut self) -> Result<(), String> {

@@ -24,7 +24,6 @@ use records::ScoredRecords;
 use table::TableSource;
 
 pub(crate) use labels::{unwrap_label, unwrap_output};
-pub(crate) use merged::{is_json, name_of};
 pub(crate) use records::described;
 
 /// What a list stands for where the probability attribute yields one.

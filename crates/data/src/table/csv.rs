@@ -6,11 +6,11 @@ use watchkeeper_engine::table::{Column, ColumnBuilder, ColumnKind, Table, Value}
 use watchkeeper_formats::clarify::Reference;
 
 use super::excel::{Records, Unclosed};
-use super::{ReadTable, TableError, counted_as, headers_do_not_match, numbered, whole_file};
+use super::{ReadTable, TableError, counted_as, finished, headers_do_not_match, numbered, other_columns, text_of};
 use crate::Error;
 use crate::error::shown;
 use crate::files::DatasetFile;
-use crate::text::{MAX_COLUMNS, check_text, too_many_columns};
+use crate::text::{MAX_COLUMNS, too_many_columns};
 
 /// Which row of a file names the columns.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +44,8 @@ pub(super) fn read(files: &[DatasetFile], rule: HeaderRule<'_>, keeps_written: b
     {
         reader.notes.push(format!("more than one column is named `{name}`: the first is meant where it is named"));
     }
-    let columns = reader.columns.into_iter().zip(names).map(|(column, name)| column.finish(name)).collect();
-    Ok(ReadTable { table: Table { columns, rows }, rows_of_files, notes: reader.notes })
-}
-
-/// The text of a file, without a byte order mark.
-fn text_of(file: &DatasetFile) -> Result<String, Error> {
-    let mut bytes = whole_file(file)?;
-    check_text(&file.path, &bytes, 0, |at| memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64 + 1)?;
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        bytes.drain(..3);
-    }
-    Ok(String::from_utf8(bytes).expect("it has just been found to be UTF-8"))
+    let table = Table { columns: finished(reader.columns, names), rows };
+    Ok(ReadTable { table, rows_of_files, notes: reader.notes })
 }
 
 /// Puts the rows of files into columns.
@@ -184,11 +174,7 @@ impl Reader<'_> {
             Some(place)
         };
         let places: Option<Vec<usize>> = names.iter().map(&mut place_of).collect();
-        let Some(places) = places else {
-            let problem =
-                format!("its columns are {}, those of the files before {}", names.join(", "), known.join(", "));
-            return Err(Error::File { path: path.to_owned(), problem }.into());
-        };
+        let Some(places) = places else { return Err(other_columns(path.to_owned(), &names, known).into()) };
         self.notes.push(format!("{}: its columns are in another order; they are taken by name", shown(path)));
         Ok(Some(places))
     }
@@ -201,7 +187,7 @@ fn name_of(reference: &Reference) -> Option<&str> {
     }
 }
 
-fn is_whole_number(name: &str) -> bool {
+pub(super) fn is_whole_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -4,18 +4,17 @@ use std::path::Path;
 
 use watchkeeper_engine::table::{ColumnBuilder, Table};
 
-use super::place::{Places, Scratch};
+use super::place::{Place, Places, Scratch};
 use super::{
     JsonPlaces, ReadTable, TableError, counted_as, finished, headers_do_not_match, kind_of, numbered, push_found,
-    whole_file,
+    text_of,
 };
 use crate::Error;
 use crate::error::shown;
 use crate::files::DatasetFile;
 use crate::locate::Found;
-use crate::members::BadRecord;
 use crate::scored::described;
-use crate::text::{MAX_COLUMNS, check_text, too_many_columns};
+use crate::text::{MAX_COLUMNS, too_many_columns};
 
 const FEATURES: usize = 0;
 /// The label and the predicted label.
@@ -52,12 +51,7 @@ pub(super) fn read(
     let mut rows_of_files = Vec::with_capacity(files.len());
     for file in files {
         let before = records.rows;
-        let mut bytes = whole_file(file)?;
-        check_text(&file.path, &bytes, 0, |at| memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64 + 1)?;
-        if bytes.starts_with(b"\xEF\xBB\xBF") {
-            bytes.drain(..3);
-        }
-        let text = String::from_utf8(bytes).expect("it has just been found to be UTF-8");
+        let text = text_of(file)?;
         if lines {
             records.add_lines(&file.path, &text)?;
         } else if !text.trim_ascii().is_empty() {
@@ -140,10 +134,8 @@ impl Records {
         record: &'a str,
         scratch: &'a mut Scratch<3>,
     ) -> Result<[Found<'a>; 3], TableError> {
-        let found = self.places.find(record, scratch).map_err(|problem| {
-            let BadRecord::Malformed(problem) = problem else { unreachable!("places have no other problem") };
-            Error::Row { path: path.to_owned(), row, problem }
-        })?;
+        let found = self.places.find(record, scratch);
+        let found = found.map_err(|problem| Error::Row { path: path.to_owned(), row, problem })?;
         self.first.get_or_insert_with(|| described(record));
         for (seen, place) in self.seen.iter_mut().zip(OTHERS) {
             *seen |= found[place].is_there();
@@ -184,7 +176,11 @@ impl Records {
     }
 
     fn path(&self, place: usize) -> &str {
-        self.places.get(place).map_or("", |place| place.as_str())
+        self.places.get(place).map_or("", Place::as_str)
+    }
+
+    fn hint(&self, place: usize) -> String {
+        self.places.get(place).map(Place::hint).unwrap_or_default()
     }
 
     fn no_features(&self, place: &str, found: &Found<'_>) -> TableError {
@@ -194,7 +190,7 @@ impl Records {
             None => kind_of(found),
         };
         let first = self.first.as_deref().unwrap_or_default();
-        let hint = self.places.get(FEATURES).map(super::place::Place::hint).unwrap_or_default();
+        let hint = self.hint(FEATURES);
         TableError::Refused(format!(
             "Data must contain features. {place}: `{}` gives {kind}, expected an array; {first}{hint}",
             self.path(FEATURES)
@@ -206,7 +202,7 @@ impl Records {
             if self.rows > 0 && column.is_some() && !seen {
                 let begin = if place == OTHERS[0] { "Headers must contain label." } else { "Feature names not found." };
                 let first = self.first.as_deref().unwrap_or_default();
-                let hint = self.places.get(place).map(super::place::Place::hint).unwrap_or_default();
+                let hint = self.hint(place);
                 return Err(TableError::Refused(format!(
                     "{begin} No record has the {} `{}`; {first}{hint}",
                     KEYS[place],

@@ -12,7 +12,7 @@ mod parquet;
 mod place;
 mod traffic;
 
-use std::io::Read as _;
+use std::path::PathBuf;
 
 use watchkeeper_engine::table::{Column, ColumnBuilder, Table};
 use watchkeeper_formats::clarify::{DatasetType, Reference};
@@ -21,6 +21,7 @@ use crate::error::shown;
 use crate::files::DatasetFile;
 use crate::locate::Found;
 use crate::members::scalar;
+use crate::text::{check_text, counted_as};
 
 pub use expression::compile_path;
 pub use join::join;
@@ -117,34 +118,25 @@ pub fn column_of(table: &Table, reference: &Reference) -> Option<usize> {
                 return Some(place);
             }
             // Unlike `parse` alone, no `+1`.
-            name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
+            csv::is_whole_number(name).then(|| name.parse().ok()).flatten()
         }
     };
     index.filter(|&index| index < table.columns.len())
 }
 
-/// The bytes of a file.
-fn whole_file(file: &DatasetFile) -> Result<Vec<u8>, crate::Error> {
-    let mut bytes = Vec::with_capacity(file.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0));
-    file.open()?.read_to_end(&mut bytes).map_err(|source| {
-        let path = file.path.clone();
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            crate::Error::Gzip { path, source }
-        } else {
-            crate::Error::io(&path, source)
-        }
-    })?;
-    Ok(bytes)
+/// The text of a file, without a byte order mark.
+fn text_of(file: &DatasetFile) -> Result<String, crate::Error> {
+    let mut bytes = file.bytes()?;
+    check_text(&file.path, &bytes, 0, |at| memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64 + 1)?;
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
+    Ok(String::from_utf8(bytes).expect("it has just been found to be UTF-8"))
 }
 
 /// Names of columns without names.
 fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|index| format!("column_{index}")).collect()
-}
-
-/// `1 row`, `2 rows`.
-fn counted_as(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The refusal of headers that are too few or too many; `found` says where there are how many columns.
@@ -155,18 +147,24 @@ fn headers_do_not_match(headers: usize, found: &str) -> TableError {
     ))
 }
 
+/// What is wrong with a file whose columns have other names than those of the files before.
+fn other_columns(path: PathBuf, names: &[String], known: &[String]) -> crate::Error {
+    let problem = format!("its columns are {}, those of the files before {}", names.join(", "), known.join(", "));
+    crate::Error::File { path, problem }
+}
+
 /// Adds a value of JSON to a column: what is not there, and null, is missing. `Err` says what it is if it is no scalar.
-fn push_found(found: &Found<'_>, column: &mut ColumnBuilder) -> Result<(), String> {
+fn push_found(found: &Found<'_>, column: &mut ColumnBuilder) -> Result<(), &'static str> {
     match found {
         Found::Missing => column.push_missing(),
         Found::Json(json) => {
-            let scalar = scalar("", json).map_err(|_| unsuitable(found).to_owned())?;
+            let scalar = scalar("", json).map_err(|_| unsuitable(found))?;
             match scalar.text_and_kind() {
                 None => column.push_missing(),
                 Some((text, kind)) => column.push(kind, text),
             }
         }
-        Found::Many(_) => return Err(kind_of(found).to_owned()),
+        Found::Many(_) => return Err(kind_of(found)),
     }
     Ok(())
 }

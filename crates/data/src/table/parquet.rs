@@ -3,10 +3,10 @@
 use watchkeeper_engine::column::Batch;
 use watchkeeper_engine::table::{ColumnBuilder, Table};
 
-use super::{ReadTable, TableError, counted_as, finished, headers_do_not_match};
+use super::{ReadTable, TableError, counted_as, finished, headers_do_not_match, other_columns};
+use crate::Source as _;
 use crate::files::DatasetFile;
 use crate::parquet::ParquetSource;
-use crate::{Error, Source as _};
 
 /// Reads files as one table. Headers that are given take the place of the files' own names.
 pub(super) fn read(
@@ -27,12 +27,7 @@ pub(super) fn read(
                 names = source.names().to_vec();
                 columns = names.iter().map(|_| ColumnBuilder::new(keeps_written)).collect();
             } else if names != source.names() {
-                let problem = format!(
-                    "its columns are {}, those of the files before {}",
-                    source.names().join(", "),
-                    names.join(", ")
-                );
-                return Err(Error::File { path, problem }.into());
+                return Err(other_columns(path, source.names(), &names).into());
             }
             rows += batch.rows;
             for (index, column) in columns.iter_mut().enumerate() {

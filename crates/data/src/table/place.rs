@@ -30,14 +30,14 @@ impl Place {
         Self { attribute, expression }
     }
 
+    /// What it means to readers that know no `JMESPath`.
+    pub(super) fn attribute(&self) -> &Attribute {
+        &self.attribute
+    }
+
     /// The path as it was given.
     pub(super) fn as_str(&self) -> &str {
         self.attribute.as_str()
-    }
-
-    /// The column of CSV that it means.
-    pub(super) fn index(&self) -> Option<usize> {
-        self.attribute.index()
     }
 
     /// What to say beside that nothing is there: why it is no path.
@@ -68,15 +68,15 @@ impl<const N: usize> Places<N> {
         self.places[index].as_ref()
     }
 
-    /// What each place leads to in a record; `scratch` is written over.
-    pub(super) fn find<'a>(&self, record: &'a str, scratch: &'a mut Scratch<N>) -> Result<[Found<'a>; N], BadRecord> {
+    /// What each place leads to in a record; `scratch` is written over. `Err` says what is wrong with the record.
+    pub(super) fn find<'a>(&self, record: &'a str, scratch: &'a mut Scratch<N>) -> Result<[Found<'a>; N], String> {
         let plain = self
             .places
             .each_ref()
             .map(|place| place.as_ref().filter(|place| place.expression.is_none()).map(|place| &place.attribute));
         let mut found = [const { Found::Missing }; N];
         if plain.iter().any(Option::is_some) {
-            found = locate(record, plain)?;
+            found = locate(record, plain).map_err(reason)?;
         }
         if self.places.iter().flatten().all(|place| place.expression.is_none()) {
             return Ok(found);
@@ -89,7 +89,7 @@ impl<const N: usize> Places<N> {
             let value = interpret(&root, expression.as_ast(), &mut context).map_err(|error| {
                 let error = error.to_string();
                 let error = error.lines().next().unwrap_or_default();
-                BadRecord::Malformed(format!("`{}` cannot be evaluated: {error}", expression.as_str()))
+                format!("`{}` cannot be evaluated: {error}", expression.as_str())
             })?;
             if value.is_null() {
                 continue;
@@ -102,6 +102,12 @@ impl<const N: usize> Places<N> {
     }
 }
 
+/// What is wrong with a record that is cut into members or elements.
+fn reason(problem: BadRecord) -> String {
+    let BadRecord::Malformed(problem) = problem else { unreachable!("places have no other problem") };
+    problem
+}
+
 /// The tree of a record, and the texts of its numbers: what an expression selects are nodes of the tree, and known by their address.
 #[derive(Default)]
 struct Tree<'a> {
@@ -110,20 +116,20 @@ struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// The tree of a JSON text, which so many levels are above.
-    fn grow(&mut self, json: &'a str, level: usize) -> Result<Rcvar, BadRecord> {
+    fn grow(&mut self, json: &'a str, level: usize) -> Result<Rcvar, String> {
         if level > DEEPEST {
-            return Err(BadRecord::Malformed(format!("it nests more than {DEEPEST} levels deep")));
+            return Err(format!("it nests more than {DEEPEST} levels deep"));
         }
-        let malformed = |error: serde_json::Error| BadRecord::Malformed(format!("not JSON: {error}"));
+        let malformed = |error: serde_json::Error| format!("not JSON: {error}");
         let variable = match json.as_bytes().first() {
             Some(b'{') => {
                 let mut members = Vec::new();
                 each_member(json, |name, value| members.push((name.into_owned(), value))).map_err(malformed)?;
                 let members = members.into_iter().map(|(name, value)| Ok((name, self.grow(value, level + 1)?)));
-                Variable::Object(members.collect::<Result<BTreeMap<_, _>, BadRecord>>()?)
+                Variable::Object(members.collect::<Result<BTreeMap<_, _>, String>>()?)
             }
             Some(b'[') => {
-                let list = elements(json)?;
+                let list = elements(json).map_err(reason)?;
                 Variable::Array(
                     list.into_iter().map(|element| self.grow(element.get(), level + 1)).collect::<Result<_, _>>()?,
                 )

@@ -5,13 +5,12 @@ use watchkeeper_formats::clarify::{
 };
 
 use super::counts::{Counts, Rows, Sides};
-use super::distinct::{Distinct, MISSING};
 use super::flip_test::{Features, Flips};
 use super::metrics::{self, MetricError, OF_OTHERS};
 use super::selection::{Number, Scale, ScaledColumn, present, printed};
 use super::spread::{Spread, random_of_facet};
 use super::{BiasAnalysis, BiasError, BiasResult, Facet, MetricSpread};
-use crate::table::Column;
+use crate::table::{Column, Distinct, MISSING};
 
 /// Measures.
 ///
@@ -25,37 +24,43 @@ pub fn analyze(analysis: &BiasAnalysis<'_>) -> Result<BiasResult, BiasError> {
     let features = metrics.has_flip_test().then(|| Features::of(analysis.dataset, &analysis.not_features));
     let measuring = Measuring { labels: &labels, groups: groups.as_ref(), features: features.as_ref() };
 
-    let mut facets = Vec::new();
+    let mut pre_training = Vec::new();
+    let mut post_training = Vec::new();
     let mut spreads = Vec::new();
     for (number, facet) in analysis.facets.iter().enumerate() {
         let classes = Classes::of(facet, &mut notes)?;
         let measured = measuring.facet(facet, &classes, &mut notes);
+        let (of_labels, of_predictions) = measured.entries(&classes, &metrics);
         if analysis.resamples > 0 {
-            spreads.extend(measured.spreads(&facet.column.name, &classes, &metrics, number, analysis.resamples));
+            spreads.extend(measured.spreads(
+                &facet.column.name,
+                (&of_labels, &of_predictions),
+                &metrics,
+                number,
+                analysis.resamples,
+            ));
         }
-        facets.push(measured.entries(&classes, &metrics));
+        pre_training.push(of_labels);
+        post_training.push(of_predictions);
     }
-    let section = |is_post_training: bool| BiasSection {
+    let section = |facets| BiasSection {
         label: analysis.label.name.clone(),
-        facets: by_name(analysis, facets.iter().map(|(pre, post)| if is_post_training { post } else { pre })),
+        facets: by_name(analysis, facets),
         label_value_or_threshold: labels.printed.clone(),
     };
-    let pre_training = analysis.pre_training.map(|_| section(false));
-    let post_training = analysis.post_training.map(|_| section(true));
+    let pre_training = analysis.pre_training.map(|_| section(pre_training));
+    let post_training = analysis.post_training.map(|_| section(post_training));
     Ok(BiasResult { pre_training, post_training, spreads, notes })
 }
 
 /// Entries of a column that is a facet more than once stand under its one name.
-fn by_name<'a>(
-    analysis: &BiasAnalysis<'_>,
-    facets: impl Iterator<Item = &'a Vec<FacetMetrics>>,
-) -> Vec<(String, Vec<FacetMetrics>)> {
+fn by_name(analysis: &BiasAnalysis<'_>, facets: Vec<Vec<FacetMetrics>>) -> Vec<(String, Vec<FacetMetrics>)> {
     let mut named: Vec<(String, Vec<FacetMetrics>)> = Vec::new();
     for (facet, entries) in analysis.facets.iter().zip(facets) {
         let name = &facet.column.name;
         match named.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => known.extend_from_slice(entries),
-            None => named.push((name.clone(), entries.clone())),
+            Some((_, known)) => known.extend(entries),
+            None => named.push((name.clone(), entries)),
         }
     }
     named
@@ -301,22 +306,21 @@ impl Measured {
         classes.printed.iter().enumerate().map(entry).unzip()
     }
 
-    /// The spreads of all metrics: pre-training ones, then post-training ones, entry by entry.
-    fn spreads(
+    /// The spreads of all metrics of these entries: pre-training ones, then post-training ones, entry by entry.
+    fn spreads<'a>(
         &self,
         name: &str,
-        classes: &Classes,
+        (pre_training, post_training): (&'a [FacetMetrics], &'a [FacetMetrics]),
         metrics: &Metrics,
         number: usize,
         resamples: u32,
     ) -> Vec<MetricSpread> {
-        let entries = classes.printed.len();
         let width = metrics.pre_training.len() + metrics.post_training.len();
-        let mut spreads = vec![Spread::default(); entries * width];
+        let mut spreads = vec![Spread::default(); pre_training.len() * width];
         let mut random = random_of_facet(number);
         for _ in 0..resamples {
             let counts = self.counts.resampled(&mut random);
-            for class in 0..entries {
+            for class in 0..pre_training.len() {
                 let sides = counts.sides(class);
                 let flip_test = self.flips[class].map(|flips| flips.resampled(&mut random).value());
                 let values = metrics.values(&sides, flip_test);
@@ -325,30 +329,24 @@ impl Measured {
                 }
             }
         }
-        let pre_training = metrics.pre_training.iter().map(|metric| (false, metric.as_str()));
-        let names: Vec<_> =
-            pre_training.chain(metrics.post_training.iter().map(|metric| (true, metric.as_str()))).collect();
-        let of_entry = |class: usize| {
-            let sides = self.counts.sides(class);
-            let flip_test = self.flips[class].map(|flips| flips.value());
-            metrics.values(&sides, flip_test).map(|value| value.is_ok_and(f64::is_finite)).collect::<Vec<_>>()
+        let metrics_of = |is_post_training: bool, entry: &'a FacetMetrics| {
+            entry.metrics.iter().map(move |metric| (is_post_training, &entry.value_or_threshold, metric))
         };
-        let mut named = Vec::with_capacity(spreads.len());
-        for (class, printed) in classes.printed.iter().enumerate() {
-            let is_finite = of_entry(class);
-            for (index, (is_post_training, metric)) in names.iter().enumerate() {
-                named.push(MetricSpread {
-                    is_post_training: *is_post_training,
-                    facet: name.to_owned(),
-                    value_or_threshold: printed.clone(),
-                    metric: (*metric).to_owned(),
-                    standard_deviation: spreads[class * width + index]
-                        .standard_deviation()
-                        .filter(|_| is_finite[index]),
-                });
+        let measured = pre_training
+            .iter()
+            .zip(post_training)
+            .flat_map(|(before, after)| metrics_of(false, before).chain(metrics_of(true, after)));
+        let named = |((is_post_training, value_or_threshold, metric), spread): ((_, &String, &BiasMetric), Spread)| {
+            let is_finite = metric.value.is_some_and(f64::is_finite);
+            MetricSpread {
+                is_post_training,
+                facet: name.to_owned(),
+                value_or_threshold: value_or_threshold.clone(),
+                metric: metric.name.clone(),
+                standard_deviation: spread.standard_deviation().filter(|_| is_finite),
             }
-        }
-        named
+        };
+        measured.zip(spreads).map(named).collect()
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::distinct::MISSING;
 use super::resampling::resample;
+use crate::table::MISSING;
 
 /// Up to so many cells are counted in an array, more in a map.
 const ARRAY_CELLS: usize = 1 << 20;

@@ -24,6 +24,11 @@ impl<'a> EntryKey<'a> {
     }
 }
 
+/// Whether an entry's `value_or_threshold` is an interval such as `(100, 225]`.
+pub fn is_interval(text: &str) -> bool {
+    lower_end(text).is_some()
+}
+
 /// That of `(100, 225]`.
 fn lower_end(text: &str) -> Option<f64> {
     let (lower, upper) = text.strip_prefix('(')?.strip_suffix(']')?.split_once(", ")?;

@@ -6,7 +6,6 @@
 
 mod analysis;
 mod counts;
-mod distinct;
 mod drift;
 mod flip_test;
 mod interval;
@@ -23,6 +22,7 @@ use crate::table::{Column, Table};
 
 pub use analysis::analyze;
 pub use drift::{DriftedMetric, counterpart, drift};
+pub use interval::is_interval;
 
 /// What is to be measured on a table.
 pub struct BiasAnalysis<'a> {

@@ -4,8 +4,9 @@
 //! draw after the other, each of what the former ones have left.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::RngCore as _;
 use statrs::function::factorial::ln_factorial;
+
+use crate::random::fraction;
 
 /// Below this expected number a binomial draw walks up from 0.
 const FEW_EXPECTED: f64 = 10.0;
@@ -37,7 +38,7 @@ fn binomial(trials: u64, probability: f64, random: &mut ChaCha8Rng) -> u64 {
 fn binomial_by_inversion(trials: u64, probability: f64, random: &mut ChaCha8Rng) -> u64 {
     let odds = probability / (1.0 - probability);
     let mut mass = ((-probability).ln_1p() * trials as f64).exp();
-    let mut remaining = uniform(random);
+    let mut remaining = fraction(random);
     let mut successes = 0;
     while remaining >= mass && successes < trials {
         remaining -= mass;
@@ -63,8 +64,8 @@ fn binomial_by_rejection(trials: u64, probability: f64, random: &mut ChaCha8Rng)
     };
     let log_mass_of_mode = log_mass(mode);
     loop {
-        let offset = uniform(random) - 0.5;
-        let height = uniform(random);
+        let offset = fraction(random) - 0.5;
+        let height = fraction(random);
         let distance = 0.5 - offset.abs();
         let successes = ((2.0 * a / distance + b) * offset + centre).floor();
         if successes < 0.0 || successes > count {
@@ -77,11 +78,6 @@ fn binomial_by_rejection(trials: u64, probability: f64, random: &mut ChaCha8Rng)
             return successes as u64;
         }
     }
-}
-
-/// Uniform in [0, 1), of 53 bits.
-fn uniform(random: &mut ChaCha8Rng) -> f64 {
-    (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use watchkeeper_formats::clarify::ConfiguredValue;
 use watchkeeper_formats::number::python_float;
 
 use super::BiasError;
-use super::distinct::Distinct;
-use crate::table::{Column, ColumnKind, Value, Values};
+use crate::table::{Column, ColumnKind, Distinct, Value, Values};
 
 /// With this share of distinct values a column of whole numbers is a measurement, not a category.
 const CONTINUOUS_SHARE: f64 = 0.05;
@@ -143,8 +142,8 @@ impl<'a> ScaledColumn<'a> {
                 values.iter().copied().filter(|value| !value.is_nan()).reduce(f64::max).map(Number::Float)
             }
             Values::Boolean(values) => values.iter().flatten().max().map(|value| Number::Integer(i64::from(*value))),
-            Values::Text(_) => {
-                (0..self.column.len()).filter_map(|row| whole_number(self.column.value(row))).max().map(Number::Integer)
+            Values::Text(texts) => {
+                texts.distinct.iter().filter_map(|text| whole_number(text)).max().map(Number::Integer)
             }
         }
     }
@@ -222,8 +221,7 @@ fn has_many_values(column: &Column) -> bool {
 
 fn is_whole_numbers_in_text(column: &Column) -> bool {
     let Values::Text(texts) = &column.values else { return false };
-    texts.codes.iter().all(Option::is_some)
-        && rows_where(column, |value| whole_number(value).is_some()).into_iter().all(|is_whole| is_whole)
+    texts.codes.iter().all(Option::is_some) && texts.distinct.iter().all(|text| whole_number(text).is_some())
 }
 
 fn rows_where(column: &Column, is_selected: impl Fn(Value<'_>) -> bool) -> Vec<bool> {
@@ -259,12 +257,11 @@ fn number(value: Value<'_>) -> Option<Number> {
         Value::Integer(value) => Some(Number::Integer(value)),
         Value::Float(value) => Some(Number::Float(value)),
         Value::Boolean(value) => Some(Number::Integer(i64::from(value))),
-        Value::Text(_) => whole_number(value).map(Number::Integer),
+        Value::Text(text) => whole_number(text).map(Number::Integer),
     }
 }
 
-fn whole_number(value: Value<'_>) -> Option<i64> {
-    let Value::Text(text) = value else { return None };
+fn whole_number(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 

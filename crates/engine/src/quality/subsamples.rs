@@ -1,7 +1,9 @@
 //! The five subsamples that a metric's spread is measured on (section 3.1).
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use rand_chacha::rand_core::SeedableRng as _;
+
+use crate::random::below;
 
 /// How many subsamples there are.
 pub const SUBSAMPLES: usize = 5;
@@ -32,9 +34,7 @@ impl Subsamples {
     pub fn draw(&mut self) -> u8 {
         let mut subsamples = 0;
         for (index, missing) in self.missing.iter_mut().enumerate() {
-            // A number below `remaining`, as likely as any other but for one part in 2^64.
-            let place = (u128::from(self.random.next_u64()) * u128::from(self.remaining)) >> 64;
-            let is_taken = place < u128::from(*missing);
+            let is_taken = below(self.remaining, &mut self.random) < *missing;
             *missing -= u64::from(is_taken);
             subsamples |= u8::from(is_taken) << index;
         }

@@ -6,6 +6,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
+use crate::random::{fraction_of, place_by_weight};
+
 /// Sets of features, each a row of bits, in the order their scores are wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coalitions {
@@ -138,14 +140,8 @@ struct Making<'a> {
 impl<'a> Making<'a> {
     fn new(features: usize, varying: &'a [usize], samples: u64) -> Self {
         let words_each = features.div_ceil(64);
-        let mut mask = vec![0; words_each];
-        for &feature in varying {
-            insert(&mut mask, feature);
-        }
-        let mut constant = vec![0; words_each];
-        for feature in (0..features).filter(|feature| !contains(&mask, *feature)) {
-            insert(&mut constant, feature);
-        }
+        let mask = set_of(words_each, varying.iter().copied());
+        let constant = set_of(words_each, (0..features).filter(|feature| !contains(&mask, *feature)));
         let sample = Sample {
             coalitions: Coalitions { words: Vec::with_capacity(samples as usize * words_each), words_each },
             weights: Vec::with_capacity(samples as usize),
@@ -204,21 +200,20 @@ impl<'a> Making<'a> {
         let mut deck = Deck::new(self.varying.len());
         while self.left > 0 && draws_left > 0 {
             draws_left -= 1;
-            let size = first + place_of(sequence.next(), &chances);
+            let size = first + place_by_weight(sequence.next(), &chances);
             set.copy_from_slice(&self.constant);
             deck.deal(size, random, |index| insert(&mut set, self.varying[index]));
-            match drawn.find_or_add(&set, &self.sample) {
-                Found::Draw(index) => self.sample.draws[index].times += 1,
-                Found::Nothing => {
-                    let place = self.sample.weights.len();
-                    self.push(&set, 1.0);
-                    let is_paired = sizes.is_paired(size) && self.left > 0;
-                    if is_paired {
-                        self.push_complement(&set, 1.0);
-                    }
-                    self.sample.draws.push(Draw { place, times: 1, is_paired });
-                }
+            if let Some(index) = drawn.find_or_add(&set, &self.sample) {
+                self.sample.draws[index].times += 1;
+                continue;
             }
+            let place = self.sample.weights.len();
+            self.push(&set, 1.0);
+            let is_paired = sizes.is_paired(size) && self.left > 0;
+            if is_paired {
+                self.push_complement(&set, 1.0);
+            }
+            self.sample.draws.push(Draw { place, times: 1, is_paired });
         }
         self.weigh_draws(fixed, sizes.from(first) / sizes.from(1));
     }
@@ -264,7 +259,7 @@ impl Sequence {
 
     fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+        fraction_of(self.0)
     }
 }
 
@@ -294,23 +289,6 @@ impl Deck {
     }
 }
 
-/// The place that a number in [0, 1) falls into when places are as wide as their chances.
-fn place_of(number: f64, chances: &[f64]) -> usize {
-    let mut left = number * chances.iter().sum::<f64>();
-    for (place, chance) in chances.iter().enumerate() {
-        left -= chance;
-        if left < 0.0 {
-            return place;
-        }
-    }
-    chances.len() - 1
-}
-
-enum Found {
-    Draw(usize),
-    Nothing,
-}
-
 /// Finds a set among those drawn: an open hash table of places among the draws.
 struct DrawnSets {
     /// One more than the place; 0 is free. Never more than half full.
@@ -324,19 +302,19 @@ impl DrawnSets {
     }
 
     /// The draw of this set, or nothing; then the set is the next draw.
-    fn find_or_add(&mut self, set: &[u64], sample: &Sample) -> Found {
+    fn find_or_add(&mut self, set: &[u64], sample: &Sample) -> Option<usize> {
         let mut slot = (hash(set) >> 7) as usize & (self.slots.len() - 1);
         loop {
             match self.slots[slot] {
                 0 => {
                     self.drawn += 1;
                     self.slots[slot] = self.drawn;
-                    return Found::Nothing;
+                    return None;
                 }
                 draw => {
                     let draw = draw as usize - 1;
                     if sample.coalitions.set(sample.draws[draw].place) == set {
-                        return Found::Draw(draw);
+                        return Some(draw);
                     }
                 }
             }
@@ -364,10 +342,17 @@ fn binomial(all: usize, chosen: usize) -> f64 {
     (0..chosen).fold(1.0, |count, taken| (count * (all - taken) as f64 / (taken + 1) as f64).round())
 }
 
+/// The set of these features, in so many words.
+pub(super) fn set_of(words: usize, features: impl Iterator<Item = usize>) -> Vec<u64> {
+    let mut set = vec![0; words];
+    features.for_each(|feature| insert(&mut set, feature));
+    set
+}
+
 fn insert(set: &mut [u64], feature: usize) {
     set[feature / 64] |= 1 << (feature % 64);
 }
 
-fn contains(set: &[u64], feature: usize) -> bool {
+pub(super) fn contains(set: &[u64], feature: usize) -> bool {
     set[feature / 64] >> (feature % 64) & 1 == 1
 }

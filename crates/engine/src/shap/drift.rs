@@ -47,12 +47,12 @@ pub fn attribution_drift(
         return (violations, notes);
     };
     for (name, expected) in baseline {
-        let Some((live_name, found)) = counterpart(name, live, baseline) else {
+        let Some((live_name, found)) = counterpart(name, baseline, live) else {
             notes.push(format!("label `{name}` of the baseline is not in the live result and is not compared"));
             continue;
         };
-        let pairs = pairs(expected, found, live_name, &mut notes);
-        let score = ndcg(&pairs);
+        notes.extend(notes_on_features(live_name, found, expected));
+        let score = agreement(found, expected);
         notes.push(format!("label `{live_name}`: the order of features agrees with the baseline's to nDCG {score}"));
         if score < threshold {
             violations.push(AttributionViolation::new(live_name, score, threshold));
@@ -65,36 +65,44 @@ fn labels(analysis: &Analysis) -> Option<&Labels> {
     analysis.explanations.as_ref()?.kernel_shap.as_deref()
 }
 
-/// The live label of the same name; two labels that are the only ones of their side belong together whatever their names.
-fn counterpart<'a>(name: &str, live: &'a Labels, baseline: &Labels) -> Option<&'a (String, LabelAttributions)> {
-    live.iter().find(|(other, _)| other == name).or(match (live, baseline) {
-        ([only], [_]) => Some(only),
+/// The label of the other side that a label of this side is compared with: that of the same name; two labels that are the only
+/// ones of their side belong together whatever their names.
+pub fn counterpart<'a>(
+    name: &str,
+    this: &[(String, LabelAttributions)],
+    other: &'a [(String, LabelAttributions)],
+) -> Option<&'a (String, LabelAttributions)> {
+    other.iter().find(|(same, _)| same == name).or(match (this, other) {
+        ([_], [only]) => Some(only),
         _ => None,
     })
 }
 
-/// The values of the baseline's features on both sides; one that the live result lacks counts nothing there.
-fn pairs(
-    expected: &LabelAttributions,
-    found: &LabelAttributions,
-    label: &str,
-    notes: &mut Vec<String>,
-) -> Vec<(f64, f64)> {
-    let value_in = |of: &LabelAttributions, name: &str| {
-        of.global_shap_values.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
+/// How much of the baseline's order of features is kept, as [`ndcg`] has it; a feature that the live result lacks counts 0 there,
+/// one that the baseline lacks is not compared.
+pub fn agreement(live: &LabelAttributions, baseline: &LabelAttributions) -> f64 {
+    let pair = |(name, value): &(String, f64)| (*value, value_in(live, name).unwrap_or(0.0));
+    let pairs: Vec<(f64, f64)> = baseline.global_shap_values.iter().map(pair).collect();
+    ndcg(&pairs)
+}
+
+/// The features that one side lacks, in sentences for the log.
+fn notes_on_features<'a>(
+    label: &'a str,
+    live: &'a LabelAttributions,
+    baseline: &'a LabelAttributions,
+) -> impl Iterator<Item = String> {
+    let lacking = |of: &'a LabelAttributions, other: &'a LabelAttributions| {
+        of.global_shap_values.iter().map(|(name, _)| name).filter(|name| value_in(other, name).is_none())
     };
-    let new = found.global_shap_values.iter().filter(|(name, _)| value_in(expected, name).is_none());
-    for (name, _) in new {
-        notes.push(format!("label `{label}`: feature `{name}` is not in the baseline and is not compared"));
-    }
-    let mut pair = |(name, value): &(String, f64)| {
-        let live = value_in(found, name).unwrap_or_else(|| {
-            notes.push(format!(
-                "label `{label}`: feature `{name}` of the baseline is not in the live result and counts 0"
-            ));
-            0.0
-        });
-        (*value, live)
-    };
-    expected.global_shap_values.iter().map(&mut pair).collect()
+    let new = lacking(live, baseline)
+        .map(move |name| format!("label `{label}`: feature `{name}` is not in the baseline and is not compared"));
+    let missing = lacking(baseline, live).map(move |name| {
+        format!("label `{label}`: feature `{name}` of the baseline is not in the live result and counts 0")
+    });
+    new.chain(missing)
+}
+
+fn value_in(attributions: &LabelAttributions, name: &str) -> Option<f64> {
+    attributions.global_shap_values.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
 }

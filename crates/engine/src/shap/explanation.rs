@@ -4,7 +4,7 @@
 //! and its complement then differ in sign alone, so that every set stands for the one of both without the last feature, and the
 //! matrix of normal equations counts in how many sets two features meet.
 
-use super::coalitions::{Coalitions, Sample};
+use super::coalitions::{Coalitions, Sample, contains, set_of};
 use super::least_squares::NormalEquations;
 
 /// Attributions nearer to zero are zero, as in the shap library.
@@ -122,16 +122,13 @@ pub(super) struct Folding {
 impl Folding {
     /// Of rows of so many features, of which these vary.
     pub fn new(features: usize, varying: &[usize]) -> Self {
-        let mut mask = vec![0_u64; features.div_ceil(64)];
-        for feature in varying {
-            mask[feature / 64] |= 1 << (feature % 64);
-        }
+        let mask = set_of(features.div_ceil(64), varying.iter().copied());
         Self { mask, last: varying.last().copied().unwrap_or(0) }
     }
 
     /// Whether the complement stands for the set.
     pub fn is_turned(&self, set: &[u64]) -> bool {
-        set[self.last / 64] >> (self.last % 64) & 1 == 1
+        contains(set, self.last)
     }
 
     /// A word of the varying features of what stands for the set.

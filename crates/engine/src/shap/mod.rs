@@ -16,6 +16,6 @@ mod partial_dependence;
 pub use aggregate::aggregate;
 pub use background::{Background, BackgroundError, cluster};
 pub use coalitions::Coalitions;
-pub use drift::{attribution_drift, ndcg};
+pub use drift::{agreement, attribution_drift, counterpart, ndcg};
 pub use explanation::{Explanation, Link};
 pub use partial_dependence::{Grid, data_type, grid};

@@ -1,12 +1,9 @@
 //! The values of a feature that partial dependence looks at (section 4.1).
 
-use std::collections::HashSet;
-use std::hash::Hash;
-
 use serde_json::Value;
 use watchkeeper_formats::clarify::DataType;
 
-use crate::table::{Column, Texts, Values};
+use crate::table::{self, Column, Distinct, MISSING, Texts, Values};
 
 /// Integer columns with fewer distinct values a row are categorical.
 const CATEGORICAL_BELOW: f64 = 0.05;
@@ -32,13 +29,12 @@ pub fn data_type(column: &Column) -> DataType {
         Values::Boolean(_) => DataType::Categorical,
         Values::Text(texts) => type_of_texts(texts),
         Values::Integer(values) => {
-            let distinct = distinct(values.iter().copied());
+            let distinct = Distinct::of(column).len();
             let is_categorical = distinct <= 2 || (distinct as f64) < CATEGORICAL_BELOW * values.len() as f64;
             if is_categorical { DataType::Categorical } else { DataType::Numerical }
         }
-        Values::Float(values) => {
-            let has_two_whole_numbers = column.holds_whole_numbers
-                && distinct(values.iter().filter(|value| !value.is_nan()).map(|value| (value + 0.0).to_bits())) <= 2;
+        Values::Float(_) => {
+            let has_two_whole_numbers = column.holds_whole_numbers && Distinct::at_most(2, column).is_some();
             if has_two_whole_numbers { DataType::Categorical } else { DataType::Numerical }
         }
     }
@@ -49,12 +45,8 @@ fn type_of_texts(texts: &Texts) -> DataType {
     let there = || texts.codes.iter().flatten();
     let rows = there().count();
     let with_space = there().filter(|code| has_space[**code as usize]).count();
-    let is_free = with_space * 2 > rows && distinct(there()) as f64 > FREE_TEXT_ABOVE * rows as f64;
+    let is_free = with_space * 2 > rows && texts.distinct.len() as f64 > FREE_TEXT_ABOVE * rows as f64;
     if is_free { DataType::FreeText } else { DataType::Categorical }
-}
-
-fn distinct<T: Eq + Hash>(values: impl Iterator<Item = T>) -> usize {
-    values.collect::<HashSet<_>>().len()
 }
 
 /// The grid of a feature; the text of the document for one that cannot have any.
@@ -64,15 +56,7 @@ pub fn grid(column: &Column, resolution: u32) -> Result<Grid, String> {
         (DataType::FreeText, _) => return Err(NOT_SUPPORTED.to_owned()),
         (DataType::Numerical, Values::Integer(values)) => buckets(values.iter().map(|value| *value as f64), resolution),
         (DataType::Numerical, Values::Float(values)) => buckets(values.iter().copied(), resolution),
-        (_, Values::Integer(values)) => categories(values.iter().copied(), Value::from),
-        // Whole numbers, or it were numerical.
-        (_, Values::Float(values)) => {
-            categories(values.iter().filter(|value| !value.is_nan()).map(|value| *value as i64), Value::from)
-        }
-        (_, Values::Boolean(values)) => categories(values.iter().flatten().copied(), Value::from),
-        (_, Values::Text(texts)) => {
-            categories(texts.codes.iter().flatten(), |code| Value::from(texts.distinct[*code as usize].as_str()))
-        }
+        _ => categories(column),
     };
     Ok(Grid { data_type, values, distribution })
 }
@@ -115,20 +99,25 @@ fn buckets(values: impl Iterator<Item = f64> + Clone, resolution: u32) -> (Vec<V
 }
 
 /// The distinct values in order of appearance, and their shares of the rows that have one.
-fn categories<T: Eq + Hash + Copy>(
-    values: impl Iterator<Item = T>,
-    document: impl Fn(T) -> Value,
-) -> (Vec<Value>, Vec<f64>) {
-    let mut places = std::collections::HashMap::new();
-    let mut found: Vec<(T, u64)> = Vec::new();
-    let mut rows = 0_u64;
-    for value in values {
-        let place = *places.entry(value).or_insert_with(|| {
-            found.push((value, 0));
-            found.len() - 1
-        });
-        found[place].1 += 1;
-        rows += 1;
+fn categories(column: &Column) -> (Vec<Value>, Vec<f64>) {
+    let Distinct { codes, first_rows } = Distinct::of(column);
+    let mut counts = vec![0_u64; first_rows.len()];
+    for code in codes.into_iter().filter(|code| *code != MISSING) {
+        counts[code as usize] += 1;
     }
-    found.into_iter().map(|(value, count)| (document(value), count as f64 / rows as f64)).unzip()
+    let rows = counts.iter().sum::<u64>() as f64;
+    let values = first_rows.into_iter().map(|row| document(column.value(row))).collect();
+    (values, counts.into_iter().map(|count| count as f64 / rows).collect())
+}
+
+/// A category as documents have it.
+fn document(category: table::Value<'_>) -> Value {
+    match category {
+        table::Value::Missing => Value::Null,
+        table::Value::Integer(value) => Value::from(value),
+        // A whole number, or the column were numerical.
+        table::Value::Float(value) => Value::from(value as i64),
+        table::Value::Boolean(value) => Value::from(value),
+        table::Value::Text(text) => Value::from(text),
+    }
 }

@@ -7,12 +7,14 @@
 mod builder;
 mod cell;
 mod dictionary;
+mod distinct;
 
 use watchkeeper_formats::number::python_float;
 
 use crate::column::CellKind;
 
 pub use builder::ColumnBuilder;
+pub(crate) use distinct::{Distinct, MISSING};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +153,7 @@ impl Column {
             Values::Integer(values) => Values::Integer(rows.iter().map(|&row| values[row]).collect()),
             Values::Float(values) => Values::Float(rows.iter().map(|&row| values[row]).collect()),
             Values::Boolean(values) => Values::Boolean(rows.iter().map(|&row| values[row]).collect()),
-            Values::Text(texts) => Values::Text(texts.rows_at(rows)),
+            Values::Text(texts) => Values::Text(texts.rows_at(rows.iter().copied().map(Some))),
         };
         let written = self.written.as_ref().map(|written| {
             let mut chosen = WrittenCells::default();
@@ -165,8 +167,9 @@ impl Column {
 }
 
 impl Texts {
-    /// These rows alone; distinct texts that no row has any more are gone, and their order is that of their appearance.
-    fn rows_at(&self, rows: &[usize]) -> Self {
+    /// These rows alone, a missing cell for None; distinct texts that no row has any more are gone, and their order is that of their
+    /// appearance.
+    pub(crate) fn rows_at(&self, rows: impl Iterator<Item = Option<usize>>) -> Self {
         let mut distinct = Vec::new();
         let mut new_codes = vec![None; self.distinct.len()];
         let mut new_code = |code: u32| {
@@ -175,7 +178,7 @@ impl Texts {
                 distinct.len() as u32 - 1
             })
         };
-        let codes = rows.iter().map(|&row| self.codes[row].map(&mut new_code)).collect();
+        let codes = rows.map(|row| self.codes[row?].map(&mut new_code)).collect();
         Self { codes, distinct }
     }
 }

@@ -20,8 +20,9 @@ use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinHandle;
+use watchkeeper_aws::client::innermost;
 
-use super::{Failure, LONGEST_ANSWER, Way, endless, innermost};
+use super::{Failure, LONGEST_ANSWER, Way, endless};
 
 /// How long a connection may take to become free after its answer.
 const TO_BE_FREE: Duration = Duration::from_millis(50);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::{Value, json};
 use watchkeeper_aws::client::{Client, ClientError};
-use watchkeeper_aws::signing::{Credentials, encode_path};
+use watchkeeper_aws::signing::encode_path;
 use watchkeeper_formats::ServiceAccess;
 
 use super::{Failure, RequestHeaders, refusal};
@@ -32,13 +32,7 @@ pub(in crate::predictor) struct ServiceModel {
 
 impl Service {
     pub(in crate::predictor) fn new(access: &ServiceAccess) -> Result<Self, ClientError> {
-        let credentials = Credentials {
-            access_key_id: access.access_key_id.clone(),
-            secret_access_key: access.secret_access_key.clone(),
-            session_token: access.session_token.clone(),
-        };
-        let client = Client::new(&access.endpoint_url, credentials, &access.region)?;
-        Ok(Self { client: client.with_timeout(CLIENT_TIMEOUT) })
+        Ok(Self { client: crate::service::client(access)?.with_timeout(CLIENT_TIMEOUT) })
     }
 
     /// Calls an operation on resources.

@@ -125,12 +125,3 @@ fn says_too_large(words: &str) -> bool {
 fn endless() -> Failure {
     Failure::Model { words: format!("an answer of more than {} MiB", LONGEST_ANSWER >> 20), may_pass: false }
 }
-
-/// The text of the error at the bottom: "connection refused" says more than "client error".
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}

@@ -7,6 +7,7 @@ use serde_json::Value;
 use watchkeeper_formats::clarify::{Analysis, DataType, PartialDependence, PartialDependenceCurve};
 
 use super::bars::{Bar, BarScale};
+use crate::report::charts::path;
 use crate::report::distribution::position;
 use crate::report::figures::{Figure, digits_for_step, readable};
 
@@ -58,14 +59,13 @@ pub(super) struct Point {
 
 /// All of them: features in order, scores within.
 pub(super) fn dependences(analysis: &Analysis, baseline: Option<&Analysis>) -> Vec<Dependence> {
-    let features = |analysis: &'_ Analysis| analysis.explanations.as_ref().and_then(|it| it.pdp.clone());
-    let before = baseline.and_then(features).unwrap_or_default();
+    let before = baseline.map(features).unwrap_or_default();
     let mut made = Vec::new();
-    for feature in features(analysis).unwrap_or_default() {
+    for feature in features(analysis) {
         let curve = match &feature.curve {
             Ok(curve) => curve,
             Err(reason) => {
-                made.push(Dependence { error: Some(readable(reason)), ..Dependence::blank(&feature) });
+                made.push(Dependence { error: Some(readable(reason)), ..Dependence::blank(feature) });
                 continue;
             }
         };
@@ -73,10 +73,14 @@ pub(super) fn dependences(analysis: &Analysis, baseline: Option<&Analysis>) -> V
         let counterpart = counterpart.filter(|it| it.data_type == feature.data_type);
         let counterpart = counterpart.and_then(|it| it.curve.as_ref().ok());
         for score in 0..curve.model_predictions.len() {
-            made.push(Dependence::new(&feature, curve, score, counterpart));
+            made.push(Dependence::new(feature, curve, score, counterpart));
         }
     }
     made
+}
+
+fn features(analysis: &Analysis) -> &[PartialDependence] {
+    analysis.explanations.as_ref().and_then(|it| it.pdp.as_deref()).unwrap_or_default()
 }
 
 /// One side of a curve: value, share and prediction.
@@ -189,18 +193,17 @@ impl Curve {
         let column = |value: f64| position(value, horizontal.0, horizontal.1) * WIDTH;
         let row = |value: f64| HEIGHT - 4.0 - position(value, vertical.0, vertical.1) * (HEIGHT - 8.0);
         let line = |points: &[(f64, f64, f64)]| {
-            let mut path = String::new();
-            for (index, (value, _, prediction)) in points.iter().enumerate() {
+            path(points.iter().enumerate(), |path, (index, (value, _, prediction))| {
                 let command = if index > 0 { 'L' } else { 'M' };
                 write!(path, "{command}{:.1} {:.1}", column(*value), row(*prediction))
-                    .expect("a string takes any text");
-            }
-            path
+            })
         };
         let digits = digits_for_step(vertical.0.abs().max(vertical.1.abs()), (vertical.1 - vertical.0) / 10.0).min(6);
         Some(Self {
             distribution: distribution(&now, column),
-            dots: dots(now.iter().map(|(value, _, prediction)| (column(*value), row(*prediction)))),
+            dots: path(now.iter(), |path, (value, _, prediction)| {
+                write!(path, "M{:.1} {:.1}h0", column(*value), row(*prediction))
+            }),
             line: line(&now),
             baseline: (!before.is_empty()).then(|| line(&before)),
             top: Figure::rounded(vertical.1, digits),
@@ -208,14 +211,6 @@ impl Curve {
             ends: (Figure::number(horizontal.0), Figure::number(horizontal.1)),
         })
     }
-}
-
-fn dots(places: impl Iterator<Item = (f64, f64)>) -> String {
-    let mut path = String::new();
-    for (column, row) in places {
-        write!(path, "M{column:.1} {row:.1}h0").expect("a string takes any text");
-    }
-    path
 }
 
 /// Columns at the bottom, the highest share the highest.
@@ -226,11 +221,10 @@ fn distribution(points: &[(f64, f64, f64)], column: impl Fn(f64) -> f64) -> Stri
         [first, second, ..] => ((column(second.0) - column(first.0)) / 2.0).abs(),
         _ => WIDTH / 2.0,
     };
-    let mut path = String::new();
-    for (value, share, _) in points.iter().filter(|(_, share, _)| *share > 0.0 && share.is_finite()) {
+    let drawn = points.iter().filter(|(_, share, _)| *share > 0.0 && share.is_finite());
+    path(drawn, |path, (value, share, _)| {
         let top = HEIGHT - share / highest * HEIGHT * OF_DISTRIBUTION;
         let (left, right) = ((column(*value) - half).max(0.0), (column(*value) + half).min(WIDTH));
-        write!(path, "M{left:.1} {HEIGHT}V{top:.1}H{right:.1}V{HEIGHT}z").expect("a string takes any text");
-    }
-    path
+        write!(path, "M{left:.1} {HEIGHT}V{top:.1}H{right:.1}V{HEIGHT}z")
+    })
 }

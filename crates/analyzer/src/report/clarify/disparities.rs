@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use watchkeeper_engine::bias::{self, MetricSpread};
-use watchkeeper_formats::clarify::{BiasMetric, BiasSection, ClarifyViolation, FacetMetrics};
+use watchkeeper_formats::clarify::{Analysis, BiasMetric, BiasSection, ClarifyViolation, FacetMetrics};
 
-use super::{ClarifyReport, counterpart, metric};
+use super::{ClarifyReport, metric};
+use crate::report::distance_plot::{self, BASELINE_ROW, CURRENT_ROW, MARGIN, WIDTH};
 use crate::report::distribution::{position, rounded_up};
 use crate::report::figures::{Figure, Prose, counted, readable};
 
@@ -66,7 +67,7 @@ pub(super) struct Row {
     pub(super) is_violated: bool,
 }
 
-/// Paths in a box of 400 by 32.
+/// The drawing of a row, parity in the middle.
 pub(super) struct Plot {
     pub(super) parity: String,
     /// From parity to the value.
@@ -124,11 +125,15 @@ impl<'a> Places<'a> {
 pub(super) fn stages(report: &ClarifyReport<'_>) -> Vec<Stage> {
     let places = Places::of(report);
     let stage = |is_post_training| {
-        let section = counterpart::section(report.analysis, is_post_training)?;
-        let baseline = report.baseline.and_then(|analysis| counterpart::section(analysis, is_post_training));
-        Some(Stage::new(section, baseline, is_post_training, &places))
+        let baseline = report.baseline.and_then(|analysis| section(analysis, is_post_training));
+        Some(Stage::new(section(report.analysis, is_post_training)?, baseline, is_post_training, &places))
     };
     [true, false].into_iter().filter_map(stage).collect()
+}
+
+/// The section of predictions, or that of labels.
+fn section(analysis: &Analysis, is_post_training: bool) -> Option<&BiasSection> {
+    if is_post_training { analysis.post_training_bias.as_ref() } else { analysis.pre_training_bias.as_ref() }
 }
 
 impl Stage {
@@ -144,7 +149,7 @@ impl Stage {
                 .map(|metric| Compared {
                     metric,
                     spread: places.spreads.get(&(is_post_training, facet, value, &metric.name)).copied(),
-                    baseline: before.and_then(|entry| counterpart::metric(entry, &metric.name)?.value),
+                    baseline: before.and_then(|entry| entry.metrics.iter().find(|it| it.name == metric.name)?.value),
                     is_violated: places.violated.contains(&(facet, value, &metric.name)),
                 })
                 .collect();
@@ -161,7 +166,7 @@ impl Stage {
 
 /// Between a column and its values.
 pub(super) fn relation(value: &str) -> &'static str {
-    if counterpart::is_interval(value) { "in" } else { "=" }
+    if bias::is_interval(value) { "in" } else { "=" }
 }
 
 impl Group {
@@ -244,14 +249,8 @@ struct Scale {
     reach: f64,
 }
 
-/// Width of the box of a drawing, and what the axis leaves at its ends, so that dots there are whole.
-const WIDTH: f64 = 400.0;
-const MARGIN: f64 = 8.0;
 /// Most metrics cannot be further from parity than this.
 const FARTHEST: f64 = 1.0;
-/// Heights of the baseline's and of the current dot, in a box of 32.
-const BASELINE_ROW: i32 = 8;
-const CURRENT_ROW: i32 = 21;
 
 impl Scale {
     /// None where there is nothing to draw.
@@ -276,7 +275,7 @@ impl Scale {
 
     fn mark(self, distance: f64, row: i32) -> Mark {
         if distance.abs() <= self.reach {
-            return Mark { path: format!("M{:.1} {row}h0", self.place(distance)), is_beyond: false };
+            return Mark { path: distance_plot::dot(self.place(distance), row), is_beyond: false };
         }
         let (tip, back) = if distance > 0.0 { (WIDTH, WIDTH - MARGIN) } else { (0.0, MARGIN) };
         Mark { path: format!("M{back} {}L{tip} {row}L{back} {}", row - 6, row + 6), is_beyond: true }
@@ -291,12 +290,11 @@ impl Plot {
         let value = distance(compared.metric.value.filter(drawn)?);
         let whisker = compared.interval().map(|(lower, upper)| {
             let (left, right) = (scale.place(distance(lower)), scale.place(distance(upper)));
-            let (top, bottom) = (CURRENT_ROW - 4, CURRENT_ROW + 4);
-            format!("M{left:.1} {CURRENT_ROW}H{right:.1}M{left:.1} {top}V{bottom}M{right:.1} {top}V{bottom}")
+            distance_plot::whisker(left, right, CURRENT_ROW)
         });
         Some(Self {
-            parity: format!("M{:.1} 0V32", scale.place(0.0)),
-            bar: format!("M{:.1} {CURRENT_ROW}H{:.1}", scale.place(0.0), scale.place(value)),
+            parity: distance_plot::line(scale.place(0.0)),
+            bar: distance_plot::bar(scale.place(0.0), scale.place(value)),
             whisker,
             dot: scale.mark(value, CURRENT_ROW),
             baseline: compared.baseline.filter(drawn).map(|it| scale.mark(distance(it), BASELINE_ROW)),

@@ -1,13 +1,14 @@
 //! The attributions of one score: its most important features, their ranks against the baseline, and its single rows.
 
 use askama::Template;
-use watchkeeper_formats::clarify::{AttributionViolation, LabelAttributions};
+use watchkeeper_engine::shap;
+use watchkeeper_formats::clarify::{Analysis, AttributionViolation, LabelAttributions};
 
+use super::ClarifyReport;
 use super::local::Local;
 use super::ranking::{MOST_DRAWN, RankedFeature, Slope, order, ranked};
 use super::swarm::Swarm;
 use super::waterfall::{Waterfall, waterfalls};
-use super::{ClarifyReport, counterpart};
 use crate::clarify::LocalAttributions;
 use crate::report::figures::{Figure, Prose, readable};
 
@@ -38,17 +39,22 @@ pub(super) struct Label {
 
 /// All labels, in the order of the document.
 pub(super) fn labels(report: &ClarifyReport<'_>) -> Vec<Label> {
-    let now = counterpart::labels(report.analysis);
-    let before = report.baseline.map(counterpart::labels).unwrap_or_default();
+    let now = attributions(report.analysis);
+    let before = report.baseline.map(attributions).unwrap_or_default();
     let explains_log_odds = super::waterfall::explains_log_odds(report.parameters);
     let label = |((name, attributions), number): (&(String, LabelAttributions), usize)| {
         let place = Place { name, id: format!("attributions-{number}"), is_only: now.len() == 1, explains_log_odds };
         let local = report.local.filter(|_| number <= MOST_WITH_ROWS);
-        let made =
-            Label::new(&place, attributions, counterpart::label(name, now, before), local, report.violation(name));
+        let before = shap::counterpart(name, now, before).map(|(_, attributions)| attributions);
+        let made = Label::new(&place, attributions, before, local, report.violation(name));
         Label { leaves_rows_out: report.local.is_some() && number > MOST_WITH_ROWS, ..made }
     };
     now.iter().zip(1..).map(label).collect()
+}
+
+/// Those of the labels of an analysis; none where there are no SHAP values.
+fn attributions(analysis: &Analysis) -> &[(String, LabelAttributions)] {
+    analysis.explanations.as_ref().and_then(|it| it.kernel_shap.as_deref()).unwrap_or_default()
 }
 
 struct Place<'a> {
@@ -80,7 +86,7 @@ impl Label {
             has_heading: !place.is_only,
             is_violated: violation.is_some(),
             expected: expected.words(": what the model gives, on average, where no feature of a row is known."),
-            agreement: before.map(|before| agreement(counterpart::agreement(now, before), violation)),
+            agreement: before.map(|before| agreement(shap::agreement(now, before), violation)),
             ranked: ranked(now, before),
             slope: before.and_then(|before| Slope::new(now, before)),
             swarm: local.and_then(|(local, label)| Swarm::new(local, label, &drawn(now, local))),

@@ -20,7 +20,6 @@
 //! | `#notes > li`, `#parameters` | notes, parameters |
 
 mod bars;
-mod counterpart;
 mod dependence;
 mod disparities;
 mod label;

@@ -10,6 +10,7 @@ use super::disparities::{self, Stage};
 use super::label::{Label, limit_of};
 use super::metric;
 use crate::report::figures::{Figure, Prose, readable};
+use crate::report::violations::Severity;
 
 /// A violation as it is shown.
 pub(super) struct ViolationView {
@@ -24,19 +25,6 @@ pub(super) struct ViolationView {
     pub(super) severity: Option<Severity>,
     pub(super) sentence: Prose,
     pub(super) description: String,
-}
-
-pub(super) struct Severity {
-    measure: f64,
-    pub(super) figure: Figure,
-    /// Length of the bar in per cent.
-    pub(super) bar: String,
-}
-
-impl Severity {
-    fn new(measure: f64) -> Self {
-        Self { measure, figure: Figure::rounded_share(measure, 2), bar: format!("{:.1}", measure * 100.0) }
-    }
 }
 
 /// Worst first; equally bad ones in the document's order, those that cannot be read last.

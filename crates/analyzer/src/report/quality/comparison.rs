@@ -7,6 +7,7 @@ use watchkeeper_formats::{ComparisonOperator, Metric, MetricViolation, ModelQual
 
 use super::metric::{self, Reference};
 use super::{QualityDocuments, QualityRun};
+use crate::report::distance_plot::{self, BASELINE_ROW, CURRENT_ROW, MARGIN, WIDTH};
 use crate::report::distribution::rounded_up;
 use crate::report::figures::{Figure, Prose};
 
@@ -325,15 +326,7 @@ impl Scale {
     }
 }
 
-/// Width of the box of a drawing.
-const WIDTH: f64 = 400.0;
-/// What the axis leaves at its ends, so that dots there are whole.
-const MARGIN: f64 = 8.0;
-/// Heights of the baseline's and of the current dot, in a box of 32.
-const BASELINE_ROW: i32 = 8;
-const CURRENT_ROW: i32 = 21;
-
-/// The drawing of a row: paths in a box of 400 by 32, the limit in the middle.
+/// The drawing of a row, the limit in the middle.
 pub(super) struct Plot {
     /// From the limit to the current value.
     pub(super) bar: String,
@@ -349,16 +342,14 @@ impl Plot {
     fn new(comparison: &Comparison<'_>, scale: Scale) -> Option<Self> {
         let Distances { current, baseline } = distances(comparison)?;
         let place = |distance: f64| scale.place(distance);
-        let dot = |interval: Interval, row| format!("M{:.1} {row}h0", place(interval.middle));
+        let dot = |interval: Interval, row| distance_plot::dot(place(interval.middle), row);
         let whisker = |interval: Interval, row: i32| {
             let (left, right) = (place(interval.middle + interval.reach), place(interval.middle - interval.reach));
-            let (top, bottom) = (row - 4, row + 4);
-            (interval.reach > 0.0)
-                .then(|| format!("M{left:.1} {row}H{right:.1}M{left:.1} {top}V{bottom}M{right:.1} {top}V{bottom}"))
+            (interval.reach > 0.0).then(|| distance_plot::whisker(left, right, row))
         };
         Some(Self {
-            bar: format!("M{:.1} {CURRENT_ROW}H{:.1}", place(0.0), place(current.middle)),
-            middle: format!("M{:.1} 0V32", place(0.0)),
+            bar: distance_plot::bar(place(0.0), place(current.middle)),
+            middle: distance_plot::line(place(0.0)),
             whisker: whisker(current, CURRENT_ROW),
             dot: dot(current, CURRENT_ROW),
             baseline_whisker: baseline.and_then(|it| whisker(it, BASELINE_ROW)),

@@ -7,6 +7,7 @@ use watchkeeper_formats::Metric;
 use super::comparison::{Comparison, Measured, comparisons};
 use super::metric::{self, Reference};
 use super::{QualityDocuments, QualityRun};
+use crate::report::charts::path;
 use crate::report::distribution::position;
 use crate::report::figures::{Figure, counted, digits_for_step};
 
@@ -79,7 +80,7 @@ impl Trend {
         let placed = || points.iter().enumerate().filter_map(|(index, point)| point.map(|point| (place(index), point)));
         let dots = |wanted: bool| {
             let chosen = placed().filter(|(_, point)| point.is_violated == wanted);
-            written(chosen, |path, (x, point)| write!(path, "M{x:.1} {:.1}h0", scale.row(point.metric.value)))
+            path(chosen, |path, (x, point)| write!(path, "M{x:.1} {:.1}h0", scale.row(point.metric.value)))
         };
         let across = |value: f64| format!("M0 {:.1}H{WIDTH}", scale.row(value));
         let trend = Self {
@@ -93,14 +94,11 @@ impl Trend {
             baseline: before.map(|it| across(it.value)),
             limit: limit.map(|it| across(it.value)),
             line: line(&points, &scale, place),
-            whiskers: written(
-                placed().filter(|(_, point)| point.metric.standard_deviation > 0.0),
-                |path, (x, point)| {
-                    let Metric { value, standard_deviation } = point.metric;
-                    let (top, bottom) = (scale.row(value + standard_deviation), scale.row(value - standard_deviation));
-                    write!(path, "M{x:.1} {top:.1}V{bottom:.1}")
-                },
-            ),
+            whiskers: path(placed().filter(|(_, point)| point.metric.standard_deviation > 0.0), |path, (x, point)| {
+                let Metric { value, standard_deviation } = point.metric;
+                let (top, bottom) = (scale.row(value + standard_deviation), scale.row(value - standard_deviation));
+                write!(path, "M{x:.1} {top:.1}V{bottom:.1}")
+            }),
             dots: dots(false),
             violations: dots(true),
         };
@@ -118,17 +116,9 @@ impl Point {
     }
 }
 
-fn written<T>(items: impl Iterator<Item = T>, write: impl Fn(&mut String, T) -> std::fmt::Result) -> String {
-    let mut path = String::new();
-    for item in items {
-        write(&mut path, item).expect("a string takes any text");
-    }
-    path
-}
-
 /// From run to run; it breaks where one has no number.
 fn line(points: &[Option<Point>], scale: &Scale, place: impl Fn(usize) -> f64) -> String {
-    written(points.iter().enumerate(), |path, (index, point)| {
+    path(points.iter().enumerate(), |path, (index, point)| {
         if point.is_none() {
             return Ok(());
         }

@@ -144,22 +144,10 @@ fn stage_window(job: &mut Job, case: &Case) {
         });
         writeln!(lines, "{line}").unwrap();
     }
-    job.put("processing/input_data/endpoint/AllTraffic/2023/05/01/10/part-00000.jsonl", &lines);
-    for (name, value) in [
-        ("analysis_type", "MODEL_BIAS"),
-        ("dataset_format", r#"{"sagemakerMergeJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}"#),
-        ("dataset_source", "/opt/ml/processing/input_data"),
-        ("output_path", "/opt/ml/processing/output"),
-        ("start_time", "2023-05-01T10:00:00Z"),
-        ("end_time", "2023-05-01T11:00:00Z"),
-        ("metric_time", "2023-05-01T10:00:00Z"),
-        ("publish_cloudwatch_metrics", "Enabled"),
-        ("sagemaker_endpoint_name", "endpoint"),
-        ("sagemaker_monitoring_schedule_name", "schedule"),
-        ("monitoring_input_type", "ENDPOINT_INPUT"),
-    ] {
-        job.set(name, value);
-    }
+    let format = r#"{"sagemakerMergeJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}"#;
+    job.execute("MODEL_BIAS", format, &lines);
+    job.set("output_path", "/opt/ml/processing/output");
+    job.set("monitoring_input_type", "ENDPOINT_INPUT");
     for (name, value) in case.case["captures"]["endpoint_input"].as_object().unwrap() {
         job.set(name, value.as_str().unwrap());
     }
@@ -170,9 +158,7 @@ fn a_recorded_window_and_its_violations() {
     let case = Case::of("adult-linear-live-jsonlines");
     let mut job = Job::new(&case.case["analysis_config"]);
     stage_window(&mut job, &case);
-    job.set("baseline_constraints", "/opt/ml/processing/baseline/constraints/analysis.json");
-    let baseline = golden(case.case["baseline_constraints"].as_str().unwrap());
-    job.put("processing/baseline/constraints/analysis.json", &baseline);
+    job.compare_with(&golden(case.case["baseline_constraints"].as_str().unwrap()));
     let expected = case.json("observed_violations.json");
     let count = expected["violations"].as_array().unwrap().len();
     let message = job.run();
@@ -185,13 +171,11 @@ fn a_recorded_window_and_its_violations() {
         }
     }
     let ours: Value = serde_json::from_str(&job.output("constraint_violations.json").unwrap()).unwrap();
-    assert_like(&with_numbers(&ours), &with_numbers(&expected), "violations", &|path: &str| {
-        if path.contains("[FT]") { 0.02 } else { 1e-9 }
-    });
+    assert_like(&with_numbers(&ours), &with_numbers(&expected), "violations", &tolerance);
     assert!(job.output("report.html").is_some());
-    let metrics = std::fs::read_to_string(job.path("output/metrics/cloudwatch/cloudwatch_metrics.jsonl")).unwrap();
-    assert_eq!(metrics.lines().count(), 21);
-    let first: Value = serde_json::from_str(metrics.lines().next().unwrap()).unwrap();
+    let metrics = job.metrics();
+    assert_eq!(metrics.len(), 21);
+    let first = &metrics[0];
     assert_eq!(first["MetricName"], "bias_metric_CDDL");
     let dimensions: Vec<&str> =
         first["Dimensions"].as_array().unwrap().iter().map(|dimension| dimension["Name"].as_str().unwrap()).collect();
@@ -222,21 +206,19 @@ fn an_equal_baseline_has_no_violation_and_a_smaller_value_is_one() {
     let mut job = case.job(case.json("analysis_config.json"), None);
     assert_eq!(job.run(), WELL);
     let mut baseline = job.analysis();
-    job.set("baseline_constraints", "/opt/ml/processing/baseline/constraints/analysis.json");
-    let place = "processing/baseline/constraints/analysis.json";
-    job.put(place, &baseline.to_string());
+    job.compare_with(&baseline.to_string());
     assert_eq!(job.run(), WELL);
     assert!(job.output("constraint_violations.json").is_none());
     let metric = &mut baseline["pre_training_bias_metrics"]["facets"]["F1"][0]["metrics"][1];
     let (name, value) = (metric["name"].clone(), metric["value"].as_f64().unwrap());
     metric["value"] = json!(value / 2.0);
-    job.put(place, &baseline.to_string());
+    job.compare_with(&baseline.to_string());
     assert_eq!(job.run(), "CompletedWithViolations: Job completed successfully with 1 violations.");
     let violations: Value = serde_json::from_str(&job.output("constraint_violations.json").unwrap()).unwrap();
     assert_eq!(violations["violations"].as_array().unwrap().len(), 1);
     assert_eq!(violations["violations"][0]["metric_name"], name);
     // One that does not apply any more goes.
-    job.put(place, &job.analysis().to_string());
+    job.compare_with(&job.analysis().to_string());
     assert_eq!(job.run(), WELL);
     assert!(job.output("constraint_violations.json").is_none());
 }

@@ -22,21 +22,9 @@ fn job_of(rows: &[(f64, f64)], config: &Value) -> (Job, StubModel) {
         lines += &line.to_string();
         lines.push('\n');
     }
-    job.put("processing/input_data/endpoint/AllTraffic/2023/05/01/10/captured.jsonl", &lines);
-    for (name, value) in [
-        ("analysis_type", "MODEL_EXPLAINABILITY"),
-        ("dataset_format", r#"{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}"#),
-        ("dataset_source", "/opt/ml/processing/input_data"),
-        ("start_time", "2023-05-01T10:00:00Z"),
-        ("end_time", "2023-05-01T11:00:00Z"),
-        ("metric_time", "2023-05-01T10:00:00Z"),
-        ("publish_cloudwatch_metrics", "Enabled"),
-        ("sagemaker_endpoint_name", "endpoint"),
-        ("sagemaker_monitoring_schedule_name", "schedule"),
-        ("inference_attribute", "None"),
-    ] {
-        job.set(name, value);
-    }
+    let format = r#"{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}"#;
+    job.execute("MODEL_EXPLAINABILITY", format, &lines);
+    job.set("inference_attribute", "None");
     let model = StubModel::of_lines(|line| {
         let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
         (0.3 * cells[0] + 0.1 * cells[1]).to_string()
@@ -67,15 +55,12 @@ fn an_execution_and_its_drift() {
     assert_eq!(job.output("explanations_shap/out.csv").unwrap().lines().count(), 4);
     assert_eq!(job.output("explanations_shap/baseline.csv").unwrap(), "one,other\n0,0\n");
     assert!(job.output("report.html").is_some() && job.output("report.ipynb").is_some());
-    let metrics = std::fs::read_to_string(job.path("output/metrics/cloudwatch/cloudwatch_metrics.jsonl")).unwrap();
-    let names: Vec<Value> =
-        metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["MetricName"].clone()).collect();
+    let names: Vec<Value> = job.metrics().iter().map(|line| line["MetricName"].clone()).collect();
     assert_eq!(names, ["feature_one", "feature_other", "ExpectedValue"]);
     // Gains far apart, and the order turned: 0.1 + 0.9 / log2(3) of 0.9 + 0.1 / log2(3), well below 0.9.
     let label = json!({"global_shap_values": {"one": 0.1, "other": 0.9}, "expected_value": 0.0});
     let baseline = json!({"version": "1.0", "explanations": {"kernel_shap": {"label0": label}}});
-    job.put("processing/baseline/constraints/analysis.json", &baseline.to_string());
-    job.set("baseline_constraints", "/opt/ml/processing/baseline/constraints/analysis.json");
+    job.compare_with(&baseline.to_string());
     assert_eq!(job.run(), "CompletedWithViolations: Job completed successfully with 1 violations.");
     job.set("watchkeeper_ndcg_threshold", "0.5");
     assert_eq!(job.run(), "Completed: Job completed successfully with no violations.");
@@ -118,8 +103,7 @@ fn no_method_to_compare_by() {
     let (mut job, _model) = job_of(&[(1.0, 5.0), (3.0, 1.0), (2.5, 1.0)], &config);
     let label = json!({"global_shap_values": {"one": 0.1, "other": 0.9}, "expected_value": 0.0});
     let baseline = json!({"version": "1.0", "explanations": {"kernel_shap": {"label0": label}}});
-    job.put("processing/baseline/constraints/analysis.json", &baseline.to_string());
-    job.set("baseline_constraints", "/opt/ml/processing/baseline/constraints/analysis.json");
+    job.compare_with(&baseline.to_string());
     assert_eq!(job.run(), "Completed: Job completed successfully with no violations.");
     let curve = &job.analysis()["explanations"]["pdp"][0];
     assert_eq!(curve["feature_values"], json!([1.5, 2.5]));

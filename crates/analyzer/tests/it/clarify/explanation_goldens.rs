@@ -201,10 +201,9 @@ fn an_order_of_features_that_has_changed() {
         }));
         job.put("processing/input/data/rows.csv", &csv(&[ones]));
         job.set("watchkeeper_predictor_url", &model.url);
-        job.set("baseline_constraints", "/opt/ml/processing/baseline/analysis.json");
         let label = json!({"global_shap_values": case["baseline"], "expected_value": 0.0});
         let baseline = json!({"version": "1.0", "explanations": {"kernel_shap": {"label0": label}}});
-        job.put("processing/baseline/analysis.json", &baseline.to_string());
+        job.compare_with(&baseline.to_string());
         let message = job.run();
         let violations = job.output("constraint_violations.json");
         if case["violation"] == json!(false) {

@@ -60,6 +60,36 @@ impl Job {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Makes it an execution of a monitor of the hour from ten o'clock, whose records are these lines.
+    pub(crate) fn execute(&mut self, analysis_type: &str, dataset_format: &str, lines: &str) {
+        self.put("processing/input_data/endpoint/AllTraffic/2023/05/01/10/captured.jsonl", lines);
+        for (name, value) in [
+            ("analysis_type", analysis_type),
+            ("dataset_format", dataset_format),
+            ("dataset_source", "/opt/ml/processing/input_data"),
+            ("start_time", "2023-05-01T10:00:00Z"),
+            ("end_time", "2023-05-01T11:00:00Z"),
+            ("metric_time", "2023-05-01T10:00:00Z"),
+            ("publish_cloudwatch_metrics", "Enabled"),
+            ("sagemaker_endpoint_name", "endpoint"),
+            ("sagemaker_monitoring_schedule_name", "schedule"),
+        ] {
+            self.set(name, value);
+        }
+    }
+
+    /// Judges it by a baseline.
+    pub(crate) fn compare_with(&mut self, baseline: &str) {
+        self.put("processing/baseline/constraints/analysis.json", baseline);
+        self.set("baseline_constraints", "/opt/ml/processing/baseline/constraints/analysis.json");
+    }
+
+    /// The lines that it leaves for CloudWatch.
+    pub(crate) fn metrics(&self) -> Vec<Value> {
+        let lines = std::fs::read_to_string(self.path("output/metrics/cloudwatch/cloudwatch_metrics.jsonl")).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Runs it; its exit message.
     pub(crate) fn run(&self) -> String {
         let contract = JobContract { variables: self.variables.clone(), root: Some(self.root.path().to_owned()) };

@@ -71,7 +71,6 @@ fn request(folder: &TempDir, model: &StubModel) -> ClarifyRequest {
 #[test]
 fn goes_on_where_it_was_interrupted() {
     let folder = TempDir::new().unwrap();
-    // Slow enough for the run to be stopped in the middle.
     let answered = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&answered);
     let model = StubModel::of_bodies(move |body| {
@@ -81,8 +80,7 @@ fn goes_on_where_it_was_interrupted() {
             format!("{}\n", cells[0] * cells[1] - 0.3 * cells[2] + cells[3] * cells[4])
         });
         let answers: String = answers.collect();
-        let (_sender, receiver) = std::sync::mpsc::channel::<()>();
-        let _ = receiver.recv_timeout(std::time::Duration::from_millis(60));
+        pause();
         (200, answers)
     });
     let request = request(&folder, &model);
@@ -117,10 +115,15 @@ fn goes_on_where_it_was_interrupted() {
     }
 }
 
-/// Linear in the cells, after a pause in which a run can be stopped.
-fn linear(body: &str, factor: f64) -> (u16, String) {
+/// Slow enough for a run to be stopped in the middle.
+fn pause() {
     let (_sender, receiver) = std::sync::mpsc::channel::<()>();
     let _ = receiver.recv_timeout(std::time::Duration::from_millis(60));
+}
+
+/// Linear in the cells, after a pause in which a run can be stopped.
+fn linear(body: &str, factor: f64) -> (u16, String) {
+    pause();
     let sum = |line: &str| factor * line.split(',').map(|cell| cell.parse::<f64>().unwrap()).sum::<f64>();
     let answers: Vec<String> = body.lines().map(|line| sum(line).to_string()).collect();
     (200, answers.join("\n"))

@@ -9,16 +9,24 @@ use watchkeeper_formats::{DriftRule, Statistics};
 use super::datasets::{Columns, baseline, baseline_of, check, check_profile, column, noise, profile};
 use super::html::Page;
 
-const NAMES: [&str; 8] = [
-    "plain",
+/// Names that try to break out.
+pub(super) const HOSTILE_NAMES: [&str; 6] = [
     "</script><script>alert('x')</script>",
     "\" onmouseover=\"alert(1)",
     "it's & <b>bold</b>",
     "שלום עולם",
     "🎉 party \u{202e}reversed",
     "",
-    "javascript:alert(1)",
 ];
+
+/// Numbers that readers accept and that no analysis makes.
+pub(super) const ODD_NUMBERS: [f64; 9] =
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 5e-324, f64::MAX, f64::MIN, 1e-9];
+
+const NAMES: [&str; 8] = {
+    let [script, attribute, markup, leftward, reversed, empty] = HOSTILE_NAMES;
+    ["plain", script, attribute, markup, leftward, reversed, empty, "javascript:alert(1)"]
+};
 
 /// Every kind of column under names that try to break out.
 fn columns(seed: u64, shift: f64) -> Columns {

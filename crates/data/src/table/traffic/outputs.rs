@@ -6,8 +6,7 @@ use watchkeeper_engine::prediction::{Answer, Item, Scalar};
 use watchkeeper_formats::Encoding;
 
 use super::TrafficReading;
-use super::payloads::{documents, reason};
-use crate::capture::payload::Payload;
+use crate::capture::payload::{Payload, documents};
 use crate::locate::{Found, list_of};
 use crate::members::{self, raw_members, scalar};
 use crate::scored::{described, unwrap_output};
@@ -59,7 +58,7 @@ impl OutputReader {
         csv.cut(text)?;
         let indices = [INFERENCE, PROBABILITY].map(|attribute| match self.place(attribute) {
             None => Ok(None),
-            Some(place) => place.index().map(Some).ok_or_else(|| {
+            Some(place) => place.attribute().index().map(Some).ok_or_else(|| {
                 let (name, path) = (ATTRIBUTES[attribute], place.as_str());
                 format!("its answer is CSV, where a column is named by its index, and the {name} is `{path}`")
             }),
@@ -121,7 +120,7 @@ impl OutputReader {
         }
         let mut scratch = Scratch::<2>::default();
         let found = if json.starts_with(['{', '[']) {
-            self.places.find(json, &mut scratch).map_err(reason)?
+            self.places.find(json, &mut scratch)?
         } else {
             [Found::Missing, Found::Missing]
         };
@@ -197,16 +196,9 @@ fn scalar_of(found: &Found<'_>) -> Result<Scalar, String> {
     match scalar("", json).map_err(|_| not_a_scalar())? {
         members::Scalar::Missing => Err(not_a_scalar()),
         members::Scalar::Text(text) => Ok(Scalar::Text(text.into_owned())),
-        members::Scalar::Number(text) => number(text).ok_or_else(not_a_scalar),
+        members::Scalar::Number(text) => Scalar::number(text).ok_or_else(not_a_scalar),
         members::Scalar::Boolean(text) => Ok(Scalar::Boolean(text == "true")),
     }
-}
-
-fn number(text: &str) -> Option<Scalar> {
-    // `parse` knows words such as `infinity` too, which are texts.
-    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let value = text.parse().ok().filter(|_| is_decimal)?;
-    Some(Scalar::Number { value, is_whole: !text.contains(['.', 'e', 'E']) })
 }
 
 /// The item of a cell: a number, a text, or a list of JSON, or of Python as `['no', 'yes']`, in it.
@@ -226,7 +218,7 @@ fn scalar_of_cell(cell: &str) -> Result<Scalar, String> {
     if trimmed.is_empty() {
         return Err("its answer has an empty cell where the prediction should be".to_owned());
     }
-    Ok(number(trimmed).unwrap_or_else(|| Scalar::Text(cell.to_owned())))
+    Ok(Scalar::number(trimmed).unwrap_or_else(|| Scalar::Text(cell.to_owned())))
 }
 
 fn unequal(answers: usize, rows: usize) -> String {

@@ -4,13 +4,13 @@ use watchkeeper_engine::table::ColumnBuilder;
 use watchkeeper_formats::Encoding;
 
 use super::TrafficReading;
-use crate::capture::payload::Payload;
+use crate::capture::payload::{Payload, documents, is_json};
 use crate::locate::{Attribute, DEEPEST, Found};
-use crate::members::{BadRecord, scalar};
-use crate::scored::{described, is_json, unwrap_label};
+use crate::members::scalar;
+use crate::scored::{described, unwrap_label};
 use crate::table::csv::CsvRows;
 use crate::table::json::feature_rows;
-use crate::table::place::{Places, Scratch};
+use crate::table::place::{Place, Places, Scratch};
 use crate::table::{kind_of, push_found, unsuitable};
 
 /// Rows of values in a payload.
@@ -138,7 +138,7 @@ impl FeatureReader {
         scratch.resize_with(lines.len(), Default::default);
         let mut rows = Vec::with_capacity(lines.len());
         for (line, scratch) in lines.into_iter().zip(scratch) {
-            let [found] = self.places.find(line, scratch).map_err(reason)?;
+            let [found] = self.places.find(line, scratch)?;
             let found = feature_rows(&found).ok_or_else(|| {
                 let kind = if found.as_elements().is_some() { "an empty array" } else { kind_of(&found) };
                 let (path, hint) = (place.as_str(), place.hint());
@@ -150,32 +150,14 @@ impl FeatureReader {
     }
 }
 
-/// The JSON texts of a payload: itself, or its lines. None where it is neither.
-pub(super) fn documents(text: &str) -> Option<Vec<&str>> {
-    let text = text.trim_ascii();
-    if is_json(text) {
-        return Some(vec![text]);
-    }
-    let lines: Vec<&str> = text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()).collect();
-    (lines.len() > 1 && lines.iter().all(|line| is_json(line))).then_some(lines)
-}
-
-/// What is wrong with a record that places are looked up in.
-pub(super) fn reason(problem: BadRecord) -> String {
-    let BadRecord::Malformed(problem) = problem else { unreachable!("places have no other problem") };
-    problem
-}
-
 /// Takes labels out of ground truth.
 pub(super) struct LabelReader {
     places: Places<1>,
-    /// As labels are unwrapped where the path leads nowhere.
-    attribute: Option<Attribute>,
 }
 
 impl LabelReader {
     pub(super) fn new(path: Option<&str>) -> Self {
-        Self { places: Places::new([path]), attribute: path.map(Attribute::new) }
+        Self { places: Places::new([path]) }
     }
 
     /// The labels of a record of so many rows, one a row.
@@ -205,13 +187,14 @@ impl LabelReader {
         }
         let mut found = Found::Missing;
         if text.starts_with(['{', '[']) {
-            [found] = self.places.find(text, scratch).map_err(reason)?;
+            [found] = self.places.find(text, scratch)?;
         }
         let mut labels = Vec::new();
         if found.is_there() {
             flatten(&found, 0, &mut labels);
         } else {
-            unwrap_label(text, self.attribute.as_ref(), &mut labels);
+            // As labels are unwrapped where the path leads nowhere.
+            unwrap_label(text, self.places.get(0).map(Place::attribute), &mut labels);
         }
         Ok(labels.into_iter().map(|label| vec![label]).collect())
     }

@@ -8,10 +8,10 @@ use super::TrafficReading;
 use super::outputs::OutputReader;
 use super::payloads::{Cells, FeatureReader, LabelReader, Memory};
 use crate::capture::payload::payload_of;
-use crate::capture::{CaptureRows, Preprocessed, counted};
+use crate::capture::unused::{Dropped, Unused, name_of};
+use crate::capture::{CaptureRows, Preprocessed};
 use crate::members::BadRecord;
 use crate::rows::Rows;
-use crate::scored::name_of;
 use crate::table::counted_as;
 
 /// Gathers the rows of captured records. Batches get none of them.
@@ -26,25 +26,15 @@ pub(super) struct TrafficRows {
     pub(super) content_types: (Option<String>, Option<String>),
     pub(super) rows: usize,
     keeps_written: bool,
-    dropped: u64,
-    first_reason: Option<String>,
+    dropped: Dropped,
 }
 
-/// Why a record gives no row.
-pub(super) enum Unused {
-    /// It is dropped and counted.
-    Dropped(String),
-    /// It ends the job.
-    Bad(BadRecord),
-}
-
-impl From<BadRecord> for Unused {
-    fn from(problem: BadRecord) -> Self {
-        match problem {
-            // A client's slip must not end a job.
-            BadRecord::Malformed(reason) => Self::Dropped(reason),
-            other => Self::Bad(other),
-        }
+/// Why a payload that cannot be read gives no row.
+fn unreadable(problem: BadRecord) -> Unused {
+    match problem {
+        // A client's slip must not end a job.
+        BadRecord::Malformed(reason) => Unused::Dropped(reason),
+        other => Unused::Bad(other),
     }
 }
 
@@ -66,8 +56,7 @@ impl TrafficRows {
             content_types: (None, None),
             rows: 0,
             keeps_written: reading.keeps_written,
-            dropped: 0,
-            first_reason: None,
+            dropped: Dropped::default(),
         }
     }
 
@@ -88,14 +77,14 @@ impl TrafficRows {
         let [request, answer] = parts;
         let request = request.ok_or_else(|| Unused::Dropped("it has no request".to_owned()))?;
         let is_joined = answer.is_some_and(|answer| std::ptr::eq(request, answer));
-        let payload = payload_of(request, is_joined)?;
+        let payload = payload_of(request, is_joined).map_err(unreadable)?;
         let mut memory = Memory::default();
         let features = self.feature_reader.read(&payload, is_joined, &mut memory).map_err(Unused::Dropped)?;
         let count = features.rows();
         let mut answers = Vec::new();
         if let Some(outputs) = &self.outputs {
             let answer = answer.ok_or_else(|| Unused::Dropped("it has no answer".to_owned()))?;
-            let payload = payload_of(answer, true)?;
+            let payload = payload_of(answer, true).map_err(unreadable)?;
             let joined = is_joined.then(|| features.width());
             answers = outputs.read(&payload, count, joined).map_err(Unused::Dropped)?;
         }
@@ -178,15 +167,8 @@ impl CaptureRows for TrafficRows {
     fn beside(&self, _record: &CaptureRecord<'_>) {}
 
     fn add(&mut self, record: &CaptureRecord<'_>, _rows: &mut Rows<'_>) -> Result<(), BadRecord> {
-        match self.add_record(record) {
-            Ok(()) => Ok(()),
-            Err(Unused::Bad(problem)) => Err(problem),
-            Err(Unused::Dropped(reason)) => {
-                self.dropped += 1;
-                self.first_reason.get_or_insert_with(|| format!("{}: {reason}", name_of(record)));
-                Ok(())
-            }
-        }
+        let added = self.add_record(record);
+        self.dropped.settle(added, || name_of(record))
     }
 
     fn add_preprocessed(&mut self, _: &Preprocessed, (): &(), _: &mut Rows<'_>) -> Result<(), BadRecord> {
@@ -206,13 +188,10 @@ impl CaptureRows for TrafficRows {
     }
 
     fn without_rows(&self) -> (u64, Option<String>) {
-        (self.dropped, self.first_reason.clone())
+        self.dropped.count_and_reason()
     }
 
     fn notes(&self) -> Vec<String> {
-        match &self.first_reason {
-            None => Vec::new(),
-            Some(reason) => vec![format!("{} dropped, the first: {reason}", counted(self.dropped))],
-        }
+        self.dropped.notes()
     }
 }

@@ -2,10 +2,10 @@
 
 use watchkeeper_formats::number::python_float;
 
-use super::clustering::most_frequent;
-use super::points::{codes, is_missing, numbers};
+use super::clustering::modes;
+use super::points::numbers;
 use crate::column::CellKind;
-use crate::table::{Column, Table, Texts, Values, WrittenCells};
+use crate::table::{Column, Distinct, Table, Value, Values, WrittenCells};
 
 /// A row for each of so many clusters.
 pub(super) fn of(features: &Table, assigned: &[u32], clusters: usize) -> Table {
@@ -41,7 +41,7 @@ fn centre(column: &Column, assigned: &[u32], clusters: usize) -> Column {
         Values::Text(texts) => {
             let rows = rows_of_modes(column, assigned, clusters);
             write_modes(&mut written, column, &rows);
-            Values::Text(texts_at(texts, &rows))
+            Values::Text(texts.rows_at(rows.iter().copied()))
         }
     };
     Column {
@@ -85,34 +85,9 @@ fn means(column: &Column, assigned: &[u32], clusters: usize) -> Vec<f64> {
 
 /// For each cluster the first row that has its most frequent value; None where all are missing.
 fn rows_of_modes(column: &Column, assigned: &[u32], clusters: usize) -> Vec<Option<usize>> {
-    let (codes, distinct) = codes(column).unwrap_or_default();
-    let mut first = vec![usize::MAX; distinct];
-    let mut counts = vec![0_u32; distinct * clusters];
-    for (row, (code, cluster)) in codes.iter().zip(assigned).enumerate() {
-        if !is_missing(*code) {
-            let code = *code as usize;
-            first[code] = first[code].min(row);
-            counts[*cluster as usize * distinct + code] += 1;
-        }
-    }
-    (0..clusters)
-        .map(|cluster| most_frequent(&counts[cluster * distinct..][..distinct]).map(|code| first[code as usize]))
-        .collect()
-}
-
-fn texts_at(texts: &Texts, rows: &[Option<usize>]) -> Texts {
-    let mut found = Texts::default();
-    for row in rows {
-        let text = row.and_then(|row| texts.codes[row]).map(|code| &texts.distinct[code as usize]);
-        let code = text.map(|text| {
-            found.distinct.iter().position(|other| other == text).unwrap_or_else(|| {
-                found.distinct.push(text.clone());
-                found.distinct.len() - 1
-            }) as u32
-        });
-        found.codes.push(code);
-    }
-    found
+    let Distinct { codes, first_rows } = Distinct::of(column);
+    let modes = modes(codes.into_iter(), first_rows.len(), assigned, clusters);
+    modes.into_iter().map(|mode| mode.map(|code| first_rows[code as usize])).collect()
 }
 
 /// Writes numbers in the kind that the column's own have.
@@ -120,7 +95,7 @@ fn write_numbers(written: &mut WrittenCells, column: &Column, texts: impl Iterat
     let first = numbers(column).unwrap_or_default().iter().position(|number| !number.is_nan());
     let kind = column.written.as_ref().zip(first).map_or(CellKind::Number, |(written, row)| written.kinds[row]);
     for text in texts {
-        write(written, kind, text.as_deref());
+        written.push(kind, text.as_deref().unwrap_or_default());
     }
 }
 
@@ -128,21 +103,13 @@ fn write_numbers(written: &mut WrittenCells, column: &Column, texts: impl Iterat
 fn write_modes(written: &mut WrittenCells, column: &Column, rows: &[Option<usize>]) {
     for row in rows {
         let Some(row) = *row else {
-            write(written, CellKind::Text, None);
+            written.push(CellKind::Text, "");
             continue;
         };
-        match (&column.written, &column.values) {
-            (Some(cells), _) => write(written, cells.kinds[row], Some(cells.text(row))),
-            (None, Values::Boolean(values)) => {
-                write(written, CellKind::Boolean, values[row].map(|value| if value { "true" } else { "false" }));
-            }
-            (None, _) => write(written, CellKind::Text, Some(&column.value(row).printed())),
+        match (&column.written, column.value(row)) {
+            (Some(cells), _) => written.push(cells.kinds[row], cells.text(row)),
+            (None, Value::Boolean(value)) => written.push(CellKind::Boolean, if value { "true" } else { "false" }),
+            (None, value) => written.push(CellKind::Text, &value.printed()),
         }
     }
-}
-
-fn write(written: &mut WrittenCells, kind: CellKind, text: Option<&str>) {
-    written.text.extend_from_slice(text.unwrap_or_default().as_bytes());
-    written.ends.push(written.text.len() as u64);
-    written.kinds.push(kind);
 }

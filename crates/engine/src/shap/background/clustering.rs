@@ -1,9 +1,10 @@
 //! k-means and k-prototypes: Lloyd's rounds from a k-means++ start.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::RngCore as _;
 
-use super::points::{Point, Points, is_missing, missing};
+use super::points::{Point, Points};
+use crate::random::{fraction, place_by_weight};
+use crate::table::MISSING;
 
 /// Clusters of rows.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ impl Clustering {
             let row = if clustering.clusters == 0 {
                 (fraction(random) * points.rows() as f64) as usize
             } else {
-                drawn_by_weight(&nearest, fraction(random))
+                place_by_weight(fraction(random), &nearest)
             };
             let centre = points.row(row);
             clustering.numbers.extend_from_slice(centre.numbers);
@@ -108,16 +109,9 @@ impl Clustering {
         self.move_numbers(points);
         let kinds = points.distinct().len();
         for (kind, &distinct) in points.distinct().iter().enumerate() {
-            let mut counts = vec![0_u32; distinct * self.clusters];
-            for (row, cluster) in self.assigned.iter().enumerate() {
-                let code = points.row(row).codes[kind];
-                if !is_missing(code) {
-                    counts[*cluster as usize * distinct + code as usize] += 1;
-                }
-            }
-            for cluster in 0..self.clusters {
-                let mode = most_frequent(&counts[cluster * distinct..][..distinct]);
-                self.codes[cluster * kinds + kind] = mode.unwrap_or(missing());
+            let codes = (0..points.rows()).map(|row| points.row(row).codes[kind]);
+            for (cluster, mode) in modes(codes, distinct, &self.assigned, self.clusters).into_iter().enumerate() {
+                self.codes[cluster * kinds + kind] = mode.unwrap_or(MISSING);
             }
         }
     }
@@ -142,8 +136,24 @@ impl Clustering {
     }
 }
 
+/// The code of each cluster that is most frequent among its rows, of so many `distinct` ones.
+pub(super) fn modes(
+    codes: impl Iterator<Item = u32>,
+    distinct: usize,
+    assigned: &[u32],
+    clusters: usize,
+) -> Vec<Option<u32>> {
+    let mut counts = vec![0_u32; distinct * clusters];
+    for (code, cluster) in codes.zip(assigned) {
+        if code != MISSING {
+            counts[*cluster as usize * distinct + code as usize] += 1;
+        }
+    }
+    (0..clusters).map(|cluster| most_frequent(&counts[cluster * distinct..][..distinct])).collect()
+}
+
 /// The code that is most frequent, the first to appear of equally frequent ones; None where there is none.
-pub(super) fn most_frequent(counts: &[u32]) -> Option<u32> {
+fn most_frequent(counts: &[u32]) -> Option<u32> {
     let mut best: Option<usize> = None;
     for (code, count) in counts.iter().enumerate() {
         if *count > best.map_or(0, |best| counts[best]) {
@@ -151,22 +161,4 @@ pub(super) fn most_frequent(counts: &[u32]) -> Option<u32> {
         }
     }
     best.map(|code| code as u32)
-}
-
-/// A number in [0, 1).
-fn fraction(random: &mut ChaCha8Rng) -> f64 {
-    (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// The row that a number in [0, 1) falls on when rows are as wide as their weights; the first where all are 0.
-fn drawn_by_weight(weights: &[f64], number: f64) -> usize {
-    let mut left = number * weights.iter().sum::<f64>();
-    for (row, weight) in weights.iter().enumerate() {
-        left -= weight;
-        if left < 0.0 {
-            return row;
-        }
-    }
-    // Rounding may leave a little: the last row of any weight.
-    weights.iter().rposition(|weight| *weight > 0.0).unwrap_or(0)
 }

@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::RngCore as _;
 
-use crate::table::{Column, Table, Values};
+use crate::random::below;
+use crate::table::{Column, ColumnKind, Distinct, MISSING, Table, Values};
 
 /// What a mismatch of texts or booleans adds to the squared distance: half the mean standard deviation of the numbers (Huang's
 /// choice for k-prototypes), which is 1.
 const MISMATCH: f64 = 0.5;
 /// Numbers that distances are summed in at a time.
 const LANES: usize = 8;
-const MISSING: u32 = u32::MAX;
 
 /// Rows of numbers and codes. Missing cells are left out of distances.
 #[derive(Clone, Debug)]
@@ -38,23 +37,20 @@ impl Points {
     /// The rows of a table.
     pub fn of(table: &Table) -> Self {
         let numeric: Vec<Vec<f64>> = table.columns.iter().filter_map(standardised).collect();
-        let categorical: Vec<(Vec<u32>, usize)> = table.columns.iter().filter_map(codes).collect();
+        let is_categorical = |column: &&Column| matches!(column.kind(), ColumnKind::Boolean | ColumnKind::Text);
+        let categorical: Vec<Distinct> = table.columns.iter().filter(is_categorical).map(Distinct::of).collect();
         let width = numeric.len().next_multiple_of(LANES);
         let mut numbers = vec![0.0; width * table.rows];
         for (place, column) in numeric.iter().enumerate() {
             numbers.iter_mut().skip(place).step_by(width).zip(column).for_each(|(cell, value)| *cell = *value);
         }
-        let mut all_codes = vec![MISSING; categorical.len() * table.rows];
-        for (place, (column, _)) in categorical.iter().enumerate() {
-            all_codes
-                .iter_mut()
-                .skip(place)
-                .step_by(categorical.len())
-                .zip(column)
-                .for_each(|(cell, code)| *cell = *code);
+        let mut codes = vec![MISSING; categorical.len() * table.rows];
+        for (place, column) in categorical.iter().enumerate() {
+            let cells = codes.iter_mut().skip(place).step_by(categorical.len());
+            cells.zip(&column.codes).for_each(|(cell, code)| *cell = *code);
         }
-        let distinct = categorical.into_iter().map(|(_, distinct)| distinct).collect();
-        Self { numbers, width, codes: all_codes, distinct, rows: table.rows }
+        let distinct = categorical.iter().map(Distinct::len).collect();
+        Self { numbers, width, codes, distinct, rows: table.rows }
     }
 
     pub fn rows(&self) -> usize {
@@ -89,8 +85,7 @@ impl Points {
         let start = |stretch: usize| (stretch as u128 * self.rows as u128 / most as u128) as usize;
         for stretch in 0..most {
             let rows = start(stretch + 1) - start(stretch);
-            let any = (u128::from(random.next_u64()) * rows as u128) >> 64;
-            let point = self.row(start(stretch) + any as usize);
+            let point = self.row(start(stretch) + below(rows as u64, random) as usize);
             sample.numbers.extend_from_slice(point.numbers);
             sample.codes.extend_from_slice(point.codes);
         }
@@ -125,30 +120,6 @@ impl Point<'_> {
         let differ = |(our, their): &(&u32, &u32)| our != their && **our != MISSING && **their != MISSING;
         let mismatches = self.codes.iter().zip(other.codes).filter(differ).count();
         sums.iter().sum::<f64>() + MISMATCH * mismatches as f64
-    }
-}
-
-/// Whether a code stands for a missing cell.
-pub(super) fn is_missing(code: u32) -> bool {
-    code == MISSING
-}
-
-/// The code of a missing cell.
-pub(super) const fn missing() -> u32 {
-    MISSING
-}
-
-/// The codes of a column of texts or booleans and how many there are, in order of appearance; None for numbers.
-pub(super) fn codes(column: &Column) -> Option<(Vec<u32>, usize)> {
-    match &column.values {
-        Values::Text(texts) => {
-            Some((texts.codes.iter().map(|code| code.unwrap_or(MISSING)).collect(), texts.distinct.len()))
-        }
-        Values::Boolean(values) => {
-            let first = values.iter().flatten().next().copied().unwrap_or_default();
-            Some((values.iter().map(|value| value.map_or(MISSING, |value| u32::from(value != first))).collect(), 2))
-        }
-        Values::Integer(_) | Values::Float(_) => None,
     }
 }
 

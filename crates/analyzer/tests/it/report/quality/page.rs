@@ -5,16 +5,7 @@ use watchkeeper_formats::{Metric, ModelQualityMetrics, ModelQualityStatistics};
 
 use super::documents::{churn_baseline, churn_window, judged, multiclass, regression, report};
 use crate::report::html::Page;
-use crate::report::page::{assert_closed, assert_described, assert_within_box};
-
-const NAMES: [&str; 6] = [
-    "</script><script>alert('x')</script>",
-    "\" onmouseover=\"alert(1)",
-    "it's & <b>bold</b>",
-    "שלום עולם",
-    "🎉 party \u{202e}reversed",
-    "",
-];
+use crate::report::page::{HOSTILE_NAMES as NAMES, ODD_NUMBERS, assert_closed, assert_described, assert_within_box};
 
 fn reports() -> Vec<QualityReport> {
     let names = multiclass(NAMES[0], &NAMES, |truth, prediction| (truth * 7 + prediction * 3 + 1) as u64);
@@ -52,10 +43,8 @@ fn every_report_is_a_page_of_its_own() {
     }
 }
 
-/// Numbers that readers accept and that no analysis makes.
 #[test]
 fn odd_numbers_are_shown_as_they_are() {
-    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 5e-324, f64::MAX, f64::MIN, 1e-9];
     let made = |value: f64, standard_deviation: f64| {
         let mut documents = churn_baseline();
         let ModelQualityMetrics::BinaryClassification(metrics) = &mut documents.statistics.metrics else { panic!() };
@@ -70,8 +59,8 @@ fn odd_numbers_are_shown_as_they_are() {
     };
     let in_words =
         |value: f64, spread: f64| regression("odd", [(value, spread), (1.0, spread), (value, 0.1), (value, value)]);
-    for value in odd {
-        for other in odd {
+    for value in ODD_NUMBERS {
+        for other in ODD_NUMBERS {
             for (before, now) in
                 [(made(value, other), made(other, value)), (in_words(value, other), in_words(other, value))]
             {

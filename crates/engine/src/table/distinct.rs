@@ -1,30 +1,30 @@
-//! The distinct values of a column: how many there are decides what a column is, and they are facets and groups.
+//! The distinct values of a column: how many there are decides what a column is, and they are facets, groups and categories.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::table::{Column, Values};
+use super::{Column, Values};
 
 /// In place of a code: the cell is missing.
-pub(super) const MISSING: u32 = u32::MAX;
+pub(crate) const MISSING: u32 = u32::MAX;
 
 /// Which of its distinct values each row of a column has.
 #[derive(Debug)]
-pub(super) struct Distinct {
+pub(crate) struct Distinct {
     /// Codes from 0 in order of first appearance; [`MISSING`] where there is no value.
-    pub(super) codes: Vec<u32>,
+    pub(crate) codes: Vec<u32>,
     /// The first row that has each value.
-    pub(super) first_rows: Vec<usize>,
+    pub(crate) first_rows: Vec<usize>,
 }
 
 impl Distinct {
     /// The values of a column.
-    pub(super) fn of(column: &Column) -> Self {
+    pub(crate) fn of(column: &Column) -> Self {
         Self::at_most(usize::MAX, column).expect("there is no limit to exceed")
     }
 
     /// The values of a column, or None where there are more than so many.
-    pub(super) fn at_most(limit: usize, column: &Column) -> Option<Self> {
+    pub(crate) fn at_most(limit: usize, column: &Column) -> Option<Self> {
         match &column.values {
             Values::Integer(values) => from_keys(limit, values.iter().map(|value| Some(*value as u64))),
             Values::Float(values) => from_keys(limit, values.iter().map(|value| float_key(*value))),
@@ -34,7 +34,7 @@ impl Distinct {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.first_rows.len()
     }
 }
