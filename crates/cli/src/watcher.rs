@@ -107,6 +107,14 @@ fn bar(total: Option<u64>) -> ProgressBar {
         ),
         None => (ProgressBar::no_length(), "{spinner} {bytes:>10}, {bytes_per_sec}, {msg} records"),
     };
+    drawn(bar, template)
+}
+
+fn bar_of_asking(records: u64) -> ProgressBar {
+    drawn(ProgressBar::new(records), "{bar:30} {human_pos} of {human_len} model rows{msg}")
+}
+
+fn drawn(bar: ProgressBar, template: &str) -> ProgressBar {
     bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
@@ -117,14 +125,6 @@ fn estimate(asking: &Asking) -> String {
     let rows = counted(asking.records_total, "model row");
     let requests = counted(asking.requests_total, "request");
     format!("{}: about {rows} in about {requests}\n", asking.purpose)
-}
-
-fn bar_of_asking(records: u64) -> ProgressBar {
-    let bar = ProgressBar::new(records);
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    let template = "{bar:30} {human_pos} of {human_len} model rows{msg}";
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }
 
 /// How fast it goes and how long it takes, once that is known.

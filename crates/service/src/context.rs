@@ -76,3 +76,9 @@ impl Context {
         }
     }
 }
+
+/// Rings a bell: whoever waits wakes, and if nobody does, the next who would wait does not.
+pub(crate) fn ring(bell: &Notify) {
+    bell.notify_waiters();
+    bell.notify_one();
+}

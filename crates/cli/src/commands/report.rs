@@ -58,7 +58,7 @@ fn against(baseline: &str, others: &[PathBuf]) -> String {
 fn data_quality_report(first: &Path, others: &[PathBuf], arguments: &ReportArguments) -> anyhow::Result<Report> {
     let documents = documents(first)?;
     if others.is_empty() {
-        let violations = violations_of(first, ConstraintViolations::parse)?.violations;
+        let violations = violations_of(first, ConstraintViolations::parse)?.unwrap_or_default().violations;
         let title = documents.name.clone();
         if violations.is_empty() {
             return Ok(Report { title, baseline: Some(documents), runs: Vec::new() });
@@ -94,7 +94,7 @@ fn quality_run(folder: &Path) -> anyhow::Result<QualityRun> {
         constraints: constraints.try_exists()?.then(read).transpose()?,
         statistics,
     };
-    let violations = violations_of(folder, MetricViolations::parse)?.violations;
+    let violations = violations_of(folder, MetricViolations::parse)?.unwrap_or_default().violations;
     Ok(QualityRun { documents, violations, residuals: None, notes: Vec::new() })
 }
 
@@ -111,19 +111,23 @@ fn check(folder: &Path, baseline: &Documents, arguments: &ReportArguments) -> an
         compare_distributions(&documents.statistics, &baseline.statistics, constraints, arguments.drift.into())
     });
     Ok(Run {
-        violations: violations_of(folder, ConstraintViolations::parse)?.violations,
+        violations: violations_of(folder, ConstraintViolations::parse)?.unwrap_or_default().violations,
         documents,
         drift,
         notes: Vec::new(),
     })
 }
 
-/// A folder's document of violations, one without any where there is none.
-fn violations_of<T: Default>(folder: &Path, parse: impl FnOnce(&str) -> Result<T, Error>) -> anyhow::Result<T> {
+/// A folder's document of violations; None where it has none.
+fn violations_of<T>(folder: &Path, parse: impl FnOnce(&str) -> Result<T, Error>) -> anyhow::Result<Option<T>> {
     let path = folder.join("constraint_violations.json");
     if !path.try_exists()? {
-        return Ok(T::default());
+        return Ok(None);
     }
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    parse(&text).with_context(|| path.display().to_string())
+    document(&path, parse).map(Some)
+}
+
+fn document<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, Error>) -> anyhow::Result<T> {
+    let of_file = || path.display().to_string();
+    parse(&std::fs::read_to_string(path).with_context(of_file)?).with_context(of_file)
 }

@@ -1,5 +1,6 @@
 //! Attributions of features in a terminal: the features in order, with bars, and what has become of a baseline's order.
 
+use watchkeeper_engine::shap::counterpart;
 use watchkeeper_formats::clarify::{Analysis, ClarifyViolation, LabelAttributions};
 
 use super::clarify::ClarifyView;
@@ -15,20 +16,19 @@ const MOST_FEATURES: usize = 20;
 /// Cells of the longest bar.
 const BAR: usize = 24;
 
-type Labels = Vec<(String, LabelAttributions)>;
-
-fn labels(analysis: &Analysis) -> Option<&Labels> {
-    analysis.explanations.as_ref()?.kernel_shap.as_ref()
+fn labels(analysis: &Analysis) -> &[(String, LabelAttributions)] {
+    analysis.explanations.as_ref().and_then(|explanations| explanations.kernel_shap.as_deref()).unwrap_or_default()
 }
 
 pub(super) fn push_scores(text: &mut String, view: &ClarifyView<'_>, style: &Style) {
-    let Some(found) = labels(view.analysis) else { return };
+    let found = labels(view.analysis);
+    let before = view.baseline.map(labels).unwrap_or_default();
     for (label, attributions) in found {
         text.push('\n');
         let expected = number(attributions.expected_value);
         let title = format!("{}: expected value {expected}", visible(label, style));
         push_headline(text, &title, paints::TITLE, style);
-        let baseline = view.baseline.and_then(|baseline| of_label(baseline, label, found.len()));
+        let baseline = counterpart(label, found, before).map(|(_, attributions)| attributions);
         push_features(text, attributions, baseline, style);
         push_verdict(text, view, label, baseline.is_some(), style);
     }
@@ -36,16 +36,8 @@ pub(super) fn push_scores(text: &mut String, view: &ClarifyView<'_>, style: &Sty
 
 /// Whether a score of the analysis is in the baseline too.
 pub(super) fn is_anything_judged(analysis: &Analysis, baseline: &Analysis) -> bool {
-    let found = labels(analysis).map_or(&[][..], Vec::as_slice);
-    found.iter().any(|(label, _)| of_label(baseline, label, found.len()).is_some())
-}
-
-/// The score of a baseline: that of the same name, or its only one where there is only one here.
-fn of_label<'a>(baseline: &'a Analysis, label: &str, scores: usize) -> Option<&'a LabelAttributions> {
-    let baseline = labels(baseline)?;
-    let named = baseline.iter().find(|(name, _)| name == label);
-    let only = baseline.first().filter(|_| scores == 1 && baseline.len() == 1);
-    named.or(only).map(|(_, attributions)| attributions)
+    let (found, before) = (labels(analysis), labels(baseline));
+    found.iter().any(|(label, _)| counterpart(label, found, before).is_some())
 }
 
 /// Features from the largest value to the smallest, by size.

@@ -1,8 +1,9 @@
 //! Bias metrics in a terminal: a table for each sensitive group, labels and predictions apart.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-use watchkeeper_engine::bias::counterpart;
+use watchkeeper_engine::bias::{counterpart, is_interval};
 use watchkeeper_formats::clarify::{Analysis, BiasMetric, BiasSection, ClarifyViolation, FacetMetrics};
 use watchkeeper_formats::number::python_float;
 
@@ -18,69 +19,88 @@ const DEVIATIONS: f64 = 1.96;
 /// `Conditional Demographic Disparity in Predicted Labels` is cut to this where there is no room.
 const SHORTEST_DESCRIPTION: usize = 16;
 
-/// A section of a document, and what it is about.
-type Stage<'a> = (&'static str, bool, Option<&'a BiasSection>);
+/// A metric of an entry of a facet.
+type MetricName<'a> = (&'a str, &'a str, &'a str);
 
-fn stages(analysis: &Analysis) -> [Stage<'_>; 2] {
-    [
-        ("predictions", true, analysis.post_training_bias.as_ref()),
-        ("labels", false, analysis.pre_training_bias.as_ref()),
-    ]
+/// What is known of metrics, found by their names, so that many groups take no time.
+struct Findings<'a> {
+    /// None where nothing was judged.
+    violated: Option<HashSet<MetricName<'a>>>,
+    /// Standard deviations, those of predictions under `true`.
+    spreads: HashMap<(bool, MetricName<'a>), f64>,
 }
 
-pub(super) fn push_sections(text: &mut String, view: &ClarifyView<'_>, style: &Style) {
-    for (about, is_post_training, section) in stages(view.analysis) {
-        let Some(section) = section else { continue };
-        for (facet, entries) in &section.facets {
-            for entry in entries {
-                text.push('\n');
-                let place = Place { facet, entry, is_post_training };
-                push_headline(text, &title(about, section, &place, style), paints::TITLE, style);
-                push_metrics(text, view, &place, style);
+impl<'a> Findings<'a> {
+    fn of(view: &ClarifyView<'a>) -> Self {
+        let name = |violation: &'a ClarifyViolation| match violation {
+            ClarifyViolation::Bias(found) => {
+                Some((found.facet.as_str(), found.facet_value.as_str(), found.metric_name.as_str()))
             }
+            ClarifyViolation::Attribution(_) => None,
+        };
+        let spreads = view.spreads.iter().filter_map(|spread| {
+            let metric = (spread.facet.as_str(), spread.value_or_threshold.as_str(), spread.metric.as_str());
+            Some(((spread.is_post_training, metric), spread.standard_deviation?))
+        });
+        Self {
+            violated: view.violations.map(|violations| violations.iter().filter_map(name).collect()),
+            spreads: spreads.collect(),
         }
     }
 }
 
-/// Whether a metric of the analysis is in the baseline too.
-pub(super) fn is_anything_judged(analysis: &Analysis, baseline: &Analysis) -> bool {
-    stages(analysis).into_iter().any(|(_, is_post_training, section)| {
-        section.into_iter().flat_map(|section| &section.facets).any(|(facet, entries)| {
-            entries.iter().any(|entry| {
-                let place = Place { facet, entry, is_post_training };
-                entry
-                    .metrics
-                    .iter()
-                    .any(|metric| metric.value.is_some() && place.in_baseline(baseline, metric).is_some())
+/// Where metrics stand: an entry of a facet.
+struct Place<'a> {
+    is_post_training: bool,
+    section: &'a BiasSection,
+    facet: &'a str,
+    entry: &'a FacetMetrics,
+    /// The entry that it is judged by.
+    baseline: Option<&'a FacetMetrics>,
+}
+
+impl Place<'_> {
+    /// The value of a baseline's metric that a metric here is judged by.
+    fn in_baseline(&self, metric: &BiasMetric) -> Option<f64> {
+        self.baseline?.metrics.iter().find(|other| other.name == metric.name)?.value
+    }
+}
+
+/// All places, those of predictions first.
+fn places<'a>(analysis: &'a Analysis, baseline: Option<&'a Analysis>) -> impl Iterator<Item = Place<'a>> {
+    let sections = |analysis: &'a Analysis| [&analysis.post_training_bias, &analysis.pre_training_bias];
+    let before = baseline.map_or([&None; 2], sections);
+    [true, false].into_iter().zip(sections(analysis)).zip(before).flat_map(|((is_post_training, section), before)| {
+        let facets = section.iter().flat_map(|section| section.facets.iter().map(move |facet| (section, facet)));
+        facets.flat_map(move |(section, (facet, entries))| {
+            entries.iter().map(move |entry| {
+                let baseline = before.as_ref().and_then(|before| counterpart(before, facet, &entry.value_or_threshold));
+                Place { is_post_training, section, facet, entry, baseline }
             })
         })
     })
 }
 
-/// Where a metric stands.
-struct Place<'a> {
-    facet: &'a str,
-    entry: &'a FacetMetrics,
-    is_post_training: bool,
-}
-
-impl Place<'_> {
-    /// The value of a baseline's metric that a metric here is judged by.
-    fn in_baseline(&self, baseline: &Analysis, metric: &BiasMetric) -> Option<f64> {
-        let section = if self.is_post_training { &baseline.post_training_bias } else { &baseline.pre_training_bias };
-        let entry = counterpart(section.as_ref()?, self.facet, &self.entry.value_or_threshold)?;
-        entry.metrics.iter().find(|other| other.name == metric.name)?.value
+pub(super) fn push_sections(text: &mut String, view: &ClarifyView<'_>, style: &Style) {
+    let findings = Findings::of(view);
+    for place in places(view.analysis, view.baseline) {
+        text.push('\n');
+        push_headline(text, &title(&place, style), paints::TITLE, style);
+        push_metrics(text, &findings, &place, style);
     }
 }
 
-/// Whether a text is like `(100, 225]`.
-fn is_interval(text: &str) -> bool {
-    let ends = text.strip_prefix('(').and_then(|text| text.strip_suffix(']')).and_then(|text| text.split_once(", "));
-    ends.is_some_and(|(lower, upper)| lower.parse::<f64>().is_ok() && upper.parse::<f64>().is_ok())
+/// Whether a metric of the analysis is in the baseline too.
+pub(super) fn is_anything_judged(analysis: &Analysis, baseline: &Analysis) -> bool {
+    places(analysis, Some(baseline)).any(|place| {
+        let mut metrics = place.entry.metrics.iter();
+        metrics.any(|metric| metric.value.is_some() && place.in_baseline(metric).is_some())
+    })
 }
 
 /// `Sex = 0 against all others, in predictions of Target = 1`.
-fn title(about: &str, section: &BiasSection, place: &Place<'_>, style: &Style) -> String {
+fn title(place: &Place<'_>, style: &Style) -> String {
+    let about = if place.is_post_training { "predictions" } else { "labels" };
     let is = |text: &str| {
         let relation = if is_interval(text) { "in" } else { "=" };
         format!("{relation} {}", visible(text, style))
@@ -89,12 +109,12 @@ fn title(about: &str, section: &BiasSection, place: &Place<'_>, style: &Style) -
         "{} {} against all others, in {about} of {} {}",
         visible(place.facet, style),
         is(&place.entry.value_or_threshold),
-        visible(&section.label, style),
-        is(&section.label_value_or_threshold)
+        visible(&place.section.label, style),
+        is(&place.section.label_value_or_threshold)
     )
 }
 
-fn push_metrics(text: &mut String, view: &ClarifyView<'_>, place: &Place<'_>, style: &Style) {
+fn push_metrics(text: &mut String, findings: &Findings<'_>, place: &Place<'_>, style: &Style) {
     let columns = [
         Column::text("metric"),
         Column::text("name").cut(Cut::End(SHORTEST_DESCRIPTION)).leaves(0),
@@ -104,7 +124,7 @@ fn push_metrics(text: &mut String, view: &ClarifyView<'_>, place: &Place<'_>, st
         Column::text("verdict"),
         Column::text("why there is no value").cut(Cut::End(12)),
     ];
-    let rows: Vec<Row> = place.entry.metrics.iter().map(|metric| row(view, place, metric, style)).collect();
+    let rows: Vec<Row> = place.entry.metrics.iter().map(|metric| row(findings, place, metric, style)).collect();
     let table = lay_out(&columns, &rows, style);
     text.push_str(&table.text);
     push_left_out(text, &table.left_out, style);
@@ -130,13 +150,11 @@ fn push_cut_reasons(text: &mut String, metrics: &[BiasMetric], table: &str, styl
     }
 }
 
-fn row(view: &ClarifyView<'_>, place: &Place<'_>, metric: &BiasMetric, style: &Style) -> Row {
-    let is_violated = view.violations.unwrap_or_default().iter().any(|violation| {
-        matches!(violation, ClarifyViolation::Bias(found) if found.facet == place.facet
-            && found.facet_value == place.entry.value_or_threshold && found.metric_name == metric.name)
-    });
-    let baseline = view.baseline.and_then(|baseline| place.in_baseline(baseline, metric));
-    let verdict = match (view.violations, metric.value, baseline) {
+fn row(findings: &Findings<'_>, place: &Place<'_>, metric: &BiasMetric, style: &Style) -> Row {
+    let name = (place.facet, place.entry.value_or_threshold.as_str(), metric.name.as_str());
+    let is_violated = findings.violated.as_ref().is_some_and(|violated| violated.contains(&name));
+    let baseline = place.in_baseline(metric);
+    let verdict = match (&findings.violated, metric.value, baseline) {
         (Some(_), Some(_), Some(_)) if is_violated => Cell::new("violation").paint(paints::BAD),
         (Some(_), Some(_), Some(_)) => Cell::new("ok").paint(paints::GOOD),
         _ => Cell::default(),
@@ -145,13 +163,7 @@ fn row(view: &ClarifyView<'_>, place: &Place<'_>, metric: &BiasMetric, style: &S
     let looks_equal = metric.value.zip(baseline).is_some_and(|(value, baseline)| figure(value) == figure(baseline));
     let figure = |value: f64| if is_violated && looks_equal { python_float(value) } else { figure(value) };
     let value = Cell::from(metric.value.map(figure));
-    let spread = view.spreads.iter().find(|spread| {
-        spread.is_post_training == place.is_post_training
-            && spread.facet == place.facet
-            && spread.value_or_threshold == place.entry.value_or_threshold
-            && spread.metric == metric.name
-    });
-    let deviation = spread.and_then(|spread| spread.standard_deviation);
+    let deviation = findings.spreads.get(&(place.is_post_training, name)).copied();
     let interval = metric.value.filter(|value| value.is_finite()).zip(deviation).map(|(value, deviation)| {
         format!("{} to {}", number(value - DEVIATIONS * deviation), number(value + DEVIATIONS * deviation))
     });

@@ -7,7 +7,7 @@ use watchkeeper_formats::{Constraints, DriftRule, Statistics, Violation};
 
 use super::explanation::{Documents, listed, short};
 use super::figures::{count, counted, number};
-use super::text::{push_wrapped, visible};
+use super::text::{push_notes, push_wrapped};
 use super::violations::{push_checks, push_headline, push_violations};
 use super::{Style, paints};
 
@@ -60,7 +60,7 @@ pub fn check(view: &CheckView<'_>, style: &Style) -> String {
     }
     push_disagreements(&mut text, view.drift, style);
     push_skipped(&mut text, view.drift, style);
-    push_notes(&mut text, view, style);
+    push_notes(&mut text, &notes(view), style);
     text
 }
 
@@ -136,14 +136,8 @@ fn reason(skip: &DriftSkip, style: &Style) -> (u8, String) {
     }
 }
 
-fn push_notes(text: &mut String, view: &CheckView<'_>, style: &Style) {
-    if view.baseline.is_none() {
-        text.push('\n');
-        push_wrapped(text, "note: drift was not compared, as there are no statistics of the baseline", 0, style);
-    } else if !view.notes.is_empty() {
-        text.push('\n');
-    }
-    for note in view.notes {
-        push_wrapped(text, &format!("note: {}", visible(note.trim(), style)), 0, style);
-    }
+fn notes<'a>(view: &CheckView<'a>) -> Vec<&'a str> {
+    let unjudged = "drift was not compared, as there are no statistics of the baseline";
+    let unjudged = view.baseline.is_none().then_some(unjudged);
+    unjudged.into_iter().chain(view.notes.iter().map(String::as_str)).collect()
 }

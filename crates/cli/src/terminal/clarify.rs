@@ -4,7 +4,7 @@ use watchkeeper_engine::bias::MetricSpread;
 use watchkeeper_formats::clarify::{Analysis, ClarifyViolation, ClarifyViolations};
 
 use super::figures::{count, counted};
-use super::text::{push_wrapped, visible};
+use super::text::{push_notes, push_wrapped, visible};
 use super::violations::push_headline;
 use super::{Style, attributions, bias, dependence, paints};
 
@@ -41,12 +41,7 @@ pub fn clarify(view: &ClarifyView<'_>, style: &Style) -> String {
     bias::push_sections(&mut text, view, style);
     attributions::push_scores(&mut text, view, style);
     dependence::push_features(&mut text, view.analysis, style);
-    if !view.notes.is_empty() {
-        text.push('\n');
-    }
-    for note in view.notes {
-        push_wrapped(&mut text, &format!("note: {}", visible(note.trim(), style)), 0, style);
-    }
+    push_notes(&mut text, view.notes, style);
     text
 }
 

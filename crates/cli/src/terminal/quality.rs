@@ -8,7 +8,7 @@ use watchkeeper_formats::{
 
 use super::figures::{count, counted, number, share, whole_percent};
 use super::table::{Cell, Column, Cut, Row, lay_out};
-use super::text::{push_left_out, push_wrapped, visible};
+use super::text::{push_left_out, push_notes, push_wrapped, visible};
 use super::violations::push_headline;
 use super::{Style, paints};
 
@@ -60,7 +60,7 @@ pub fn quality(view: &QualityView<'_>, style: &Style) -> String {
     if let Some(matrix) = metrics.confusion_matrix() {
         push_confusions(&mut text, matrix, style);
     }
-    push_notes(&mut text, view, style);
+    push_notes(&mut text, &notes(view), style);
     text
 }
 
@@ -272,7 +272,7 @@ fn push_most_frequent_confusions(text: &mut String, matrix: &ConfusionMatrix, st
     }
 }
 
-fn push_notes(text: &mut String, view: &QualityView<'_>, style: &Style) {
+fn notes<'a>(view: &QualityView<'a>) -> Vec<&'a str> {
     let has_no_spread = view.statistics.metrics.scalars().iter().all(|(_, metric)| metric.standard_deviation.is_nan());
     let mut notes: Vec<&str> = view.notes.iter().map(String::as_str).collect();
     if has_no_spread && view.statistics.item_count < 200 {
@@ -286,10 +286,5 @@ fn push_notes(text: &mut String, view: &QualityView<'_>, style: &Style) {
     {
         notes.push("no auc and no curves, which take a probability for each row");
     }
-    if !notes.is_empty() {
-        text.push('\n');
-    }
-    for note in notes {
-        push_wrapped(text, &format!("note: {}", visible(note.trim(), style)), 0, style);
-    }
+    notes
 }

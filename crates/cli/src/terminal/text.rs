@@ -97,6 +97,16 @@ pub(super) fn push_wrapped(text: &mut String, content: &str, indent: usize, styl
     }
 }
 
+/// Appends notes after a blank line, a paragraph each.
+pub(super) fn push_notes(text: &mut String, notes: &[impl AsRef<str>], style: &Style) {
+    if !notes.is_empty() {
+        text.push('\n');
+    }
+    for note in notes {
+        push_wrapped(text, &format!("note: {}", visible(note.as_ref().trim(), style)), 0, style);
+    }
+}
+
 /// Appends which columns a table had no room for; one without a title, of bars, is not missed.
 pub(super) fn push_left_out(text: &mut String, left_out: &[&str], style: &Style) {
     let titles: Vec<&str> = left_out.iter().copied().filter(|title| !title.is_empty()).collect();

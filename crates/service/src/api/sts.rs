@@ -49,11 +49,11 @@ impl JobMark {
         Self(mark)
     }
 
-    /// The mark of who calls, where that is a program of this service: a job, or a model, whose mark is that of no job.
-    pub(crate) fn of_call(context: &Context, call: &Call) -> Option<Self> {
+    /// The mark of a key, where it is one that the service gave a program: a job, or a model, whose mark is that of no job.
+    pub(crate) fn of_key(context: &Context, access_key_id: &str) -> Option<Self> {
         let (own_id, secret) = context.job_credentials.get()?;
         let issuer = SessionIssuer::new(secret);
-        let session = issuer.issued(&call.access_key_id)?;
+        let session = issuer.issued(access_key_id)?;
         (session.parent == issuer.parent(own_id)).then_some(Self(session.unique))
     }
 

@@ -7,7 +7,7 @@ use watchkeeper_aws::generated::sagemaker::EndpointStatus;
 use watchkeeper_store::metadata::Query;
 
 use crate::api::sts::JobMark;
-use crate::context::Context;
+use crate::context::{Context, ring};
 use crate::control::endpoint::Endpoint;
 use crate::control::endpoint_config::EndpointConfig;
 use crate::resources::{Error, Resource, Transaction, Versioned};
@@ -28,8 +28,7 @@ pub(super) async fn remove(context: &Context, job_arn: &str) -> Result<(), Error
         change(context, found, |endpoint, version| Transaction::new().update(&endpoint.delete(context.now()), version))
             .await?;
         tracing::info!(endpoint = name, job_arn, "an endpoint that a job had left was removed");
-        context.hosting_bell.notify_waiters();
-        context.hosting_bell.notify_one();
+        ring(&context.hosting_bell);
     }
     for found in made_by::<EndpointConfig>(context, |config| config.made_by.as_ref() == Some(&mark)).await? {
         change(context, found, |config, version| Transaction::new().delete(config, version)).await?;

@@ -6,8 +6,8 @@
 //! the alert and the metrics in one transaction (`scheduler::finish`).
 //!
 //! Promised: a job whose runner dies is run again, three times at most; outputs and log are complete before the job's
-//! status says that it has ended; no process, no folder and no shadow endpoint of a job outlives it. A claim says who runs a job: it runs out
-//! unless it is renewed, and whoever finds that a job is no longer his ends its program and touches nothing.
+//! status says that it has ended; no process, no folder and no shadow endpoint of a job outlives it. A claim says who runs a
+//! job: it runs out unless it is renewed, and whoever finds that a job is no longer his ends its program and touches nothing.
 
 mod documents;
 mod encryption_key;

@@ -214,12 +214,6 @@ impl AccessKeys {
         self.sessions.issued(access_key_id).is_some()
     }
 
-    /// Whether this is the id of a temporary key that the service gave a program, a job's or a model's.
-    pub(super) fn is_of_program(&self, access_key_id: &str) -> bool {
-        let own = self.sessions.parent(&self.own.0);
-        self.sessions.issued(access_key_id).is_some_and(|session| session.parent == own)
-    }
-
     fn has_active_parent(&self, session: &Session) -> bool {
         let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
         active.values().any(|key| key.as_parent == session.parent)

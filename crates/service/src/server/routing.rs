@@ -28,6 +28,7 @@ use super::body::{Answer, BodyBudget, BodyError, TimedBody, Unread, WholeBody, w
 use super::credentials::AccessKeys;
 use super::{health, keys, object_errors};
 use crate::Context;
+use crate::api::sts::JobMark;
 use crate::api::{self, s3};
 use crate::configuration::Role;
 use crate::hosting::Hosting;
@@ -246,7 +247,7 @@ impl Router {
     /// Whether a job of ours asks an endpoint without being traffic: monitors would find what their own analyses asked.
     fn is_of_analysis(&self, parts: &http::request::Parts, scope: Option<&Scope>) -> bool {
         parts.headers.get(CAPTURE).is_some_and(|value| value == "off")
-            && scope.is_some_and(|scope| self.keys.is_of_program(&scope.access_key_id))
+            && scope.is_some_and(|scope| JobMark::of_key(&self.context, &scope.access_key_id).is_some())
     }
 
     /// Checks who asks, and asks the implementation.

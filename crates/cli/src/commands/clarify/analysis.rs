@@ -7,7 +7,6 @@ use watchkeeper_analyzer::Error;
 use watchkeeper_analyzer::clarify::{ClarifyAnalysis, ClarifyRequest, analyze, forget, read_baseline, write_documents};
 use watchkeeper_analyzer::output::check_folder;
 use watchkeeper_analyzer::report::ClarifyReport;
-use watchkeeper_formats::ExitMessage;
 use watchkeeper_formats::clarify::{Analysis, AnalysisConfig, ClarifyViolation};
 
 use super::DatasetAndModel;
@@ -121,13 +120,9 @@ fn view<'a>(found: &'a ClarifyAnalysis, baseline: Option<&'a Analysis>) -> Clari
 }
 
 fn printed(found: &ClarifyAnalysis) -> anyhow::Result<String> {
-    let message = found.violations.as_ref().map(|violations| match violations.len() {
-        0 => ExitMessage::Completed.to_string(),
-        count => ExitMessage::CompletedWithViolations(count as u64).to_string(),
-    });
     let text = |(name, value): &(String, String)| (name.clone(), serde_json::Value::String(value.clone()));
     let printed = Printed {
-        message,
+        message: found.violations.is_some().then(|| found.exit_message().to_string()),
         analysis: serde_json::from_str(&found.analysis.to_json())?,
         violations: found.violations.as_deref(),
         parameters: found.parameters.iter().map(text).collect(),

@@ -28,12 +28,9 @@ impl DatasetAndModel {
         if config.dataset_type.is_none() {
             config.dataset_type = Some(type_of(self.dataset()?)?);
         }
-        let said = |value: &mut Option<String>, argument: &Option<String>| {
-            if argument.is_some() {
-                value.clone_from(argument);
-            }
-        };
-        said(&mut config.features, &self.features_path);
+        if self.features_path.is_some() {
+            config.features.clone_from(&self.features_path);
+        }
         if self.headers.is_some() {
             config.headers.clone_from(&self.headers);
         }

@@ -11,14 +11,12 @@ use watchkeeper_data::table::{JsonPlaces, TableReading, read};
 use watchkeeper_engine::bias::drift;
 use watchkeeper_engine::shap::attribution_drift;
 use watchkeeper_engine::table::{Table, Value};
+use watchkeeper_formats::ClarifyJob;
 use watchkeeper_formats::clarify::{
     Analysis, ClarifyViolation, ClarifyViolations, DatasetType, LabelAttributions, Reference,
 };
 
-use super::{against, name_of};
-
-/// The least agreement of orders of features that is none of a violation (section 5.2 of the explainability specification).
-const NDCG_THRESHOLD: f64 = 0.9;
+use super::{against, document, name_of, violations_of};
 
 /// Whether a folder holds an analysis of bias or attributions, and no statistics.
 pub(super) fn is_analysis(folder: &Path) -> bool {
@@ -68,31 +66,24 @@ fn page(
 }
 
 fn analysis_of(folder: &Path) -> anyhow::Result<Analysis> {
-    let path = folder.join("analysis.json");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    Analysis::parse(&text).with_context(|| path.display().to_string())
+    document(&folder.join("analysis.json"), Analysis::parse)
 }
 
 /// None where there is no document: there were no violations, or nothing was judged.
 fn violations_in(folder: &Path) -> anyhow::Result<Option<Vec<ClarifyViolation>>> {
-    let path = folder.join("constraint_violations.json");
-    if !path.try_exists()? {
-        return Ok(None);
-    }
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let found = ClarifyViolations::parse(&text).with_context(|| path.display().to_string())?;
-    Ok(Some(found.violations))
+    Ok(violations_of(folder, ClarifyViolations::parse)?.map(|found| found.violations))
 }
 
 /// By the usual rules, where the folder does not say how it was judged.
 fn judged(now: &Analysis, before: &Analysis, folder: &Path) -> (Vec<ClarifyViolation>, Vec<String>) {
     let bias = drift(now, before, None);
-    let (attributions, notes) = attribution_drift(now, before, NDCG_THRESHOLD);
+    let threshold = ClarifyJob::DEFAULT_NDCG_THRESHOLD;
+    let (attributions, notes) = attribution_drift(now, before, threshold);
     let found = bias.violations.into_iter().map(ClarifyViolation::Bias);
     let found: Vec<_> = found.chain(attributions.into_iter().map(ClarifyViolation::Attribution)).collect();
     let judged = format!(
         "{} has no constraint_violations.json: this report has judged it itself, metrics by their values, orders of features by an \
-         nDCG of {NDCG_THRESHOLD}",
+         nDCG of {threshold}",
         folder.display()
     );
     let both = now.explanations.is_some() && before.explanations.is_some();

@@ -20,6 +20,7 @@ use super::shapes::{CaptureView, EndpointRegistration, EndpointView, Failure};
 use super::{Error, State, read_body};
 use crate::Context;
 use crate::api::sagemaker::SageMakerApi;
+use crate::context::ring;
 use crate::control::endpoint::{Endpoint, Revision};
 use crate::control::endpoint_config::{EndpointConfig, model_names};
 use crate::control::model::{Model, images};
@@ -75,8 +76,7 @@ pub(super) async fn register(
         }
         Err(error) => return Err(error.into()),
     }
-    context.hosting_bell.notify_waiters();
-    context.hosting_bell.notify_one();
+    ring(&context.hosting_bell);
     Ok((StatusCode::CREATED, Json(EndpointView::of(&endpoint))))
 }
 

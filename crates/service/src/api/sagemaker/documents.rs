@@ -1,6 +1,5 @@
 //! What all operations do with documents: load, list, change, and try again when somebody else was faster.
 
-use tokio::sync::Notify;
 use watchkeeper_aws::Error;
 
 use crate::api::failure::internal;
@@ -99,10 +98,4 @@ impl<T: Resource> Claimed<T> {
     pub(super) fn update(&self, transaction: Transaction, resource: &T) -> Transaction {
         transaction.update_claimed(resource, self.version, &self.owner, self.until)
     }
-}
-
-/// Rings a bell: whoever waits wakes, and if nobody does, the next who would wait does not.
-pub(super) fn ring(bell: &Notify) {
-    bell.notify_waiters();
-    bell.notify_one();
 }

@@ -22,7 +22,7 @@ pub(super) async fn create(
     request: CreateEndpointConfigInput,
 ) -> Result<CreateEndpointConfigOutput, Error> {
     let config = EndpointConfig {
-        made_by: JobMark::of_call(context, call).map(JobMark::text),
+        made_by: JobMark::of_key(context, &call.access_key_id).map(JobMark::text),
         ..EndpointConfig::create(request, &context.stamp(&call.region))?
     };
     for name in model_names(&config.request) {

@@ -13,10 +13,10 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
-use super::documents::{find, list, retrying, ring};
+use super::documents::{find, list, retrying};
 use super::{endpoint_configs, models};
 use crate::api::sts::JobMark;
-use crate::context::Context;
+use crate::context::{Context, ring};
 use crate::control::endpoint::{self, Endpoint, Revision};
 use crate::control::endpoint_config::model_names;
 use crate::control::listing::{self, Page};
@@ -37,7 +37,7 @@ pub(super) async fn create(
         }
         let revision = revision(context, call, &request.endpoint_config_name).await?;
         let endpoint = Endpoint {
-            made_by: JobMark::of_call(context, call).map(JobMark::text),
+            made_by: JobMark::of_key(context, &call.access_key_id).map(JobMark::text),
             ..Endpoint::create(request.clone(), revision, &context.stamp(&call.region))?
         };
         context.resources.commit(Transaction::new().insert(&endpoint)).await?;

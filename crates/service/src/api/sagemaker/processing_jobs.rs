@@ -8,8 +8,8 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
-use super::documents::{Claimed, Refusal, find, list, retrying, ring};
-use crate::context::Context;
+use super::documents::{Claimed, Refusal, find, list, retrying};
+use crate::context::{Context, ring};
 use crate::control::execution::{Execution, schedule_after};
 use crate::control::listing::{self, Page};
 use crate::control::milliseconds;

@@ -9,8 +9,8 @@ use watchkeeper_aws::types::Extensions;
 use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
-use super::documents::{find, list, retrying, ring};
-use crate::context::Context;
+use super::documents::{find, list, retrying};
+use crate::context::{Context, ring};
 use crate::control::alert::Alert;
 use crate::control::job_definition::JobDefinition;
 use crate::control::listing::{self, Page};

@@ -7,9 +7,9 @@ use watchkeeper_aws::generated::sagemaker::{
 use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
-use super::documents::{Claimed, find, list, retrying, ring};
+use super::documents::{Claimed, find, list, retrying};
 use super::models;
-use crate::context::Context;
+use crate::context::{Context, ring};
 use crate::control::listing::{self, Page};
 use crate::control::names;
 use crate::control::transform_job::{TransformEvent, TransformJob, apply};

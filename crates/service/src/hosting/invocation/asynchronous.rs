@@ -29,7 +29,7 @@ use super::request::{Asked, AsynchronousOptions};
 use super::{chosen, destination, refusal};
 use crate::api::failure::of_resources;
 use crate::api::kms::{KeyName, find_key};
-use crate::context::Context;
+use crate::context::{Context, ring};
 use crate::control::async_invocation::{AsyncInput, AsyncInvocation, AsyncRequest};
 use crate::control::endpoint::Endpoint;
 use crate::hosting::{Deployment, Found, Hosting};
@@ -81,9 +81,7 @@ pub(super) async fn accept(
     let stamp = context.stamp(&deployment.region);
     let invocation = AsyncInvocation::create(request, &body, config, &folder, &stamp)?;
     context.resources.commit(Transaction::new().insert(&invocation)).await.map_err(of_resources)?;
-    // For whoever waits, and for whoever is about to.
-    hosting.invocations.bell.notify_waiters();
-    hosting.invocations.bell.notify_one();
+    ring(&hosting.invocations.bell);
     let text = json!({ "InferenceId": invocation.inference_id }).to_string();
     let mut answer = Response::new(AnswerBody::of(text));
     *answer.status_mut() = StatusCode::ACCEPTED;

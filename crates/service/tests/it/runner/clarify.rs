@@ -86,16 +86,21 @@ async fn several_instances_are_one_machine() {
     }
 }
 
-/// Makes an endpoint as the holder of a key does.
-async fn make_endpoint(bench: &Bench, access_key_id: &str, name: &str) {
-    let api = SageMakerApi(Arc::clone(&bench.context));
-    let call = Call {
+/// A call of the holder of a key.
+fn call(bench: &Bench, access_key_id: &str) -> Call {
+    Call {
         region: "eu-west-1".to_owned(),
         account: "000000000000".to_owned(),
         access_key_id: access_key_id.to_owned(),
         request_id: String::new(),
         now: bench.context.now(),
-    };
+    }
+}
+
+/// Makes an endpoint as the holder of a key does.
+async fn make_endpoint(bench: &Bench, access_key_id: &str, name: &str) {
+    let api = SageMakerApi(Arc::clone(&bench.context));
+    let call = call(bench, access_key_id);
     let variant = json!({"VariantName": "AllTraffic", "ModelName": "model", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"});
     let config = json!({"EndpointConfigName": name, "ProductionVariants": [variant]});
     api.create_endpoint_config(&call, serde_json::from_value(config).unwrap()).await.unwrap();
@@ -105,13 +110,7 @@ async fn make_endpoint(bench: &Bench, access_key_id: &str, name: &str) {
 
 async fn make_model(bench: &Bench) {
     let api = SageMakerApi(Arc::clone(&bench.context));
-    let call = Call {
-        region: "eu-west-1".to_owned(),
-        account: "000000000000".to_owned(),
-        access_key_id: "AKIACLIENT".to_owned(),
-        request_id: String::new(),
-        now: bench.context.now(),
-    };
+    let call = call(bench, "AKIACLIENT");
     let model = json!({"ModelName": "model", "PrimaryContainer": {"Image": "x/model:1"}, "ExecutionRoleArn": "arn:aws:iam::000000000000:role/tests"});
     api.create_model(&call, serde_json::from_value(model).unwrap()).await.unwrap();
 }
