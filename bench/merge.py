@@ -26,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run import HERE, Cost, cells, duckdb, machine, measure, times_less
+from run import HERE, Cost, cells, duckdb, judge, machine, measure, times_less, version
 
 THREADS = 2
 TIMES_FASTER = 5.0
@@ -99,12 +99,6 @@ def polars(program: str, data: Path, output: Path) -> list[str]:
     return [sys.executable, "-c", start + "".join(f"{name} = {path!r}\n" for name, path in paths.items()) + program]
 
 
-def versions() -> str:
-    program = "import polars; print(polars.__version__)"
-    version = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
-    return f"{machine()}; Polars {version}"
-
-
 def fingerprint(lines: str) -> str:
     """How many merged lines there are, and which label each event has, in whatever order."""
     statement = (
@@ -135,7 +129,7 @@ def main() -> None:
         generate = [sys.executable, str(HERE / "gen.py"), "merge", "--rows", str(options.rows), "--out", folder]
         subprocess.run(generate, check=True, stdout=sys.stderr)
         results, startup = run(options.watchkeeper, data, options.rounds)
-    print(f"\n{versions()}; {options.rows:,} captures; medians of {options.rounds} rounds\n")
+    print(f"\n{machine()}; Polars {version('polars')}; {options.rows:,} captures; medians of {options.rounds} rounds\n")
     report(results, startup)
 
 
@@ -186,9 +180,7 @@ def report(results: dict[str, list[Cost]], startup: dict[str, list[Cost]]) -> No
         (f"peak memory below {MEGABYTES:g} MB ({peak:.0f})", peak < MEGABYTES),
     ]
     print()
-    for text, holds in claims:
-        print(f"{'holds' if holds else 'DOES NOT HOLD'}: {text}")
-    sys.exit(not all(holds for _, holds in claims))
+    sys.exit(not judge(claims))
 
 
 if __name__ == "__main__":

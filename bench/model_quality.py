@@ -17,12 +17,12 @@ Exit status 1 when a claim does not hold.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from run import HERE, Cost, cells, hardware, measure, times_less
+from run import HERE, Cost, cells, generated, hardware, judge, measure, times_cells, times_less, version
 
 PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
 ATTRIBUTES = {
@@ -66,17 +66,6 @@ pa.csv.write_csv(pa.table({name: pa.array(values) for name, values in columns.it
 """
 
 
-def dataset(data: Path, problem: str, rows: int) -> Path:
-    path = data / f"quality_{problem}_{rows}.csv"
-    if not path.exists():
-        print(f"generating {path.name}", file=sys.stderr)
-        data.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        subprocess.run([sys.executable, "-c", GENERATE, unfinished, problem, str(rows)], check=True)
-        unfinished.rename(path)
-    return path
-
-
 def compare(problem: str, ours: Path, theirs: Path) -> None:
     """The same metrics with the same values, and spreads of the same size: the subsamples are others."""
     document = json.loads((ours / "statistics.json").read_text())
@@ -101,9 +90,6 @@ class Result:
         self.ours: list[Cost] = []
         self.theirs: dict[str, list[Cost]] = {way: [] for way in WAYS[problem]}
         self.startup: list[Cost] = []
-
-    def times_less(self, figure: str, way: str, deduct: bool = True) -> float:
-        return times_less(figure, self.ours, self.theirs[way], self.startup if deduct else [])
 
 
 def run(watchkeeper: str, problem: str, path: Path, scratch: Path, rounds: int) -> Result:
@@ -142,29 +128,23 @@ def table(results: list[Result]) -> str:
     for result in results:
         lines.append(f"| {result.problem} | Watchkeeper | {cells(result.ours)} | | | |")
         for way, costs in result.theirs.items():
-            times = [result.times_less(figure, way, deduct) for deduct in (False, True) for figure in ("cpu", "wall")]
-            shown = f"{times[0]:.1f} | {times[1]:.1f} | {times[2]:.1f}, {times[3]:.1f}"
-            lines.append(f"| {result.problem} | scikit-learn, {way} | {cells(costs)} | {shown} |")
+            times = times_cells(result.ours, costs, result.startup)
+            lines.append(f"| {result.problem} | scikit-learn, {way} | {cells(costs)} | {times} |")
         lines.append(f"| {result.problem} | Python and imports alone | {cells(result.startup)} | | | |")
     return "\n".join(lines)
 
 
-def claims(results: list[Result], rows: int) -> bool:
+def claims(results: list[Result], rows: int) -> Iterator[tuple[str, bool]]:
     """Those of CPU are made for a million rows and more."""
-    all_hold = True
     for result in results:
         peak = max(cost.peak for cost in result.ours)
-        judged = [(f"peak memory below {MEGABYTES:.0f} MB", peak, peak < MEGABYTES)]
+        yield f"{result.problem}: peak memory below {MEGABYTES:.0f} MB ({peak:.3g})", peak < MEGABYTES
         bound = TIMES_LESS_CPU.get(result.problem)
         if bound and rows >= CLAIMED_ROWS:
-            for way in result.theirs:
+            for way, costs in result.theirs.items():
+                times = times_less("cpu", result.ours, costs, result.startup)
                 text = f"at least {bound:.0f} times less CPU than scikit-learn, {way}, its start-up deducted"
-                times = result.times_less("cpu", way)
-                judged.append((text, times, times >= bound))
-        for text, figure, holds in judged:
-            all_hold &= holds
-            print(f"{'holds' if holds else 'DOES NOT HOLD'}: {result.problem}: {text} ({figure:.3g})")
-    return all_hold
+                yield f"{result.problem}: {text} ({times:.3g})", times >= bound
 
 
 def main() -> None:
@@ -177,16 +157,15 @@ def main() -> None:
     options = parser.parse_args()
     results = []
     for problem in options.only or PROBLEMS:
-        path = dataset(options.data, problem, options.rows)
+        name = f"quality_{problem}_{options.rows}.csv"
+        path = generated(options.data / name, GENERATE, problem, str(options.rows))
         with tempfile.TemporaryDirectory(dir=options.data) as scratch:
             print(f"measuring {problem}", file=sys.stderr)
             results.append(run(options.watchkeeper, problem, path, Path(scratch), options.rounds))
-    version = subprocess.run(
-        [sys.executable, "-c", "import sklearn; print(sklearn.__version__)"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    print(f"\n{hardware()}; scikit-learn {version}; {options.rows:,} rows; medians of {options.rounds} rounds\n")
+    library = f"scikit-learn {version('scikit-learn')}"
+    print(f"\n{hardware()}; {library}; {options.rows:,} rows; medians of {options.rounds} rounds\n")
     print(table(results), end="\n\n")
-    sys.exit(not claims(results, options.rows))
+    sys.exit(not judge(claims(results, options.rows)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,10 @@ class Case:
 
     columns: dict[str, list[str]]
     config: dict[str, Any]
-    sections: tuple[str, ...] = (POST, PRE)
-    names: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.names = list(self.columns)
 
     def write(self, path: Path) -> Path:
         rows = zip(*self.columns.values(), strict=True)
-        path.write_text("\n".join(map(",".join, [self.names, *rows])) + "\n", encoding="utf-8")
+        path.write_text("\n".join(map(",".join, [self.columns, *rows])) + "\n", encoding="utf-8")
         return path
 
 
@@ -226,7 +221,7 @@ def sections(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
     predicted = told_prediction(frame[PREDICTION], label, are_numbers, values)
     group = group_of(case, frame)
     found = {}
-    for section in case.sections:
+    for section, stage in STAGES.items():
         facets: dict[str, list[Any]] = {}
         for facet in case.config["facet"]:
             name, sensitive = facet["name_or_index"], facet.get("value_or_threshold")
@@ -237,7 +232,7 @@ def sections(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
                 frame.drop(columns=PREDICTION).assign(**{name: column}),
                 report.FacetColumn(name, None if sensitive is None else list(sensitive)),
                 report.LabelColumn(LABEL, label, list(values)),
-                STAGES[section],
+                stage,
                 report.LabelColumn(PREDICTION, predicted, list(values)) if section == POST else None,
                 group_variable=group,
             )

@@ -21,6 +21,25 @@ def program() -> Path:
     return Path(path).resolve()
 
 
+def clean_environment() -> dict[str, str]:
+    """Settings of whoever runs the tests must not reach the program."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("WATCHKEEPER")}
+
+
+def analyze(
+    program: Path, image: str, root: Path, variables: dict[str, str], *options: str
+) -> "subprocess.CompletedProcess[str]":
+    """A job of a processing image as the service starts it; the job's files lie below the root."""
+    return subprocess.run(
+        [program, "analyze", image, *options],
+        env=clean_environment() | {"WATCHKEEPER_JOB_ROOT": str(root)} | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
 @dataclass
 class Outcome:
     """A run that has ended, and the folder it wrote to."""
@@ -72,13 +91,11 @@ class Watchkeeper:
     def run(self, *arguments: str | Path, settings: dict[str, str] | None = None, stdin: bytes = b"") -> Outcome:
         self.runs += 1
         folder = self.scratch / f"run-{self.runs}"
-        # Settings of whoever runs the tests must not reach the program.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("WATCHKEEPER")}
         ended = subprocess.run(
             [self.program, *arguments, "-o", folder],
             input=stdin,
             capture_output=True,
-            env=environment | (settings or {}),
+            env=clean_environment() | (settings or {}),
             timeout=SECONDS,
             check=False,
         )

@@ -5,6 +5,8 @@
 //! (`bench/bias.py`); and what an explanation takes beside the time of its model (`bench/http_model.py`).
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 
@@ -18,19 +20,16 @@ const BOTO3: (&str, &str) = ("service-boto3", "tests/python/service/boto3.lock")
 
 /// True when the bench ran and every claim held.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    match arguments.split_first() {
-        Some((first, rest)) if first == "service" => service(workspace, "bench/service.py", rest),
-        Some((first, rest)) if first == "hosting" => service(workspace, "bench/hosting.py", rest),
-        Some((first, rest)) if first == "stalled-store" => service(workspace, "bench/stalled_store.py", rest),
-        Some((first, rest)) if first == "model-quality" => {
-            beside_others(workspace, REFEREES, "bench/model_quality.py", &[], rest)
-        }
-        Some((first, rest)) if first == "merge" => beside_others(workspace, DUCKDB, "bench/merge.py", &[], rest),
-        Some((first, rest)) if first == "bias" => beside_others(workspace, REFEREES, "bench/bias.py", &[], rest),
-        Some((first, rest)) if first == "http-model" => {
-            beside_others(workspace, REFEREES, "bench/http_model.py", &[], rest)
-        }
-        Some((first, rest)) if first == "shap" => against_shap(workspace, rest),
+    let Some((name, rest)) = arguments.split_first() else { return against_duckdb(workspace, arguments) };
+    match name.as_str() {
+        "service" => service(workspace, "bench/service.py", rest),
+        "hosting" => service(workspace, "bench/hosting.py", rest),
+        "stalled-store" => service(workspace, "bench/stalled_store.py", rest),
+        "model-quality" => beside_others(workspace, REFEREES, "bench/model_quality.py", &[], rest),
+        "merge" => beside_others(workspace, DUCKDB, "bench/merge.py", &[], rest),
+        "bias" => beside_others(workspace, REFEREES, "bench/bias.py", &[], rest),
+        "http-model" => beside_others(workspace, REFEREES, "bench/http_model.py", &[], rest),
+        "shap" => against_shap(workspace, rest),
         _ => against_duckdb(workspace, arguments),
     }
 }
@@ -41,21 +40,22 @@ fn service(workspace: &Workspace, script: &str, arguments: &[String]) -> Result<
 }
 
 fn against_duckdb(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    let reader = ["build", "--release", "--package", "watchkeeper-data", "--example", "read", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&reader))?.succeeded, "the reader does not build");
-    let reader = ["--reader".into(), workspace.target.join("release/examples/read").into_os_string()];
+    let reader = ["--reader".into(), example(workspace, "reader", "watchkeeper-data", "read")?.into_os_string()];
     beside_others(workspace, DUCKDB, "bench/run.py", &reader, arguments)
 }
 
 /// The engine alone beside the library: what the command line does more, it does for a model elsewhere.
 fn against_shap(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    let python = python::environment(workspace, REFEREES.0, REFEREES.1)?;
-    let explainer = ["build", "--release", "--package", "watchkeeper-engine", "--example", "kernel_shap", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&explainer))?.succeeded, "the explainer does not build");
-    let mut bench = workspace.command(python);
-    bench.args(["-u", "bench/kernel_shap.py", "--explainer"]).env("PYTHONDONTWRITEBYTECODE", "1");
-    bench.arg(workspace.target.join("release/examples/kernel_shap")).args(arguments);
-    Ok(run_visibly(&mut bench)?.succeeded)
+    let explainer = example(workspace, "explainer", "watchkeeper-engine", "kernel_shap")?;
+    let mut bench = script(workspace, REFEREES, "bench/kernel_shap.py")?;
+    Ok(run_visibly(bench.arg("--explainer").arg(explainer).args(arguments))?.succeeded)
+}
+
+/// Builds an example of a crate for release; `what` it is to people.
+fn example(workspace: &Workspace, what: &str, package: &str, name: &str) -> Result<PathBuf> {
+    let build = ["build", "--release", "--package", package, "--example", name, "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the {what} does not build");
+    Ok(workspace.target.join("release/examples").join(name))
 }
 
 /// The command line beside other programs, on data that are made below the target directory.
@@ -70,19 +70,25 @@ fn beside_others(
     bench(workspace, environment, ("release", script), &[options, &data].concat(), arguments)
 }
 
-/// A script of an environment (its name, and the file that locks it), with the program of a profile.
+/// A script with the program of a profile.
 fn bench(
     workspace: &Workspace,
-    (environment, lock): (&str, &str),
-    (profile, script): (&str, &str),
+    environment: (&str, &str),
+    (profile, path): (&str, &str),
     options: &[OsString],
     arguments: &[String],
 ) -> Result<bool> {
-    let python = python::environment(workspace, environment, lock)?;
+    let mut bench = script(workspace, environment, path)?;
     let build = ["build", "--profile", profile, "--package", "watchkeeper-cli", "--locked"];
     ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
-    let mut bench = workspace.command(python);
-    bench.arg("-u").arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
     bench.arg("--watchkeeper").arg(workspace.target.join(profile).join("watchkeeper")).args(options).args(arguments);
     Ok(run_visibly(&mut bench)?.succeeded)
+}
+
+/// A script of an environment (its name, and the file that locks it), without arguments yet.
+fn script(workspace: &Workspace, (environment, lock): (&str, &str), path: &str) -> Result<Command> {
+    let python = python::environment(workspace, environment, lock)?;
+    let mut script = workspace.command(python);
+    script.arg("-u").arg(path).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(script)
 }

@@ -6,9 +6,7 @@ otherwise than the library.
 
 import itertools
 import json
-import os
 import re
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,12 +16,12 @@ from typing import Any
 import pandas as pd
 
 from bias_tables import POST, PRE, Case, Tables, Untold, assert_agree, expected
-from watchkeeper import SECONDS, Watchkeeper
+from watchkeeper import Watchkeeper, analyze
 
 TABLES = 1_000
 DRIFTS = 40
 CONSTRAINTS = "/opt/ml/processing/baseline/constraints/analysis.json"
-STAGES = {POST: "post_training_bias_metrics", PRE: "pre_training_bias_metrics"}
+SECTIONS = tuple(f"{stage}_metrics" for stage in (POST, PRE))
 
 
 @dataclass
@@ -51,15 +49,7 @@ def job(program: Path, root: Path, config: dict[str, Any], **variables: str) -> 
     methods = {method: {"methods": "all"} for method in (PRE, POST)}
     document = {"dataset_type": "text/csv"} | config | {"methods": methods}
     (folder / "processing/input/config/analysis_config.json").write_text(json.dumps(document), encoding="utf-8")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("WATCHKEEPER")}
-    ended = subprocess.run(
-        [program, "analyze", "clarify-processing"],
-        env=environment | {"WATCHKEEPER_JOB_ROOT": str(root)} | variables,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    ended = analyze(program, "clarify-processing", root, variables)
     return Job(ended.returncode, ended.stdout + ended.stderr, folder)
 
 
@@ -106,7 +96,7 @@ def test_random_tables(watchkeeper: Watchkeeper) -> None:
 def further_from_zero(live: dict[str, Any], baseline: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Facet, entry and metric of what the rule finds, in the order of the file."""
     found = []
-    for section in STAGES.values():
+    for section in SECTIONS:
         for facet, entries in live[section]["facets"].items():
             for entry in entries:
                 for before in baseline[section]["facets"].get(facet, []):
@@ -133,7 +123,7 @@ def nearly_equal(live: dict[str, Any], baseline: dict[str, Any]) -> bool:
     def values(document: dict[str, Any]) -> dict[tuple[str, str, str], float]:
         return {
             (facet, begin(entry["value_or_threshold"]), metric["name"]): abs(float(metric["value"]))
-            for section in STAGES.values()
+            for section in SECTIONS
             for facet, entries in document[section]["facets"].items()
             for entry in entries
             for metric in entry["metrics"]
@@ -146,7 +136,7 @@ def nearly_equal(live: dict[str, Any], baseline: dict[str, Any]) -> bool:
 
 def halves(case: Case) -> list[Case]:
     """The upper half of the rows, and the lower."""
-    middle = len(case.columns[case.names[0]]) // 2
+    middle = len(next(iter(case.columns.values()))) // 2
     parts = (slice(None, middle), slice(middle, None))
     return [Case({name: cells[part] for name, cells in case.columns.items()}, case.config) for part in parts]
 

@@ -8,8 +8,6 @@ import itertools
 import json
 import logging
 import math
-import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +21,7 @@ import shap
 from sklearn.cluster import KMeans
 from sklearn.metrics import ndcg_score, silhouette_score
 
-from watchkeeper import SECONDS, Watchkeeper
+from watchkeeper import Watchkeeper, analyze
 
 Model = Callable[[np.ndarray], np.ndarray]
 """Scores of rows; a column each where there are several."""
@@ -120,19 +118,11 @@ class Jobs:
             "predictor": {"endpoint_name": "model"},
         }
         (folder / "input/config/analysis_config.json").write_text(json.dumps(config))
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("WATCHKEEPER")}
-        environment |= {"WATCHKEEPER_JOB_ROOT": str(root), "watchkeeper_predictor_url": self.hosted.url(model)}
+        environment = {"watchkeeper_predictor_url": self.hosted.url(model)} | (variables or {})
         if baseline is not None:
             (folder / "baseline.json").write_text(json.dumps(baseline))
             environment["baseline_constraints"] = "/opt/ml/processing/baseline.json"
-        ended = subprocess.run(
-            [self.watchkeeper.program, "analyze", "clarify-processing", *options],
-            env=environment | (variables or {}),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        ended = analyze(self.watchkeeper.program, "clarify-processing", root, environment, *options)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return Explained(folder / "output")
 

@@ -7,7 +7,6 @@ precision-recall curve at precision 1, and leaves what one class alone does not 
 import csv
 import json
 import math
-import os
 import re
 import subprocess
 import warnings
@@ -21,7 +20,7 @@ import pytest
 from sklearn import metrics
 from sklearn.dummy import DummyClassifier
 
-from watchkeeper import FAILED, NOTHING_FOUND, SECONDS, VIOLATIONS, Outcome, Watchkeeper
+from watchkeeper import FAILED, NOTHING_FOUND, VIOLATIONS, Outcome, Watchkeeper, analyze
 
 CLOSE = {"rel": 1e-12, "abs": 1e-15}
 BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
@@ -607,7 +606,6 @@ def monitoring_job(
     source.mkdir(parents=True)
     (source / "part-00000-a.c000.jsonl").write_text("".join(f"{record}\n" for record in records))
     variables = {
-        "WATCHKEEPER_JOB_ROOT": str(root),
         "analysis_type": "MODEL_QUALITY",
         "problem_type": BINARY,
         "probability_attribute": "0",
@@ -623,12 +621,7 @@ def monitoring_job(
         "sagemaker_monitoring_schedule_name": "hourly",
         "monitoring_input_type": "ENDPOINT_INPUT",
     }
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("WATCHKEEPER")}
-    command = [watchkeeper.program, "analyze", "model-monitor-analyzer"]
-    ended = subprocess.run(
-        command, env=environment | variables, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    return ended, root / "opt/ml"
+    return analyze(watchkeeper.program, "model-monitor-analyzer", root, variables), root / "opt/ml"
 
 
 def test_a_window_cuts_the_merged_records(watchkeeper: Watchkeeper) -> None:

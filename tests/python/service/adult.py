@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import churn
@@ -14,6 +15,7 @@ LIVE = BIAS / "adult-linear-live-jsonlines"
 ATTRIBUTIONS = churn.GOLDENS / "explainability/adult-linear-shap-baseline"
 
 DATASET = (BASELINE / "dataset.jsonl").read_text()
+RECORDS: list[dict[str, Any]] = [json.loads(line) for line in DATASET.splitlines()]
 MODEL: dict[str, Any] = json.loads((BASELINE / "model.json").read_text())
 CONFIG: dict[str, Any] = json.loads((BASELINE / "analysis_config.json").read_text())
 FEATURES: list[str] = MODEL["features"]
@@ -37,10 +39,28 @@ def model_archive() -> bytes:
     return archive({"model.json": json.dumps(MODEL)})
 
 
+def csv(rows: Iterable[list[Any]]) -> str:
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def features_and_labels() -> str:
+    """The data set as CSV, the label last."""
+    return csv([*record["features"], record["label"]] for record in RECORDS)
+
+
 def score(features: list[float]) -> float:
     """What the model says of a record, by Python's own arithmetic."""
     total = math.fsum(weight * value for weight, value in zip(MODEL["weights"], features, strict=True))
     return 1 / (1 + math.exp(-total - MODEL["bias"]))
+
+
+def difference_in_positives(records: Iterable[tuple[list[Any], int]]) -> float:
+    """DPPL by its definition: the share of predicted positives of all others, less that of the facet Sex = 0."""
+    labels: dict[int, list[int]] = {0: [], 1: []}
+    for features, positive in records:
+        labels[features[FEATURES.index("Sex")]].append(positive)
+    others, facet = (sum(labels[sex]) / len(labels[sex]) for sex in (1, 0))
+    return others - facet
 
 
 def assert_same(ours: Any, expected: Any, place: str = "", tolerance: float = 1e-9, flip_test: float = 1e-9) -> None:
@@ -81,6 +101,12 @@ def metrics(analysis: dict[str, Any]) -> dict[tuple[str, str], Any]:
         ((entry,),) = analysis[section]["facets"].values()
         found |= {(stage, metric["name"]): metric["value"] for metric in entry["metrics"]}
     return found
+
+
+def attributions(analysis: dict[str, Any]) -> dict[str, float]:
+    """The global values of an analysis of one score."""
+    (label,) = analysis["explanations"]["kernel_shap"].values()
+    return label["global_shap_values"]
 
 
 def ndcg(baseline: dict[str, float], live: dict[str, float]) -> float:

@@ -7,6 +7,8 @@ from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any
 
+from endpoints import capture_record
+
 ROOT = Path(__file__).resolve().parents[3]
 BASELINE = ROOT / "examples/churn/baseline.csv"
 GOLDENS = ROOT / "crates/analyzer/tests/goldens"
@@ -40,15 +42,8 @@ def capture(rows: int, time: datetime.datetime) -> str:
     lines = []
     for number, row in enumerate(traffic(rows)):
         part = {"observedContentType": "text/csv", "encoding": "CSV"}
-        line = {
-            "captureData": {
-                "endpointInput": part | {"mode": "INPUT", "data": row},
-                "endpointOutput": part | {"mode": "OUTPUT", "data": SCORE},
-            },
-            "eventMetadata": {"eventId": str(number), "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")},
-            "eventVersion": "0",
-        }
-        lines.append(json.dumps(line, separators=(",", ":")) + "\n")
+        metadata = {"eventId": str(number), "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        lines.append(json.dumps(capture_record(part, row, SCORE, metadata), separators=(",", ":")) + "\n")
     return "".join(lines)
 
 

@@ -6,47 +6,42 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import adult
-from endpoints import create_model
+from bucket import Bucket
+from endpoints import capture_record, create_model
 from monitored import Monitored
-from resources import ROLE, Request, cluster, definition, ended_job, new_name, processing_output, wait_until
+from quality import label_record
+from resources import (
+    ROLE,
+    Request,
+    cluster,
+    definition,
+    ended_job,
+    new_name,
+    processing_input,
+    processing_output,
+    wait_until,
+)
 from service import Service
 
 LOCAL = "/opt/ml/processing/input"
 
 
-def clarify_input(name: str, uri: str, folder: str) -> Request:
-    return {
-        "InputName": name,
-        "S3Input": {"S3Uri": uri, "LocalPath": folder, "S3DataType": "S3Prefix", "S3InputMode": "File"},
-    }
+def model_container(bucket: Bucket) -> Request:
+    """A container of the census model, whose archive is put into the bucket."""
+    bucket.put("model/model.tar.gz", adult.model_archive())
+    return {"Image": adult.IMAGE, "ModelDataUrl": f"{bucket.uri}/model/model.tar.gz"}
 
 
-class Analyzed:
+class Analyzed(Bucket):
     """A bucket and a model of one name, whose jobs analyse the census data."""
 
     def __init__(self, clients: Any, prefix: str = "clarify", **environment: str) -> None:
-        self.name = new_name(prefix)
-        self.connect(clients)
-        self.uri = f"s3://{self.name}"
-        self.s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        self.put("model/model.tar.gz", adult.model_archive())
-        container = {"Image": adult.IMAGE, "ModelDataUrl": f"{self.uri}/model/model.tar.gz", "Environment": environment}
-        create_model(self.sagemaker, self.name, container)
+        super().__init__(clients, prefix)
+        create_model(self.sagemaker, self.name, model_container(self) | {"Environment": environment})
         self.put("data/dataset.jsonl", adult.DATASET)
 
-    def connect(self, clients: Any) -> None:
-        """Makes clients; once more when the service has got another address."""
-        self.sagemaker, self.s3 = clients("sagemaker"), clients("s3")
-
-    def put(self, key: str, body: str | bytes) -> None:
-        self.s3.put_object(Bucket=self.name, Key=key, Body=body.encode() if isinstance(body, str) else body)
-
-    def keys(self, prefix: str) -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [known["Key"] for page in pages for known in page.get("Contents", [])]
-
     def document(self, key: str) -> Any:
-        return json.loads(self.s3.get_object(Bucket=self.name, Key=key)["Body"].read())
+        return json.loads(self.text(key))
 
     def config(self, base: Request, **predictor: Any) -> Request:
         """A configuration that asks our model. Its name is what tells our endpoints from those of other tests."""
@@ -57,8 +52,10 @@ class Analyzed:
         job = new_name("job")
         self.put(f"{job}/config/analysis_config.json", json.dumps(config))
         inputs = [
-            clarify_input("dataset", f"{self.uri}/data", f"{LOCAL}/data"),
-            clarify_input("analysis_config", f"{self.uri}/{job}/config/analysis_config.json", f"{LOCAL}/config"),
+            processing_input("dataset", f"{self.uri}/data", LocalPath=f"{LOCAL}/data"),
+            processing_input(
+                "analysis_config", f"{self.uri}/{job}/config/analysis_config.json", LocalPath=f"{LOCAL}/config"
+            ),
         ]
         request = {
             "ProcessingJobName": job,
@@ -70,7 +67,7 @@ class Analyzed:
         if baseline is not None:
             self.put(f"{job}/baseline/analysis.json", baseline)
             folder = "/opt/ml/processing/baseline"
-            inputs.append(clarify_input("baseline", f"{self.uri}/{job}/baseline/analysis.json", folder))
+            inputs.append(processing_input("baseline", f"{self.uri}/{job}/baseline/analysis.json", LocalPath=folder))
             request["Environment"] = {"baseline_constraints": f"{folder}/analysis.json"}
         return request | {"ProcessingInputs": inputs} | more
 
@@ -97,12 +94,16 @@ class Analyzed:
         assert self.keys(f"{job['ProcessingJobName']}/results") == []
         return job["FailureReason"]
 
-    def own_shadows(self) -> list[str]:
-        """The endpoints that jobs have made of our model, and their configurations."""
+    def own_endpoints(self) -> list[str]:
+        """The endpoints that jobs have made of our model."""
         endpoints = self.sagemaker.list_endpoints(NameContains=self.name, MaxResults=100)["Endpoints"]
+        return [one["EndpointName"] for one in endpoints]
+
+    def own_shadows(self) -> list[str]:
+        """The same, and their configurations."""
         configs = self.sagemaker.list_endpoint_configs(NameContains="sm-clarify", MaxResults=100)["EndpointConfigs"]
         names = [config["EndpointConfigName"] for config in configs]
-        return [one["EndpointName"] for one in endpoints] + [name for name in names if self.is_ours(name)]
+        return self.own_endpoints() + [name for name in names if self.is_ours(name)]
 
     def is_ours(self, config: str) -> bool:
         try:
@@ -155,42 +156,28 @@ class ClarifyMonitored(Monitored):
 
     def results(self, summary: dict[str, Any]) -> list[str]:
         """The names of an execution's files."""
-        folder = self.output(self.execution_job(summary)).removeprefix(self.uri + "/") + "/"
+        folder = self.results_folder(summary)
         return sorted(key.removeprefix(folder) for key in self.keys(folder))
 
 
-def live_capture(number: int, event: str) -> Request:
+def live_capture(number: int) -> Request:
     """A captured request of the recorded window."""
-    row = adult.ROWS[number % len(adult.ROWS)]
+    place = number % len(adult.ROWS)
+    row = adult.ROWS[place]
     answer = {"predicted_label": row["predicted_label"], "score": row["score"]}
     part = {"observedContentType": "application/jsonlines", "encoding": "JSON"}
     features = json.dumps({"features": row["features"]}, separators=(",", ":"))
-    return {
-        "captureData": {
-            "endpointInput": part | {"mode": "INPUT", "data": features},
-            "endpointOutput": part | {"mode": "OUTPUT", "data": json.dumps(answer) + "\n"},
-        },
-        "eventMetadata": {
-            "eventId": event,
-            "inferenceId": str(number % len(adult.ROWS)),
-            "inferenceTime": "2021-05-26T00:30:00Z",
-        },
-        "eventVersion": "0",
-    }
+    metadata = {"eventId": f"e{number}", "inferenceId": str(place), "inferenceTime": "2021-05-26T00:30:00Z"}
+    return capture_record(part, features, json.dumps(answer) + "\n", metadata)
 
 
-def live_captures() -> str:
-    return "".join(json.dumps(live_capture(number, f"e{number}")) + "\n" for number in range(adult.CAPTURES))
+def live_captures(count: int = adult.CAPTURES) -> str:
+    return "".join(json.dumps(live_capture(number)) + "\n" for number in range(count))
 
 
 def live_labels() -> str:
     """A label as a document of its own, as the notebook uploads them."""
     records = (
-        {
-            "groundTruthData": {"data": json.dumps({"label": row["ground_truth"]}), "encoding": "JSON"},
-            "eventMetadata": {"eventId": str(row["row"])},
-            "eventVersion": "0",
-        }
-        for row in adult.ROWS
+        label_record(str(row["row"]), json.dumps({"label": row["ground_truth"]}), "JSON") for row in adult.ROWS
     )
     return "".join(json.dumps(record) + "\n" for record in records)

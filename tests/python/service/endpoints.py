@@ -192,6 +192,18 @@ def inference_ids(records: Iterable[Request]) -> list[str]:
     return [record["eventMetadata"]["inferenceId"] for record in records]
 
 
+def capture_record(part: Request, asked: str, answered: str, metadata: Request) -> Request:
+    """A record as endpoints write it; content type and encoding of both sides are `part`."""
+    return {
+        "captureData": {
+            "endpointInput": part | {"mode": "INPUT", "data": asked},
+            "endpointOutput": part | {"mode": "OUTPUT", "data": answered},
+        },
+        "eventMetadata": metadata,
+        "eventVersion": "0",
+    }
+
+
 def body_of(part: Request) -> bytes:
     """What was captured of a side, as the bytes it stands for."""
     return base64.b64decode(part["data"], validate=True) if part["encoding"] == "BASE64" else part["data"].encode()

@@ -4,7 +4,8 @@ import datetime
 import json
 from typing import Any
 
-from resources import ANALYZER, Request, definition, make_endpoint, new_name, schedule, settled_schedule, wait_until
+from bucket import Bucket
+from resources import ANALYZER, Request, definition, make_endpoint, schedule, settled_schedule, wait_until
 from service import Service
 
 Summary = dict[str, Any]
@@ -19,25 +20,16 @@ def between(start: datetime.datetime, end: datetime.datetime) -> tuple[str, ...]
     return ("--from", f"{start:%Y-%m-%dT%H:%M:%SZ}", "--to", f"{end:%Y-%m-%dT%H:%M:%SZ}")
 
 
-class Monitored:
+class Monitored(Bucket):
     """Endpoint, bucket, job definition and schedule have one name."""
 
     # What is monitored, and what names of its jobs begin with.
     kind, analyses = "ModelQuality", "model-quality-monitoring"
 
     def __init__(self, clients: Any, service: Service, prefix: str = "quality") -> None:
-        self.service, self.name = service, new_name(prefix)
-        self.connect(clients)
-        self.uri = f"s3://{self.name}"
-        self.s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        super().__init__(clients, prefix)
+        self.service = service
         make_endpoint(self.sagemaker, self.name, f"{self.uri}/capture")
-
-    def connect(self, clients: Any) -> None:
-        """Makes clients; once more when the service has got another address."""
-        self.sagemaker, self.s3 = clients("sagemaker"), clients("s3")
-
-    def put(self, key: str, body: str | bytes) -> None:
-        self.s3.put_object(Bucket=self.name, Key=key, Body=body.encode() if isinstance(body, str) else body)
 
     def capture(self, hour: datetime.datetime, lines: str, name: str = "00-00-000-a.jsonl") -> None:
         self.put(f"capture/{self.name}/AllTraffic/{hour:%Y/%m/%d/%H}/{name}", lines)
@@ -118,16 +110,13 @@ class Monitored:
         assert output["OutputName"] == "result"
         return output["S3Output"]["S3Uri"]
 
-    def keys(self, prefix: str) -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [known["Key"] for page in pages for known in page.get("Contents", [])]
-
-    def text(self, key: str) -> str:
-        return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read().decode()
+    def results_folder(self, summary: Summary) -> str:
+        """The key below which the execution's analysis has put its results."""
+        return self.output(self.execution_job(summary)).removeprefix(self.uri + "/") + "/"
 
     def document(self, summary: Summary, name: str) -> dict[str, Any]:
         """A document of the execution's analysis."""
-        return json.loads(self.text(f"{self.output(self.execution_job(summary)).removeprefix(self.uri + '/')}/{name}"))
+        return json.loads(self.text(self.results_folder(summary) + name))
 
     def metrics(self, summary: Summary) -> dict[str, Any]:
         """The metrics by name, whatever the problem."""

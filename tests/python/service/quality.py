@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import churn
+from endpoints import capture_record
 
 WINDOW = churn.GOLDENS / "model-quality/churn-live-window-a"
 CASE: dict[str, Any] = json.loads((WINDOW / "case.json").read_text())
 CONSTRAINTS = (WINDOW / "constraints.json").read_text()
 EXPECTED: dict[str, Any] = CASE["expected"]
 HOUR = datetime.datetime(2021, 5, 26, 0, tzinfo=datetime.UTC)
+TICK = HOUR + datetime.timedelta(hours=1)
 VIOLATION = re.compile(r"Metric (\w+) with (\S+) \+/- (\S+) was (\w+) '(\S+)'")
 # The metrics of a binary classification that CloudWatch gets.
 PUBLISHED = {"recall", "precision", "accuracy", "auc", "f0_5", "f1", "f2"}
@@ -37,15 +39,7 @@ def capture_line(
     if inference_id is not None:
         metadata["inferenceId"] = inference_id
     part = {"observedContentType": content_type, "encoding": encoding}
-    record = {
-        "captureData": {
-            "endpointInput": part | {"mode": "INPUT", "data": "1,2,3"},
-            "endpointOutput": part | {"mode": "OUTPUT", "data": answer},
-        },
-        "eventMetadata": metadata,
-        "eventVersion": "0",
-    }
-    return json.dumps(record, separators=(",", ":")) + "\n"
+    return json.dumps(capture_record(part, "1,2,3", answer, metadata), separators=(",", ":")) + "\n"
 
 
 def label_record(event: str, label: Any, encoding: str = "CSV") -> dict[str, Any]:

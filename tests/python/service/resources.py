@@ -75,6 +75,17 @@ def baseline_job(name: str, dataset: str, output: str) -> Request:
     }
 
 
+def inputs_of(job: Request) -> dict[str, tuple[str, str]]:
+    """Address and local path by name; every member that clients read must be there."""
+    for given in job["ProcessingInputs"]:
+        members = {"S3DataType", "S3InputMode", "S3DataDistributionType", "S3CompressionType"}
+        assert members <= given["S3Input"].keys(), given
+    return {
+        given["InputName"]: (given["S3Input"]["S3Uri"], given["S3Input"]["LocalPath"])
+        for given in job["ProcessingInputs"]
+    }
+
+
 def ended_job(sagemaker: Any, name: str) -> Request:
     def end() -> Request | None:
         job = sagemaker.describe_processing_job(ProcessingJobName=name)

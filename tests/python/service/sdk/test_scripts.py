@@ -170,9 +170,7 @@ def census(tmp_path: Path) -> Path:
     (tmp_path / "headers.json").write_text(json.dumps(adult.CONFIG["headers"]))
     (background,) = adult.SHAP_CONFIG["methods"]["shap"]["baseline"]
     (tmp_path / "background.json").write_text(json.dumps(background["features"]))
-    records = [json.loads(line) for line in adult.DATASET.splitlines()]
-    rows = (",".join(map(str, [*record["features"], record["label"]])) + "\n" for record in records)
-    (tmp_path / "train.csv").write_text(",".join(adult.CONFIG["headers"]) + "\n" + "".join(rows))
+    (tmp_path / "train.csv").write_text(adult.csv([adult.CONFIG["headers"]]) + adult.features_and_labels())
     return tmp_path
 
 
@@ -188,20 +186,15 @@ def test_bias(run_script: Callable[..., str], census: Path, run_name: str) -> No
     adult.assert_violations(document(census, "violations.json")["violations"])
 
 
-def attributions(analysis: dict[str, Any]) -> dict[str, float]:
-    (label,) = analysis["explanations"]["kernel_shap"].values()
-    return label["global_shap_values"]
-
-
 @pytest.mark.parametrize("route", ["endpoint"])
 def test_explainability(run_script: Callable[..., str], census: Path, run_name: str) -> None:
     run_script(SCRIPTS / "explainability.py", RUN=run_name)
-    baseline = attributions(document(census, "baseline.json"))
+    baseline = adult.attributions(document(census, "baseline.json"))
     adult.assert_same(baseline, adult.EXACT["global_shap_values"], tolerance=0.002)
-    assert adult.ndcg(baseline, attributions(document(census, "live.json"))) > 0.95
+    assert adult.ndcg(baseline, adult.attributions(document(census, "live.json"))) > 0.95
     (violation,) = document(census, "violations.json")["violations"]
     assert (violation["label"], violation["metric_name"]) == ("label0", "shap")
-    drifted = {name: abs(value) for name, value in attributions(document(census, "drifted.json")).items()}
+    drifted = {name: abs(value) for name, value in adult.attributions(document(census, "drifted.json")).items()}
     assert max(drifted, key=lambda name: drifted[name]) == "Occupation"
     score = float(violation["description"].split(" ")[3])
     assert score == pytest.approx(adult.ndcg(baseline, drifted), abs=1e-12) and score < 0.9
@@ -222,17 +215,14 @@ def test_clarify_processor(run_script: Callable[..., str], census: Path, run_nam
     ((wanted,),) = expected_pre["pre_training_bias_metrics"]["facets"].values()
     adult.assert_same(entry["metrics"], [one for one in wanted["metrics"] if one["name"] in ("CI", "DPL")])
     # Scores above the threshold, by Python's own arithmetic.
-    records = [json.loads(line)["features"] for line in adult.DATASET.splitlines()]
-    shares = []
-    for sex in (1, 0):
-        positive = [adult.score(record) > 0.8 for record in records if record[9] == sex]
-        shares.append(sum(positive) / len(positive))
+    records = [record["features"] for record in adult.RECORDS]
+    difference = adult.difference_in_positives((record, adult.score(record) > 0.8) for record in records)
     bias = document(census, "bias.json")
-    assert adult.metrics(bias)["Post-Training", "DPPL"] == pytest.approx(shares[0] - shares[1], abs=1e-12)
+    assert adult.metrics(bias)["Post-Training", "DPPL"] == pytest.approx(difference, abs=1e-12)
     adult.assert_same(bias["pre_training_bias_metrics"], expected_pre["pre_training_bias_metrics"], tolerance=1e-12)
-    explained = document(census, "shap.json")["explanations"]
-    assert adult.ndcg(adult.EXACT["global_shap_values"], attributions({"explanations": explained})) > 0.99
-    assert [entry["feature_name"] for entry in explained["pdp"]] == ["Age", "Sex"]
+    explained = document(census, "shap.json")
+    assert adult.ndcg(adult.EXACT["global_shap_values"], adult.attributions(explained)) > 0.99
+    assert [entry["feature_name"] for entry in explained["explanations"]["pdp"]] == ["Age", "Sex"]
     assert len((census / "out.csv").read_text().splitlines()) == 1 + len(records)
     both = document(census, "both.json")
     assert list(both) == ["version", "explanations", *stages]

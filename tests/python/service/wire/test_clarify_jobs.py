@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import adult
-from clarify_jobs import Analyzed
-from endpoints import capture_config, captured, create_endpoint, in_service
+from clarify_jobs import Analyzed, model_container
+from endpoints import capture_config, captured, deploy, in_service
 from resources import ended_job, wait_until
 from service import Service
 from wire_clients import Clients
@@ -48,12 +48,10 @@ def test_the_recorded_attributions_come_out(clients: Any) -> None:
     names = [key.removeprefix(f"{results}/") for key in example.keys(results)]
     local = ["explanations_shap/baseline.csv", "explanations_shap/out.csv"]
     assert names == ["analysis.json", *local, "report.html", "report.ipynb"]
-    out = example.s3.get_object(Bucket=example.name, Key=f"{results}/explanations_shap/out.csv")["Body"].read().decode()
-    header, *rows = out.splitlines()
+    header, *rows = example.text(f"{results}/explanations_shap/out.csv").splitlines()
     assert header == ",".join(f"{name}_label0" for name in adult.FEATURES)
-    records = [json.loads(line)["features"] for line in adult.DATASET.splitlines()]
-    for row, features in zip(rows, records, strict=True):
-        difference = adult.score(features) - found["expected_value"]
+    for row, record in zip(rows, adult.RECORDS, strict=True):
+        difference = adult.score(record["features"]) - found["expected_value"]
         assert sum(map(float, row.split(","))) == pytest.approx(difference, abs=1e-9)
 
 
@@ -69,14 +67,10 @@ def test_a_job_with_a_baseline_checks_for_drift(clients: Any) -> None:
     equal = example.completed(example.config(CONFIG), baseline=json.dumps(analysis))
     assert "constraint_violations.json" not in "".join(example.keys(equal["ProcessingJobName"]))
     smaller = json.loads(json.dumps(analysis))
-    (metric,) = [
-        metric
-        for metric in smaller["pre_training_bias_metrics"]["facets"]["Sex"][0]["metrics"]
-        if metric["name"] == "CI"
-    ]
+    metrics = smaller["pre_training_bias_metrics"]["facets"]["Sex"][0]["metrics"]
+    (metric,) = [metric for metric in metrics if metric["name"] == "CI"]
     metric["value"] /= 2
-    job = example.run(example.config(CONFIG), baseline=json.dumps(smaller))
-    assert job["ProcessingJobStatus"] == "Completed", job
+    job = example.completed(example.config(CONFIG), baseline=json.dumps(smaller))
     violations = example.document(f"{job['ProcessingJobName']}/results/constraint_violations.json")["violations"]
     assert [violation["metric_name"] for violation in violations] == ["CI"]
     assert violations[0]["description"].endswith(f"doesn't meet the baseline constraint requirement {metric['value']}")
@@ -112,8 +106,7 @@ def test_a_job_with_a_baseline_checks_for_drift(clients: Any) -> None:
 )
 def test_wrong_configurations_are_the_users_fault(clients: Any, changed: dict[str, Any], text: str) -> None:
     example = Analyzed(clients)
-    own = {"predictor": CONFIG["predictor"] | {"model_name": example.name}}
-    reason = example.failed(CONFIG | own | changed)
+    reason = example.failed(example.config(CONFIG) | changed)
     assert reason.startswith(text), reason
 
 
@@ -164,8 +157,8 @@ def test_a_model_that_fails_at_first_is_asked_again(clients: Any) -> None:
 
 def test_a_model_that_fails_on_some_records(clients: Any) -> None:
     """All records are tried, and those that it fails on are told."""
-    records = [json.loads(line)["features"] for line in adult.DATASET.splitlines()]
-    failing = [number for number, record in enumerate(records) if record[0] == 61]
+    records = adult.RECORDS
+    failing = [number for number, record in enumerate(records) if record["features"][0] == 61]
     assert 1 < len(failing) < 20
     example = Analyzed(clients, MISBEHAVES="record 61 no people of this age")
     job = example.run(example.config(CONFIG))
@@ -193,14 +186,10 @@ def test_under_network_isolation_no_model_is_reached(clients: Any) -> None:
 
 def test_an_existing_endpoint_captures_nothing_of_the_analysis(clients: Any) -> None:
     example = Analyzed(clients)
-    container = {"Image": adult.IMAGE, "ModelDataUrl": f"{example.uri}/model/model.tar.gz"}
     endpoint = f"{example.name[::-1]}-live"
-    create_endpoint(example.sagemaker, endpoint, container, capture_config(f"{example.uri}/captured"))
-    in_service(example.sagemaker, endpoint)
-    predictor = {
-        name: value for name, value in CONFIG["predictor"].items() if name not in ("model_name", "instance_type")
-    }
-    predictor.pop("initial_instance_count")
+    deploy(example.sagemaker, endpoint, model_container(example), capture_config(f"{example.uri}/captured"))
+    hosting = ("model_name", "instance_type", "initial_instance_count")
+    predictor = {name: value for name, value in CONFIG["predictor"].items() if name not in hosting}
     job = example.completed(CONFIG | {"predictor": predictor | {"endpoint_name": endpoint}})
     analysis = example.document(f"{job['ProcessingJobName']}/results/analysis.json")
     adult.assert_same(analysis, adult.EXPECTED, tolerance=1e-12, flip_test=0.02)
@@ -215,16 +204,9 @@ def test_an_existing_endpoint_captures_nothing_of_the_analysis(clients: Any) -> 
 
 
 def asking(example: Analyzed, job: str) -> None:
-    """Waits until a job's endpoint is in service, or has been made at least."""
-    wait_until(lambda: example.own_shadows(), f"the endpoint of {job}")
-    endpoints = example.sagemaker.list_endpoints(NameContains=example.name)["Endpoints"]
-    wait_until(
-        lambda: (
-            example.sagemaker.describe_endpoint(EndpointName=endpoints[0]["EndpointName"])["EndpointStatus"]
-            == "InService"
-        ),
-        "the model in service",
-    )
+    """Waits until a job's endpoint is in service."""
+    (endpoint,) = wait_until(example.own_endpoints, f"the endpoint of {job}")
+    in_service(example.sagemaker, endpoint)
 
 
 def test_a_job_that_is_stopped_leaves_no_endpoint(clients: Any) -> None:
@@ -281,10 +263,7 @@ def test_separate_files_in_s3(clients: Any) -> None:
     """Predictions in a file of their own, whose address the configuration names."""
     example = Analyzed(clients)
     example.put("predictions/predictions.csv", (adult.BASELINE / "predictions.csv").read_text())
-    csv = [json.loads(line) for line in adult.DATASET.splitlines()]
-    example.put(
-        "data/dataset.jsonl", "".join(",".join(map(str, [*row["features"], row["label"]])) + "\n" for row in csv)
-    )
+    example.put("data/dataset.jsonl", adult.features_and_labels())
     config = {name: value for name, value in CONFIG.items() if name not in ("predictor", "features")} | {
         "dataset_type": "text/csv",
         "label": "Target",

@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 import pytest
 
 import adult
-from clarify_jobs import Analyzed, ClarifyMonitored, live_captures, live_labels
-from endpoints import capture_config, create_endpoint, create_model, deploy, in_service
-from quality import HOUR
-from resources import REGISTRY, ended_execution, transform_job, wait_until
+from clarify_jobs import Analyzed, ClarifyMonitored, live_captures, live_labels, model_container
+from endpoints import capture_config, create_model, deploy, last_hours
+from quality import HOUR, TICK, label_lines
+from resources import REGISTRY, ended_execution, inputs_of, schedule, transform_job, wait_until
 from service import Service
 
-TICK = HOUR + datetime.timedelta(hours=1)
 HOUR_FOLDER = "2021/05/26/00"
 CONFIG = adult.LIVE_CASE["analysis_config"]
 ATTRIBUTES = {"FeaturesAttribute": "features", "InferenceAttribute": "predicted_label"}
@@ -24,14 +23,6 @@ SHAP = {
     "methods": {"shap": adult.SHAP_CONFIG["methods"]["shap"] | {"num_samples": 60}},
     "headers": adult.FEATURES,
 }
-
-
-def inputs_of(job: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Address and local path by name."""
-    return {
-        given["InputName"]: (given["S3Input"]["S3Uri"], given["S3Input"]["LocalPath"])
-        for given in job["ProcessingInputs"]
-    }
 
 
 def live_window(clients: Any, service: Service, baseline: str | None) -> ClarifyMonitored:
@@ -131,14 +122,7 @@ def test_a_window_like_its_baseline_has_no_violations(clients: Any, service: Ser
     request = example.clarify_request(CONFIG, example.text("baseline/analysis.json"), **ATTRIBUTES)
     request["JobDefinitionName"] = f"{example.name}-2"
     example.define(request)
-    example.sagemaker.update_monitoring_schedule(
-        MonitoringScheduleName=example.name,
-        MonitoringScheduleConfig={
-            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
-            "MonitoringJobDefinitionName": f"{example.name}-2",
-            "MonitoringType": "ModelBias",
-        },
-    )
+    example.sagemaker.update_monitoring_schedule(**schedule(example.name, example.kind, request["JobDefinitionName"]))
     example.run_hour(HOUR)
     second = example.executions()[0]
     assert second["MonitoringExecutionStatus"] == "Completed", second
@@ -158,8 +142,7 @@ def live_attributions(
     clients: Any, service: Service, config: dict[str, Any], baseline: str | None, **attributes: Any
 ) -> ClarifyMonitored:
     example = ClarifyMonitored(clients, service, "ModelExplainability")
-    lines = live_captures().splitlines(keepends=True)[: len(adult.ROWS)]
-    example.capture(HOUR, "".join(lines))
+    example.capture(HOUR, live_captures(len(adult.ROWS)))
     example.watch(config, baseline, **({"FeaturesAttribute": "features"} | attributes))
     return example
 
@@ -168,11 +151,6 @@ def predictor_of(model: str) -> dict[str, Any]:
     return {name: value for name, value in adult.SHAP_CONFIG["predictor"].items() if name != "label"} | {
         "model_name": model
     }
-
-
-def attributions(analysis: dict[str, Any]) -> dict[str, float]:
-    (label,) = analysis["explanations"]["kernel_shap"].values()
-    return label["global_shap_values"]
 
 
 def test_attributions_of_captures(clients: Any, service: Service) -> None:
@@ -214,7 +192,7 @@ def test_attributions_of_captures(clients: Any, service: Service) -> None:
     )
     assert "constraint_violations.json" not in example.results(summary)
     model.assert_no_endpoint()
-    live = attributions(example.document(summary, "analysis.json"))
+    live = adult.attributions(example.document(summary, "analysis.json"))
     assert adult.ndcg(adult.EXACT["global_shap_values"], live) > 0.95
     attribution_metrics(clients, example, live)
 
@@ -235,7 +213,7 @@ def test_attributions_of_captures(clients: Any, service: Service) -> None:
         "metric_name": "shap",
         "constraint_check_type": "feature_attribution_drift_check",
     }
-    live = attributions(example.document(drifted, "analysis.json"))
+    live = adult.attributions(example.document(drifted, "analysis.json"))
     assert float(score) == pytest.approx(adult.ndcg(reversed_values, live), abs=1e-12)
 
 
@@ -261,13 +239,9 @@ def attribution_metrics(clients: Any, example: ClarifyMonitored, live: dict[str,
 def test_the_monitored_endpoint_explains_itself(clients: Any, service: Service) -> None:
     """A predictor without a model: the endpoint's own, which captures nothing of the analysis."""
     example = ClarifyMonitored(clients, service, "ModelExplainability")
-    example.put("model/model.tar.gz", adult.model_archive())
     endpoint = f"{example.name}-live"
-    container = {"Image": adult.IMAGE, "ModelDataUrl": f"{example.uri}/model/model.tar.gz"}
-    create_endpoint(example.sagemaker, endpoint, container, capture_config(f"{example.uri}/live"))
-    in_service(example.sagemaker, endpoint)
-    lines = live_captures().splitlines(keepends=True)[:50]
-    example.put(f"live/{endpoint}/AllTraffic/{HOUR_FOLDER}/00-00-000-a.jsonl", "".join(lines))
+    deploy(example.sagemaker, endpoint, model_container(example), capture_config(f"{example.uri}/live"))
+    example.put(f"live/{endpoint}/AllTraffic/{HOUR_FOLDER}/00-00-000-a.jsonl", live_captures(50))
     predictor = {"content_template": adult.TEMPLATE}
     request = example.clarify_request(
         SHAP | {"predictor": predictor}, FeaturesAttribute="features", InferenceAttribute="score"
@@ -277,7 +251,7 @@ def test_the_monitored_endpoint_explains_itself(clients: Any, service: Service) 
     example.make_schedule()
     summary = example.run_tick(TICK)
     assert summary["MonitoringExecutionStatus"] == "Completed", summary
-    assert list(attributions(example.document(summary, "analysis.json"))) == adult.FEATURES
+    assert list(adult.attributions(example.document(summary, "analysis.json"))) == adult.FEATURES
     example.sagemaker.delete_endpoint(EndpointName=endpoint)
     assert [key for key in example.keys(f"live/{endpoint}/") if HOUR_FOLDER not in key] == []
 
@@ -315,7 +289,7 @@ def test_a_model_that_is_served_elsewhere(clients: Any, service: Service) -> Non
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         example = ClarifyMonitored(clients, service, "ModelExplainability")
-        example.capture(HOUR, "".join(live_captures().splitlines(keepends=True)[:40]))
+        example.capture(HOUR, live_captures(40))
         config = SHAP | {"predictor": {"content_template": adult.TEMPLATE}}
         request = example.clarify_request(config, FeaturesAttribute="features", InferenceAttribute="score")
         url = {"watchkeeper_predictor_url": f"http://127.0.0.1:{server.server_port}/score"}
@@ -324,7 +298,7 @@ def test_a_model_that_is_served_elsewhere(clients: Any, service: Service) -> Non
         example.make_schedule()
         summary = example.run_tick(TICK)
         assert summary["MonitoringExecutionStatus"] == "Completed", summary
-        assert list(attributions(example.document(summary, "analysis.json"))) == adult.FEATURES
+        assert list(adult.attributions(example.document(summary, "analysis.json"))) == adult.FEATURES
         # The content types are those of what was captured.
         assert set(Predictor.requests) == {"application/jsonlines application/jsonlines"}
     finally:
@@ -335,14 +309,8 @@ def test_batches(clients: Any, service: Service) -> None:
     """A transform job that joins input and answer: bias of what it predicted, attributions of what it was asked."""
     example = ClarifyMonitored(clients, service, "ModelBias")
     sagemaker, name = example.sagemaker, example.name
-    example.put("model/model.tar.gz", adult.model_archive())
-    create_model(
-        sagemaker,
-        f"{name}-model",
-        {"Image": adult.IMAGE, "ModelDataUrl": f"{example.uri}/model/model.tar.gz"},
-    )
-    lines = "".join(",".join(map(str, row["features"])) + "\n" for row in adult.ROWS)
-    example.put("batch/input/rows.csv", lines)
+    create_model(sagemaker, f"{name}-model", model_container(example))
+    example.put("batch/input/rows.csv", adult.csv(row["features"] for row in adult.ROWS))
     sagemaker.create_transform_job(
         **transform_job(f"{name}-batch", f"{name}-model", f"{example.uri}/batch/input/", f"{example.uri}/batch/output")
         | {
@@ -361,15 +329,8 @@ def test_batches(clients: Any, service: Service) -> None:
     rows = [line.split(",") for line in example.text(output).splitlines()]
     assert len(rows) == len(adult.ROWS) and len(rows[0]) == 14 + 1 + 2
     now = datetime.datetime.now(datetime.UTC)
-    labels = (
-        {
-            "groundTruthData": {"data": str(row["ground_truth"]), "encoding": "CSV"},
-            "eventMetadata": {"eventId": transformed_row[15]},
-            "eventVersion": "0",
-        }
-        for row, transformed_row in zip(adult.ROWS, rows, strict=True)
-    )
-    example.label(now, "".join(json.dumps(record) + "\n" for record in labels))
+    labels = ((cells[15], str(row["ground_truth"])) for row, cells in zip(adult.ROWS, rows, strict=True))
+    example.label(now, label_lines(labels))
     source = {
         "BatchTransformInput": {
             "DataCapturedDestinationS3Uri": f"{example.uri}/batch/capture",
@@ -410,41 +371,23 @@ def test_batches(clients: Any, service: Service) -> None:
     explained.define(request)
     summary = run_now(sagemaker, explained.name, "ModelExplainability")
     assert summary["MonitoringExecutionStatus"] == "Completed", summary
-    assert list(attributions(explained.document(summary, "analysis.json"))) == adult.FEATURES
+    assert list(adult.attributions(explained.document(summary, "analysis.json"))) == adult.FEATURES
 
 
 def run_now(sagemaker: Any, name: str, kind: str) -> dict[str, Any]:
-    sagemaker.create_monitoring_schedule(
-        MonitoringScheduleName=name,
-        MonitoringScheduleConfig={
-            "ScheduleConfig": {
-                "ScheduleExpression": "NOW",
-                "DataAnalysisStartTime": "-PT2H",
-                "DataAnalysisEndTime": "-PT0H",
-            },
-            "MonitoringJobDefinitionName": name,
-            "MonitoringType": kind,
-        },
-    )
+    sagemaker.create_monitoring_schedule(**schedule(name, kind, name, "NOW", **last_hours()))
     return ended_execution(sagemaker, name)
 
 
 def difference_in_predictions() -> float:
-    """DPPL by its definition: the share of predicted positives of all others, less that of the facet Sex = 0."""
-    shares = []
-    for sex in (1, 0):
-        labels = [row["predicted_label"] for row in adult.ROWS if row["features"][9] == sex]
-        shares.append(sum(labels) / len(labels))
-    return shares[0] - shares[1]
+    return adult.difference_in_positives((row["features"], row["predicted_label"]) for row in adult.ROWS)
 
 
 def test_endpoints_of_csv(clients: Any, service: Service) -> None:
     """CSV features and a probability, by an endpoint that captures as the SDK sets it up."""
     example = ClarifyMonitored(clients, service, "ModelBias")
-    example.put("model/model.tar.gz", adult.model_archive())
     endpoint = f"{example.name}-csv"
-    container = {"Image": adult.IMAGE, "ModelDataUrl": f"{example.uri}/model/model.tar.gz"}
-    deploy(example.sagemaker, endpoint, container, capture_config(f"{example.uri}/live"))
+    deploy(example.sagemaker, endpoint, model_container(example), capture_config(f"{example.uri}/live"))
     runtime = clients("sagemaker-runtime")
     for row in adult.ROWS:
         runtime.invoke_endpoint(
@@ -454,15 +397,7 @@ def test_endpoints_of_csv(clients: Any, service: Service) -> None:
             InferenceId=str(row["row"]),
         )
     now = datetime.datetime.now(datetime.UTC)
-    records = (
-        {
-            "groundTruthData": {"data": str(row["ground_truth"]), "encoding": "CSV"},
-            "eventMetadata": {"eventId": str(row["row"])},
-            "eventVersion": "0",
-        }
-        for row in adult.ROWS
-    )
-    example.label(now, "".join(json.dumps(record) + "\n" for record in records))
+    example.label(now, label_lines((str(row["row"]), str(row["ground_truth"])) for row in adult.ROWS))
     request = example.clarify_request(CONFIG | {"label": "Target"}, InferenceAttribute="0", EndpointName=endpoint)
     example.define(request)
     summary = run_now(example.sagemaker, example.name, "ModelBias")
@@ -475,7 +410,8 @@ def test_labels_of_bias_that_come_late(clients: Any, service: Service) -> None:
     """The window is analysed again with all labels, and only then it is what was recorded."""
     example = ClarifyMonitored(clients, service, "ModelBias")
     example.capture(HOUR, live_captures())
-    some, rest = live_labels().splitlines(keepends=True)[::2], live_labels().splitlines(keepends=True)[1::2]
+    lines = live_labels().splitlines(keepends=True)
+    some, rest = lines[::2], lines[1::2]
     example.label(HOUR, "".join(some))
     example.watch(CONFIG, json.dumps(adult.EXPECTED), **ATTRIBUTES)
     first = example.run_tick(TICK)

@@ -7,6 +7,7 @@ from typing import Any
 
 
 import churn
+from monitored import between
 from resources import (
     ANALYZER,
     definition,
@@ -60,9 +61,7 @@ class Churn:
 
 
 def run(service: Service, name: str, start: datetime.datetime, end: datetime.datetime) -> str:
-    ended = service.run(
-        "run", name, "--from", f"{start:%Y-%m-%dT%H:%M:%SZ}", "--to", f"{end:%Y-%m-%dT%H:%M:%SZ}", succeeds=False
-    )
+    ended = service.run("run", name, *between(start, end), succeeds=False)
     assert ended.returncode in (0, 1), ended.stderr
     return ended.stdout
 

@@ -10,11 +10,10 @@ import pytest
 
 from endpoints import refusal
 from monitored import SLOW_ANALYZER, Monitored
-from quality import HOUR, capture_line, label_lines, label_record
+from quality import HOUR, TICK, capture_line, label_lines, label_record
 from resources import wait_until
 from service import Service
 
-TICK = HOUR + datetime.timedelta(hours=1)
 OFFSETS = {"StartTimeOffset": "-PT1H", "EndTimeOffset": "-PT0H", "InferenceAttribute": "0"}
 REGRESSION = {"InferenceAttribute": "0"}
 

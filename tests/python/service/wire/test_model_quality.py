@@ -1,6 +1,5 @@
 """Model quality schedules: the recorded window from captures and labels in S3 to violations, metrics and alerts."""
 
-import datetime
 import json
 import re
 from typing import Any
@@ -9,22 +8,9 @@ import pytest
 
 import quality
 from monitored import Monitored
-from quality import HOUR, capture_line, label_lines
-from resources import REGISTRY, new_name
+from quality import HOUR, TICK, capture_line, label_lines
+from resources import REGISTRY, inputs_of, new_name
 from service import Service
-
-TICK = HOUR + datetime.timedelta(hours=1)
-
-
-def inputs_of(job: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Address and local path by name; every member that clients read must be there."""
-    for given in job["ProcessingInputs"]:
-        members = {"S3DataType", "S3InputMode", "S3DataDistributionType", "S3CompressionType"}
-        assert members <= given["S3Input"].keys(), given
-    return {
-        given["InputName"]: (given["S3Input"]["S3Uri"], given["S3Input"]["LocalPath"])
-        for given in job["ProcessingInputs"]
-    }
 
 
 def test_the_recorded_window_comes_out(clients: Any, service: Service) -> None:

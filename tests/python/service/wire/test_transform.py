@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import churn
+from bucket import Bucket
 from endpoints import constant, server
 from resources import (
     REGISTRY,
@@ -29,26 +30,14 @@ from wire_clients import Clients
 GROUP = "/aws/sagemaker/TransformJobs"
 
 
-class Bench:
+class Bench(Bucket):
     """A bucket, and a model that answers as it is asked, both of one name."""
 
     def __init__(self, clients: Any, container: dict[str, Any] | None = None) -> None:
-        self.sagemaker, self.s3, self.logs = clients("sagemaker"), clients("s3"), clients("logs")
-        self.name = new_name("transform")
-        self.uri = f"s3://{self.name}"
-        self.s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        super().__init__(clients, "transform")
+        self.logs = clients("logs")
         container = container or {"Image": f"{REGISTRY}/watchkeeper-echo:1"}
         self.sagemaker.create_model(ModelName=self.name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
-
-    def put(self, key: str, text: str) -> None:
-        self.s3.put_object(Bucket=self.name, Key=key, Body=text.encode())
-
-    def text(self, key: str) -> str:
-        return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read().decode()
-
-    def keys(self, prefix: str) -> list[str]:
-        found = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix)
-        return [entry["Key"] for entry in found.get("Contents", [])]
 
     def request(self, key: str, **members: Any) -> dict[str, Any]:
         return transform_job(new_name("job"), self.name, f"{self.uri}/{key}", f"{self.uri}/out") | members
