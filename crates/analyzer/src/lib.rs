@@ -8,6 +8,7 @@ mod columns;
 pub mod data_quality;
 mod error;
 mod fold;
+pub mod image;
 mod inputs;
 pub mod merge;
 mod metrics;
@@ -21,7 +22,7 @@ mod scripts;
 mod service;
 
 pub use error::Error;
-pub use observer::{Asking, Level, Observer, Progress};
+pub use observer::{Asking, Level, Observer, Progress, log_line};
 pub use scripts::{DryRunSummary, Preprocessed, Preprocessor, ScriptError, Stage, dry_run, post_analytics};
 
 use std::path::PathBuf;

@@ -17,6 +17,16 @@ pub enum Level {
     Error,
 }
 
+/// A line of a job's log as it is written, with its line end.
+pub fn log_line(level: Level, line: &str) -> String {
+    let word = match level {
+        Level::Info => "INFO ",
+        Level::Warning => "WARN ",
+        Level::Error => "ERROR",
+    };
+    format!("{word} {line}\n")
+}
+
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {

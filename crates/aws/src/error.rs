@@ -74,6 +74,7 @@ impl Error {
     }
 
     /// `SerializationException`: the body cannot be read as the operation's input.
+    #[cfg(feature = "operations")]
     pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self::new("SerializationException", message)
     }

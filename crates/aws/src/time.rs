@@ -46,6 +46,20 @@ impl From<Timestamp> for Time {
     }
 }
 
+impl TryFrom<std::time::SystemTime> for Time {
+    type Error = jiff::Error;
+
+    fn try_from(time: std::time::SystemTime) -> Result<Self, jiff::Error> {
+        Timestamp::try_from(time).map(Self)
+    }
+}
+
+impl From<Time> for std::time::SystemTime {
+    fn from(time: Time) -> Self {
+        time.0.into()
+    }
+}
+
 impl From<Time> for Timestamp {
     fn from(time: Time) -> Self {
         time.0

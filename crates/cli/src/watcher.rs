@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use watchkeeper_analyzer::{Asking, Error, Level, Observer, Progress};
+use watchkeeper_analyzer::{Asking, Error, Level, Observer, Progress, log_line};
 
 use crate::terminal::{count, counted};
 
@@ -87,16 +87,6 @@ impl Watcher {
     fn bar(&self) -> std::sync::MutexGuard<'_, Bar> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One line of the log.
-pub(crate) fn log_line(level: Level, line: &str) -> String {
-    let word = match level {
-        Level::Info => "INFO ",
-        Level::Warning => "WARN ",
-        Level::Error => "ERROR",
-    };
-    format!("{word} {line}\n")
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {

@@ -71,6 +71,21 @@ const CAPTURE_JSON: &str = "sagemakerCaptureJson";
 const MERGE_JSON: &str = "sagemakerMergeJson";
 
 impl DatasetFormat {
+    /// Comma separated values, with or without a line of names; prediction columns come first.
+    pub fn csv(header: bool) -> Self {
+        Self::Csv { header, output_columns_position: OutputColumnsPosition::default() }
+    }
+
+    /// JSON: an object a line, or else one document.
+    pub fn json(lines: bool) -> Self {
+        Self::Json { lines }
+    }
+
+    /// Captured inferences, of the sides that are there.
+    pub fn sagemaker_capture_json() -> Self {
+        Self::CaptureJson { capture_index_names: None, output_columns_position: None }
+    }
+
     /// Reads the text of the variable. Every error is [`Error::DatasetFormat`] and says what is accepted.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let map: Map<String, Value> = document::parse(text)
@@ -111,6 +126,7 @@ impl DatasetFormat {
     }
 
     /// The error for a job that has no such variable.
+    #[cfg(feature = "jobs")]
     pub(crate) fn not_set() -> Error {
         Error::DatasetFormat(format!("dataset_format is not set, expected one of {}", accepted_formats()))
     }

@@ -25,7 +25,7 @@ pub fn to_string<T: Serialize>(document: &T) -> String {
 }
 
 /// The document as text in any layout; panics as [`to_string`] does.
-pub(crate) fn to_string_in<F: Formatter, T: Serialize>(layout: F, document: &T) -> String {
+pub(crate) fn to_string_in<F: Formatter, T: Serialize + ?Sized>(layout: F, document: &T) -> String {
     let mut bytes = Vec::with_capacity(4096);
     let mut serializer = Serializer::with_formatter(&mut bytes, layout);
     document.serialize(&mut serializer).expect("documents have text keys and are written to memory");

@@ -4,6 +4,7 @@
 //! The modules `double`, `optional_double`, `count`, `optional_count`, `doubles` and `double_levels` are for `#[serde(with)]`;
 //! their serializing halves write the strings, because serde JSON would write `null`.
 
+#[cfg(feature = "jobs")]
 use std::borrow::Cow;
 use std::fmt;
 
@@ -182,11 +183,13 @@ where
 }
 
 /// A text, borrowed from the input when it holds no escapes.
+#[cfg(feature = "jobs")]
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Reads a text or `null`. Serde's own reading of an optional `Cow` always copies.
+#[cfg(feature = "jobs")]
 pub(crate) fn optional_text<'de: 'a, 'a, D>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error>
 where
     D: Deserializer<'de>,

@@ -63,7 +63,7 @@ impl ClientError {
     }
 
     /// Reads the refusal of a JSON service.
-    pub(super) fn of_json(response: &Response<Bytes>) -> Self {
+    pub fn of_json(response: &Response<Bytes>) -> Self {
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = |name: &str| body.get(name).and_then(Value::as_str);

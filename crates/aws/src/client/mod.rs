@@ -1,28 +1,34 @@
 //! A small client of the services in this crate: signed requests over HTTP/1.1, for our own command line and tests.
 //!
-//! Plain `http://` alone: the service listens on the loopback address, and TLS is not the business of this crate yet.
-//! An answer is read whole, up to a bound; there are no retries, as the caller knows what may be sent twice.
+//! [`Client`] speaks plain `http://` alone, as the service listens on the loopback address; [`Transport`] below it speaks
+//! `https://` too, for the SDK (feature `tls`). An answer is read whole, up to a bound; there are no retries, as the caller
+//! knows what may be sent twice.
 
 mod error;
+#[cfg(feature = "tls")]
+mod proxy;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 pub use error::ClientError;
+#[cfg(feature = "tls")]
+pub use proxy::Proxy;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+pub use transport::{Transport, TransportError, innermost};
 
 use crate::signing::{Canonical, Credentials, Payload, Signer, sign};
 
-/// The longest answer that is read: more than any document, report or result file.
-const LONGEST_ANSWER: usize = 256 << 20;
 /// What a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a request may take from its start to the last byte of its answer, unless told otherwise.
@@ -31,7 +37,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// A client of one endpoint; cheap to clone, connections are shared and kept.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    transport: Transport,
     /// Host and port.
     authority: String,
     /// What the endpoint's address has before the path of a request; without a slash at its end.
@@ -58,11 +64,8 @@ impl Client {
         if authority.as_str().contains('@') || uri.query().is_some() {
             return Err(unusable("it must have neither user nor query"));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
         Ok(Self {
-            http: HttpClient::builder(TokioExecutor::new()).build(connector),
+            transport: Transport::plain(CONNECT_TIMEOUT),
             authority: authority.to_string(),
             base_path: uri.path().trim_end_matches('/').to_owned(),
             credentials,
@@ -125,21 +128,14 @@ impl Client {
         signing_service: &str,
     ) -> Result<Response<Bytes>, ClientError> {
         let request = self.signed(method, path_and_query, headers, body.into(), signing_service)?;
-        let exchange = async {
-            let response = self.http.request(request).await.map_err(|error| ClientError::Connection {
-                endpoint: self.authority.clone(),
-                reason: innermost(&error),
-            })?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, LONGEST_ANSWER)
-                .collect()
-                .await
-                .map_err(|error| ClientError::Answer(format!("the answer could not be read: {error}")))?;
-            Ok(Response::from_parts(parts, body.to_bytes()))
-        };
-        tokio::time::timeout(self.timeout, exchange)
-            .await
-            .unwrap_or_else(|_| Err(ClientError::Timeout { endpoint: self.authority.clone(), after: self.timeout }))
+        let exchange = tokio::time::timeout(self.timeout, self.transport.send(request, self.timeout)).await;
+        exchange.unwrap_or(Err(TransportError::Timeout(self.timeout))).map_err(|error| match error {
+            TransportError::Timeout(after) => ClientError::Timeout { endpoint: self.authority.clone(), after },
+            TransportError::TooLong => ClientError::Answer(error.to_string()),
+            TransportError::Unreachable(reason) | TransportError::Broken(reason) => {
+                ClientError::Connection { endpoint: self.authority.clone(), reason }
+            }
+        })
     }
 
     fn signed(
@@ -180,13 +176,4 @@ impl Client {
         *request.headers_mut() = map;
         Ok(request)
     }
-}
-
-/// The text of the error at the bottom: "connection refused" says more than "client error".
-pub fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256, digest};
 
 use super::UNSIGNED_PAYLOAD;
 
@@ -57,8 +57,14 @@ impl Payload<'_> {
 }
 
 /// The hash of a body that comes in pieces.
-#[derive(Clone, Debug, Default)]
-pub struct BodyHash(Sha256);
+#[derive(Clone)]
+pub struct BodyHash(Context);
+
+impl Default for BodyHash {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
 
 impl BodyHash {
     /// Adds a piece.
@@ -68,13 +74,13 @@ impl BodyHash {
 
     /// The hash of all of them, in hexadecimal.
     pub fn end(self) -> String {
-        lower_hex(&self.0.finalize())
+        lower_hex(self.0.finish().as_ref())
     }
 }
 
 /// SHA-256 in hexadecimal.
 pub(super) fn hash_of(bytes: &[u8]) -> String {
-    lower_hex(&Sha256::digest(bytes))
+    lower_hex(digest(&SHA256, bytes).as_ref())
 }
 
 /// Bytes in hexadecimal. The `hex` crate's own writes a character at a time, which takes as long as a hash of a request.

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use sha2::Sha256;
+use ring::hmac;
 
 use super::canonical::{encode, lower_hex};
 use super::scope::Scope;
@@ -160,7 +159,5 @@ impl SigningKey {
 }
 
 pub(super) fn authentication_code(key: &[u8], message: &[u8]) -> Vec<u8> {
-    let mut code = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
-    code.update(message);
-    code.finalize().into_bytes().to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().to_vec()
 }

@@ -7,6 +7,8 @@ mod arn;
 mod image_uri;
 mod s3_uri;
 mod schedule_expression;
+#[cfg(feature = "schedules")]
+mod ticks;
 mod time_offset;
 
 pub use arn::{Arn, ArnError, resource_arn};

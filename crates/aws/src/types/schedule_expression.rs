@@ -1,21 +1,17 @@
-//! When a schedule runs.
+//! The text that says when a schedule runs; when it runs is in `ticks`.
 //!
 //! AWS takes few forms here: hourly, daily at an hour, every so many hours from an hour, and once. Those are a set of
-//! hours of the day and are walked as one. The extensions (minutes, every six-field cron expression, `rate(...)`) are
-//! read only where the configuration allows them, so that a script which works here also works on AWS by default.
+//! hours of the day. The extensions (minutes, every six-field cron expression, `rate(...)`) are read only where the
+//! configuration allows them, so that a script which works here also works on AWS by default.
 //!
-//! All of it is UTC, pure, and ends soon: a search looks at one day, does one division, or is bounded by the years
-//! 1970 to 2199 of AWS's own syntax.
+//! Without the feature `schedules` a cron expression is checked field by field, but not by the parser of such expressions.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-
+#[cfg(feature = "schedules")]
+use super::ticks::Cron;
 use super::{serde_as_text, shown};
 
 /// What is read beyond the forms of AWS.
@@ -33,19 +29,23 @@ pub struct Extensions {
 #[derive(Clone, Debug)]
 pub struct ScheduleExpression {
     text: String,
-    form: Form,
+    pub(super) form: Form,
 }
 
 #[derive(Clone, Debug)]
-enum Form {
+#[cfg_attr(not(feature = "schedules"), expect(dead_code, reason = "what is in it is read where ticks are looked for"))]
+pub(super) enum Form {
     /// `NOW`: one run, at once.
     Now,
     /// On the hour, at the hours of the day whose bits are set.
     Hours { hours: u32, period: i64 },
     /// Every so many seconds, counted from 1970-01-01.
     Rate { seconds: i64 },
-    /// Any other cron expression, with the shortest distance of two of its ticks.
-    Cron { cron: Box<Cron>, period: i64 },
+    /// Any other cron expression.
+    Cron {
+        #[cfg(feature = "schedules")]
+        cron: Box<Cron>,
+    },
 }
 
 /// Why an expression is refused.
@@ -68,14 +68,10 @@ pub enum ScheduleExpressionError {
     },
 }
 
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
+pub(super) const HOUR: i64 = 3600;
+pub(super) const DAY: i64 = 24 * HOUR;
 /// AWS's limit of the expression's length.
 const LONGEST: usize = 256;
-/// First and last second of the years in AWS's cron syntax, 1970 to 2199.
-const FIRST_SECOND: i64 = 0;
-const LAST_SECOND: i64 = 7_258_118_399;
-
 impl ScheduleExpression {
     /// Reads what a request brought.
     ///
@@ -103,56 +99,6 @@ impl ScheduleExpression {
     /// Whether this is `NOW`: one run, and no ticks.
     pub fn is_now(&self) -> bool {
         matches!(self.form, Form::Now)
-    }
-
-    /// The first tick later than `moment`; none for `NOW` and when the years of the expression are over.
-    pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
-        let second = floor_to_second(moment);
-        match &self.form {
-            Form::Now => None,
-            Form::Hours { hours, .. } => {
-                let first = second.div_euclid(HOUR) + 1;
-                (first..first + 24).find(|hour| is_set(*hours, *hour)).and_then(|hour| timestamp(hour * HOUR))
-            }
-            Form::Rate { seconds } => timestamp((second.div_euclid(*seconds) + 1) * seconds),
-            Form::Cron { cron, .. } => next_of_cron(cron, second),
-        }
-    }
-
-    /// The last tick earlier than `moment`; none for `NOW` and before the first year of the expression.
-    pub fn previous_before(&self, moment: Timestamp) -> Option<Timestamp> {
-        // Ticks are whole seconds, so "before 12:00:00.5" is "before 12:00:01".
-        let second = floor_to_second(moment) + i64::from(has_fraction(moment));
-        match &self.form {
-            Form::Now => None,
-            Form::Hours { hours, .. } => {
-                let last = (second - 1).div_euclid(HOUR);
-                (last - 23..=last).rev().find(|hour| is_set(*hours, *hour)).and_then(|hour| timestamp(hour * HOUR))
-            }
-            Form::Rate { seconds } => timestamp((second - 1).div_euclid(*seconds) * seconds),
-            Form::Cron { cron, .. } => previous_of_cron(cron, second),
-        }
-    }
-
-    /// The distance between ticks: an hour, X hours, a day, the rate. Where distances differ (a cron expression beyond
-    /// AWS's forms) the shortest one; zero for `NOW`. X hours also holds for the first tick of a day, which follows the
-    /// last one of the day before by less when 24 is no multiple of X.
-    pub fn period(&self) -> SignedDuration {
-        SignedDuration::from_secs(match &self.form {
-            Form::Now => 0,
-            Form::Hours { period, .. } | Form::Cron { period, .. } => *period,
-            Form::Rate { seconds } => *seconds,
-        })
-    }
-
-    /// Where the window that ends at a tick begins: one period before it, or at the previous tick where distances
-    /// differ.
-    pub fn window_start(&self, tick: Timestamp) -> Timestamp {
-        let previous = match &self.form {
-            Form::Cron { .. } => self.previous_before(tick),
-            _ => None,
-        };
-        previous.or_else(|| tick.checked_sub(self.period()).ok()).unwrap_or(tick)
     }
 }
 
@@ -191,9 +137,18 @@ fn extended(text: &str) -> Result<Form, String> {
     let Some(fields) = inside("cron") else {
         return Err("it must be cron(...) with six fields, rate(...), or NOW".to_owned());
     };
-    let cron = Box::new(cron_of(fields)?);
-    let period = shortest_distance(&cron);
-    Ok(Form::Cron { cron, period })
+    cron_of(&pattern_of(fields)?)
+}
+
+#[cfg(feature = "schedules")]
+fn cron_of(pattern: &str) -> Result<Form, String> {
+    Ok(Form::Cron { cron: Box::new(Cron::parse(pattern)?) })
+}
+
+#[cfg(not(feature = "schedules"))]
+#[allow(clippy::unnecessary_wraps, reason = "the parser refuses some")]
+fn cron_of(_pattern: &str) -> Result<Form, String> {
+    Ok(Form::Cron {})
 }
 
 /// Seconds of `5 minutes`, `1 hour`, `30 seconds`, `1 day`.
@@ -223,8 +178,8 @@ fn rate_of(text: &str) -> Result<i64, String> {
     }
 }
 
-/// Reads AWS's six fields: minutes, hours, day of month, month, day of week, year.
-fn cron_of(text: &str) -> Result<Cron, String> {
+/// AWS's six fields (minutes, hours, day of month, month, day of week, year) in the terms of the parser.
+fn pattern_of(text: &str) -> Result<String, String> {
     let fields: Vec<&str> = text.split(' ').collect();
     let [minute, hour, day_of_month, month, day_of_week, year] = fields.as_slice() else {
         return Err(
@@ -259,14 +214,7 @@ fn cron_of(text: &str) -> Result<Cron, String> {
     if (*day_of_month == "?") == (*day_of_week == "?") {
         return Err("exactly one of day of month and day of week must be '?'".to_owned());
     }
-    CronParser::builder()
-        .seconds(Seconds::Required)
-        .year(Year::Required)
-        .alternative_weekdays(true)
-        .sloppy_ranges(true)
-        .build()
-        .parse(&pattern)
-        .map_err(|error| lower_case_start(&error.to_string()))
+    Ok(pattern)
 }
 
 /// The field in the terms of the parser: ranges that pass the end of their field (`SAT-MON`, `22-2`) are cut in two.
@@ -318,58 +266,6 @@ fn value(text: &str, field: &str) -> Option<u32> {
         Some(position) => u32::try_from(position + 1).ok(),
         None => text.parse().ok(),
     }
-}
-
-fn lower_case_start(text: &str) -> String {
-    let mut characters = text.trim_end_matches('.').chars();
-    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
-}
-
-/// The shortest distance between two ticks among the first of a leap year's; a day for expressions with fewer than two.
-fn shortest_distance(cron: &Cron) -> i64 {
-    /// 2024-01-01: a leap year that begins on a Monday.
-    const START: i64 = 1_704_067_200;
-    const TICKS: usize = 400;
-    let mut shortest = i64::MAX;
-    let mut last: Option<i64> = None;
-    for _ in 0..TICKS {
-        let Some(tick) = next_of_cron(cron, last.unwrap_or(START - 1)) else { break };
-        let tick = tick.as_second();
-        if let Some(last) = last {
-            shortest = shortest.min(tick - last);
-        }
-        last = Some(tick);
-    }
-    if shortest == i64::MAX { DAY } else { shortest }
-}
-
-fn next_of_cron(cron: &Cron, second: i64) -> Option<Timestamp> {
-    let from = timestamp(second.max(FIRST_SECOND - 1)).filter(|from| from.as_second() < LAST_SECOND)?;
-    let tick = cron.find_next_occurrence(&from.to_zoned(TimeZone::UTC), false).ok()?.timestamp();
-    (tick.as_second() <= LAST_SECOND).then_some(tick)
-}
-
-fn previous_of_cron(cron: &Cron, second: i64) -> Option<Timestamp> {
-    let from = timestamp(second.min(LAST_SECOND + 1)).filter(|from| from.as_second() > FIRST_SECOND)?;
-    let tick = cron.find_previous_occurrence(&from.to_zoned(TimeZone::UTC), false).ok()?.timestamp();
-    (tick.as_second() >= FIRST_SECOND).then_some(tick)
-}
-
-fn is_set(hours: u32, hour: i64) -> bool {
-    hours & (1 << hour.rem_euclid(24)) != 0
-}
-
-fn timestamp(second: i64) -> Option<Timestamp> {
-    Timestamp::from_second(second).ok()
-}
-
-/// The second the moment is in; earlier than the moment also before 1970.
-fn floor_to_second(moment: Timestamp) -> i64 {
-    moment.as_second() - i64::from(moment.subsec_nanosecond() < 0)
-}
-
-fn has_fraction(moment: Timestamp) -> bool {
-    moment.subsec_nanosecond() != 0
 }
 
 impl FromStr for ScheduleExpression {

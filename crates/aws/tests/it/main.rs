@@ -4,9 +4,12 @@
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "operations")]
 mod generated;
 #[cfg(feature = "protocol")]
 mod protocol;
 mod signing;
+#[cfg(feature = "schedules")]
 mod types;
+#[cfg(feature = "operations")]
 mod validation;

@@ -2,10 +2,10 @@
 
 mod file;
 
-use super::python_json;
 use crate::error::Error;
 use crate::json;
 use crate::named_enum::named_enum;
+use crate::python_json;
 
 /// The whole document.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,6 +117,6 @@ impl Analysis {
 
     /// The bytes of the file.
     pub fn to_json(&self) -> String {
-        python_json::to_string(&file::Analysis::from(self))
+        python_json::dumps_indented(&file::Analysis::from(self))
     }
 }

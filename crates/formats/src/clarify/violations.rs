@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::python_json;
 use crate::error::Error;
 use crate::json;
 use crate::number::{java_double, python_float};
+use crate::python_json;
 
 /// A bias metric that is further from zero than the baseline's. The members stand in the order of real files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,6 @@ impl ClarifyViolations {
     /// The bytes of the file.
     pub fn to_json(&self) -> String {
         let version = "1.0".to_owned();
-        python_json::to_string(&File { version, violations: Cow::Borrowed(&self.violations) })
+        python_json::dumps_indented(&File { version, violations: Cow::Borrowed(&self.violations) })
     }
 }

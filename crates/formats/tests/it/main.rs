@@ -1,4 +1,5 @@
 //! What the documents and the contract look like from outside.
+#![cfg(feature = "jobs")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod capture;

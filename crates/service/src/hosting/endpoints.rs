@@ -22,9 +22,7 @@ use super::model::{self, ModelServer};
 use super::traffic;
 use crate::context::Context;
 use crate::control::endpoint::{Endpoint, Revision};
-use crate::program;
 use crate::program::launch::Launcher;
-use crate::program::sandbox::Sandbox;
 use crate::resources::{Error, Resource as _, Transaction};
 
 /// The time after which all endpoints are looked at without a ring: who changes one rings, so that this finds nothing.
@@ -109,17 +107,8 @@ impl Hosting {
     /// The hosting of a service; nothing is deployed before [`Hosting::run`].
     ///
     /// # Errors
-    /// When this program's file is not known, or the journals of captures cannot be opened.
-    pub fn start(context: &Arc<Context>) -> std::io::Result<Arc<Self>> {
-        let launcher = Sandbox::new(program::own(&context.configuration)?);
-        Self::start_with(context, Arc::new(launcher))
-    }
-
-    /// As [`Hosting::start`], with another launcher.
-    ///
-    /// # Errors
     /// When the journals of captures cannot be opened.
-    pub fn start_with(context: &Arc<Context>, launcher: Arc<dyn Launcher>) -> std::io::Result<Arc<Self>> {
+    pub fn start(context: &Arc<Context>, launcher: Arc<dyn Launcher>) -> std::io::Result<Arc<Self>> {
         let settings = &context.configuration;
         let journals = settings.data_dir.join("capture");
         let sink = Arc::new(StoreSink::new(Arc::clone(context)));

@@ -1,5 +1,5 @@
-//! Programs of this machine: what an image stands for ([`image`]), processes of it ([`launch`], [`sandbox`]), their variables
-//! ([`environment`]) and folders ([`folder`]), what they say ([`follow`]), and what an instance type lets them use
+//! Programs of this machine: what an image stands for ([`image`]), processes of it ([`launch`], [`sandbox`]) or threads
+//! ([`threads`]), their variables ([`environment`]) and folders ([`folder`]), what they say ([`follow`]), and what an instance type lets them use
 //! ([`instance`]). Jobs and model servers are programs alike.
 
 pub(crate) mod environment;
@@ -9,6 +9,7 @@ pub(crate) mod image;
 pub(crate) mod instance;
 pub mod launch;
 pub mod sandbox;
+pub mod threads;
 
 use crate::Configuration;
 

@@ -30,7 +30,6 @@ use crate::control::processing_job::ProcessingJob;
 use crate::program;
 use crate::program::folder;
 use crate::program::launch::Launcher;
-use crate::program::sandbox::Sandbox;
 use crate::resources::{Resource as _, Versioned};
 use crate::watch::claimed_until;
 
@@ -91,8 +90,9 @@ impl Runner {
     }
 }
 
-/// Runs jobs until the service stops; when this returns none runs any more, and those that did can be claimed again.
-pub async fn run(context: Arc<Context>) {
+/// Runs jobs by a launcher until the service stops; when this returns none runs any more, and those that did can be claimed
+/// again.
+pub async fn run(context: Arc<Context>, launcher: Arc<dyn Launcher>) {
     let settings = &context.configuration;
     let own_program = match program::own(settings) {
         Ok(program) => program,
@@ -104,11 +104,10 @@ pub async fn run(context: Arc<Context>) {
     let half = Duration::from_secs(settings.server.shutdown_seconds) / 2;
     let usual = Timing::default();
     let timing = Timing { shutdown_grace: usual.shutdown_grace.min(half), ..usual };
-    let launcher = Arc::new(Sandbox::new(own_program.clone()));
     run_with(context, launcher, own_program, timing).await;
 }
 
-/// As [`run`], with another launcher, program of the built-in images, and times.
+/// As [`run`], with another program of the built-in images, and other times.
 pub async fn run_with(context: Arc<Context>, launcher: Arc<dyn Launcher>, own_program: Vec<String>, timing: Timing) {
     let runner = Arc::new(Runner { context, launcher, own_program, timing });
     folder::sweep(&runner.jobs_folder()).await;

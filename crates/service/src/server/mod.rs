@@ -31,6 +31,10 @@ use watchkeeper_store::Store;
 use crate::configuration::{Configuration, Role};
 use crate::context::{Clock, Context, MachineClock};
 use crate::hosting::{self, Hosting};
+use crate::program;
+use crate::program::launch::Launcher;
+use crate::program::sandbox::Sandbox;
+use crate::program::threads::{Analyze, Threads};
 use crate::resources::{self, Resources};
 use crate::telemetry::latest_metrics::LatestMetrics;
 use crate::telemetry::prometheus;
@@ -112,11 +116,30 @@ impl Service {
 
     /// The same with another source of moments.
     pub async fn start_at(configuration: Configuration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        prometheus::install();
+        let program = program::own(&configuration).map_err(Error::Hosting)?;
+        Self::start_with(configuration, clock, Arc::new(Sandbox::new(program))).await
+    }
+
+    /// The same as a part of another program: built-in images are carried out by a function of it, on threads, and there are
+    /// no other programs. Nothing of that process is changed: its recorder of metrics, its subscriber of traces and its signals
+    /// are its own.
+    pub async fn start_embedded(mut configuration: Configuration, analyze: Analyze) -> Result<Self, Error> {
+        // No file has this name: it is what the launcher knows the built-in images by.
+        let program = vec!["(embedded)".to_owned()];
+        configuration.runner.program.clone_from(&program);
+        Self::start_with(configuration, Arc::new(MachineClock), Arc::new(Threads::new(program, analyze))).await
+    }
+
+    async fn start_with(
+        configuration: Configuration,
+        clock: Arc<dyn Clock>,
+        launcher: Arc<dyn Launcher>,
+    ) -> Result<Self, Error> {
         let listen = configuration.listen;
         if configuration.proxy.pass_through && !listen.ip().to_canonical().is_loopback() {
             return Err(Error::OpenProxy { address: listen });
         }
-        prometheus::install();
         let store = Store::open(&configuration.data_dir).await?;
         let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: listen, source })?;
@@ -150,7 +173,7 @@ impl Service {
         let _ = context.job_credentials.set(keys.own());
         first_start::prepare(&context).await?;
         let certificates = Certificates::open(&directory, context.now())?;
-        let hosting = Hosting::start(&context).map_err(Error::Hosting)?;
+        let hosting = Hosting::start(&context, launcher).map_err(Error::Hosting)?;
         hosting.take_stock().await?;
         let router = Router::new(Arc::clone(&context), Arc::new(keys), latest, Arc::clone(&hosting));
         let front = Front::new(Arc::clone(&context), certificates, router, address, closes)
@@ -249,7 +272,9 @@ fn start_workers(context: &Arc<Context>, hosting: &Arc<Hosting>) -> Vec<JoinHand
         workers.push(supervise("scheduler", context, crate::scheduler::run));
     }
     if context.configuration.has_role(Role::Runner) {
-        workers.push(supervise("runner", context, crate::runner::run));
+        let launcher = Arc::clone(&hosting.launcher);
+        let run = move |context| crate::runner::run(context, Arc::clone(&launcher));
+        workers.push(supervise("runner", context, run));
         workers.push(supervise_hosting("transform jobs", hosting, hosting::transform::run));
     }
     workers

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::python_json::Members;
+use super::super::members::Members;
 use super::{BiasMetric, BiasSection, DataType, FacetMetrics, LabelAttributions, PartialDependenceCurve};
 use crate::lenient;
 

@@ -83,7 +83,7 @@ impl Bench {
             job_credentials: OnceLock::new(),
             owner: "test".to_owned(),
         });
-        let hosting = Hosting::start_with(&context, Arc::new(Plain)).unwrap();
+        let hosting = Hosting::start(&context, Arc::new(Plain)).unwrap();
         Self { context, hosting, store, stop }
     }
 

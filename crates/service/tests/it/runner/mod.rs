@@ -5,6 +5,7 @@ mod clarify;
 mod jobs;
 pub(crate) mod plain;
 pub(crate) mod suite;
+mod threads;
 
 use plain::Plain;
 

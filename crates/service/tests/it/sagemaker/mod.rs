@@ -28,6 +28,8 @@ use watchkeeper_service::{Configuration, Context};
 use watchkeeper_store::Store;
 use watchkeeper_store::metadata::MetadataStore;
 
+use crate::runner::plain::Plain;
+
 pub const START: &str = "2026-03-01T10:20:30.25Z";
 pub const ROLE: &str = "arn:aws:iam::111122223333:role/monitor";
 
@@ -105,7 +107,7 @@ impl Api {
     /// Lets hosting do all there is to do at the endpoints, a second later.
     pub async fn host(&self) {
         self.advance(SignedDuration::from_secs(1));
-        let hosting = self.hosting.get_or_init(|| Hosting::start(&self.context).unwrap());
+        let hosting = self.hosting.get_or_init(|| Hosting::start(&self.context, Arc::new(Plain)).unwrap());
         hosting.look_once().await.unwrap();
     }
 
