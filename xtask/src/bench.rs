@@ -2,7 +2,8 @@
 //! endpoints and the proxy beside nginx (`bench/hosting.py`); memory with a store that stands still
 //! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); the merge of captures with
 //! labels beside DuckDB and Polars (`bench/merge.py`); Kernel SHAP beside shap (`bench/kernel_shap.py`); bias reports beside smclarify
-//! (`bench/bias.py`); and what an explanation takes beside the time of its model (`bench/http_model.py`).
+//! (`bench/bias.py`); what an explanation takes beside the time of its model (`bench/http_model.py`); and what the Rust SDK takes to
+//! compile (`bench/sdk_build.py`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
         "bias" => beside_others(workspace, REFEREES, "bench/bias.py", &[], rest),
         "http-model" => beside_others(workspace, REFEREES, "bench/http_model.py", &[], rest),
         "shap" => against_shap(workspace, rest),
+        "sdk-build" => sdk_build(workspace, rest),
         _ => against_duckdb(workspace, arguments),
     }
 }
@@ -49,6 +51,12 @@ fn against_shap(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     let explainer = example(workspace, "explainer", "watchkeeper-engine", "kernel_shap")?;
     let mut bench = script(workspace, REFEREES, "bench/kernel_shap.py")?;
     Ok(run_visibly(bench.arg("--explainer").arg(explainer).args(arguments))?.succeeded)
+}
+
+/// What a program that uses the Rust SDK compiles.
+fn sdk_build(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    let mut bench = script(workspace, REFEREES, "bench/sdk_build.py")?;
+    Ok(run_visibly(bench.args(arguments))?.succeeded)
 }
 
 /// Builds an example of a crate for release; `what` it is to people.

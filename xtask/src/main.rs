@@ -13,9 +13,11 @@
 mod bench;
 mod codegen;
 mod process;
+mod public_api;
 mod python;
 mod referee_suite;
 mod rust_checks;
+mod sdk_dependencies;
 mod service_suite;
 mod step;
 mod tally;
@@ -33,7 +35,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
   test [--only STEP]... [--deny]   run every check and test; STEP is one of
-                                   format, clippy, deny, fuzz, tests, doc-tests, referees, browser, service
+                                   format, clippy, documentation, public-api, deny, fuzz, tests, doc-tests,
+                                   referees, browser, service
                                    --deny: install cargo-deny below target/ where it is missing (some minutes)
   bench [ARGUMENTS]...             compare with DuckDB on generated data; arguments go to bench/run.py
   bench service [ARGUMENTS]...     measure the service from outside; arguments go to bench/service.py
@@ -46,6 +49,9 @@ Usage: cargo xtask <chore>
   bench shap [ARGUMENTS]...        measure Kernel SHAP beside shap; arguments go to bench/kernel_shap.py
   bench bias [ARGUMENTS]...        measure bias reports beside smclarify; arguments go to bench/bias.py
   bench http-model [ARGUMENTS]...  measure how much of an explanation's time is its model's own; arguments go to bench/http_model.py
+  bench sdk-build [ARGUMENTS]...   measure what the Rust SDK costs to compile; arguments go to bench/sdk_build.py
+  public-api                       write down the public items of the Rust SDK in crates/sdk/public-api.txt
+  sdk-dependencies                 list the dependencies of the Rust SDK and their licences in crates/sdk/docs/dependencies.md
   codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
                                    --botocore: make those models first, from the folder of botocore (with data/ in it)
 ";
@@ -60,6 +66,12 @@ fn main() -> ExitCode {
         }
         Some((chore, options)) if chore == "codegen" => {
             Workspace::locate().and_then(|workspace| codegen::run(&workspace, options))
+        }
+        Some((chore, [])) if chore == "public-api" => {
+            Workspace::locate().and_then(|workspace| public_api::write(&workspace))
+        }
+        Some((chore, [])) if chore == "sdk-dependencies" => {
+            Workspace::locate().and_then(|workspace| sdk_dependencies::write(&workspace))
         }
         _ => {
             eprint!("{USAGE}");

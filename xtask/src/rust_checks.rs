@@ -17,7 +17,12 @@ pub fn format(context: &Context<'_>) -> Result<Tally> {
 }
 
 pub fn clippy(context: &Context<'_>) -> Result<Tally> {
-    check(context, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    check(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"])
+}
+
+pub fn documentation(context: &Context<'_>) -> Result<Tally> {
+    let mut rustdoc = context.workspace.cargo(&["doc", "--workspace", "--no-deps", "--all-features", "--locked"]);
+    Ok(Tally::of_check(&run_visibly(rustdoc.env("RUSTDOCFLAGS", "-D warnings"))?))
 }
 
 pub fn deny(context: &Context<'_>) -> Result<Tally> {
@@ -40,15 +45,15 @@ pub fn fuzz_targets(context: &Context<'_>) -> Result<Tally> {
 
 pub fn tests(context: &Context<'_>) -> Result<Tally> {
     let arguments: &[&str] = if answers("cargo", &["nextest", "--version"]) {
-        &["nextest", "run", "--workspace", "--no-fail-fast", "--locked"]
+        &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast", "--locked"]
     } else {
-        &["test", "--workspace", "--all-targets", "--no-fail-fast", "--locked"]
+        &["test", "--workspace", "--all-targets", "--all-features", "--no-fail-fast", "--locked"]
     };
     Ok(Tally::of_runner(&run_visibly(&mut context.workspace.cargo(arguments))?))
 }
 
 pub fn doc_tests(context: &Context<'_>) -> Result<Tally> {
-    let arguments = ["test", "--doc", "--workspace", "--no-fail-fast", "--locked"];
+    let arguments = ["test", "--doc", "--workspace", "--all-features", "--no-fail-fast", "--locked"];
     Ok(Tally::of_runner(&run_visibly(&mut context.workspace.cargo(&arguments))?))
 }
 

@@ -15,15 +15,18 @@ use crate::tally::Tally;
 struct Suite {
     /// The lock file's name, and the environment's.
     libraries: &'static str,
+    /// Below `tests/python`.
     folder: &'static str,
     workers: &'static str,
 }
 
 const SUITES: &[Suite] = &[
-    Suite { libraries: "boto3", folder: "wire", workers: "4" },
-    Suite { libraries: "s3fs", folder: "dataframes", workers: "0" },
-    Suite { libraries: "sagemaker-2", folder: "sdk", workers: "4" },
-    Suite { libraries: "sagemaker-3", folder: "sdk", workers: "4" },
+    Suite { libraries: "boto3", folder: "service/wire", workers: "4" },
+    Suite { libraries: "s3fs", folder: "service/dataframes", workers: "0" },
+    Suite { libraries: "sagemaker-2", folder: "service/sdk", workers: "4" },
+    Suite { libraries: "sagemaker-3", folder: "service/sdk", workers: "4" },
+    // What the Rust SDK sends, against what Python's does and how botocore signs.
+    Suite { libraries: "sagemaker-2", folder: "sdk_requests", workers: "2" },
 ];
 
 /// The service through boto3, the AWS command line, s3fs with pandas, and both versions of the SageMaker SDK.
@@ -36,15 +39,18 @@ pub fn service(context: &Context<'_>) -> Result<Tally> {
     }
     let built = run_visibly(&mut workspace.cargo(&["build", "--package", "watchkeeper-cli", "--locked"]))?;
     ensure!(built.succeeded, "the command line does not build");
+    let example = ["build", "--package", "watchkeeper", "--example", "signed_requests", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&example))?.succeeded, "the example of the Rust SDK does not build");
 
     let mut tally = Tally::default();
     for (suite, python) in SUITES.iter().zip(environments) {
         println!("\n--- {} with {}", suite.folder, suite.libraries);
         let mut pytest = workspace.command(python);
         pytest.args(["-m", "pytest", "--numprocesses", suite.workers]);
-        pytest.arg(format!("tests/python/service/{}", suite.folder));
+        pytest.arg(format!("tests/python/{}", suite.folder));
         pytest.env("PYTHONDONTWRITEBYTECODE", "1");
         pytest.env("WATCHKEEPER_BINARY", workspace.target.join("debug/watchkeeper"));
+        pytest.env("WATCHKEEPER_SIGNED_REQUESTS", workspace.target.join("debug/examples/signed_requests"));
         tally += Tally::of_runner(&run_visibly(&mut pytest)?);
     }
     Ok(tally)

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::step::{Context, Missing};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{referee_suite, rust_checks, service_suite};
+use crate::{public_api, referee_suite, rust_checks, service_suite};
 
 /// A step by its name on the command line.
 struct Step {
@@ -20,6 +20,8 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "format", title: "formatting", run: rust_checks::format },
     Step { name: "clippy", title: "lints", run: rust_checks::clippy },
+    Step { name: "documentation", title: "documentation without warnings", run: rust_checks::documentation },
+    Step { name: "public-api", title: "public items of the Rust SDK as written down", run: public_api::check },
     Step { name: "deny", title: "licences, banned crates and sources of the dependencies", run: rust_checks::deny },
     Step { name: "fuzz", title: "fuzz targets compile", run: rust_checks::fuzz_targets },
     Step { name: "tests", title: "Rust tests", run: rust_checks::tests },
@@ -104,7 +106,7 @@ fn summary_line(name: &str, outcome: &Outcome, time: Duration) -> String {
         Outcome::LeftOut(reason) => format!("left out: {reason}"),
         Outcome::Broke(reason) => format!("failed: {reason}"),
     };
-    format!("{name:<10} {:>5.0} s  {result}\n", time.as_secs_f64())
+    format!("{name:<13} {:>5.0} s  {result}\n", time.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -130,7 +132,7 @@ mod tests {
         let message = parse(&["--only", "formt"]).map_err(|error| error.to_string());
         assert_eq!(
             message,
-            Err("unknown step `formt`: the steps are format, clippy, deny, fuzz, tests, doc-tests, referees, browser, service"
+            Err("unknown step `formt`: the steps are format, clippy, documentation, public-api, deny, fuzz, tests, doc-tests, referees, browser, service"
                 .to_owned())
         );
     }

@@ -24,6 +24,7 @@ mod quality_merge;
 mod runner;
 mod running;
 mod scripts;
+mod sdk;
 mod serve;
 mod service;
 mod signals;
