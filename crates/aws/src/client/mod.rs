@@ -24,7 +24,7 @@ pub use error::ClientError;
 #[cfg(feature = "tls")]
 pub use proxy::Proxy;
 #[cfg(feature = "tls")]
-pub use tls::Tls;
+pub use tls::{Tls, trusted_certificates, trusting};
 pub use transport::{Transport, TransportError, innermost};
 
 use crate::signing::{Canonical, Credentials, Payload, Signer, sign};

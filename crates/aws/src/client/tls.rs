@@ -62,31 +62,36 @@ impl Tls {
     }
 
     fn trusting(&self) -> Result<Arc<ClientConfig>, String> {
-        let config = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the versions that it says are safe")
-            .with_root_certificates(self.trusted_certificates()?)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
+        let roots = trusted_certificates(self.ca_bundle.as_deref());
+        let roots = roots.map_err(|reason| format!("{reason}; AWS_CA_BUNDLE names a file of trusted certificates"))?;
+        Ok(Arc::new(trusting(roots)))
     }
+}
 
-    fn trusted_certificates(&self) -> Result<RootCertStore, String> {
-        if let Some(path) = &self.ca_bundle {
-            let bundle = fs::read(path).map_err(|error| unreadable(path, &error))?;
-            return roots_of(&bundle).map_err(|problem| unreadable(path, &problem));
+/// TLS as a client of whoever these certificates vouch for.
+pub fn trusting(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the versions that it says are safe")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// The certificates of a file (PEM), without one those that the system trusts.
+///
+/// # Errors
+/// Where they were looked for, and what is wrong there.
+pub fn trusted_certificates(file: Option<&Path>) -> Result<RootCertStore, String> {
+    let paths = file.map_or_else(|| TRUSTED_CERTIFICATES.map(Path::new).to_vec(), |path| vec![path]);
+    for path in &paths {
+        match fs::read(path) {
+            Ok(bundle) => return roots_of(&bundle).map_err(|problem| unreadable(path, &problem)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unreadable(path, &error)),
         }
-        for path in TRUSTED_CERTIFICATES.map(Path::new) {
-            match fs::read(path) {
-                Ok(bundle) => return roots_of(&bundle).map_err(|problem| unreadable(path, &problem)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(path, &error)),
-            }
-        }
-        Err(format!(
-            "there are no trusted certificates in {}; name a file of them in AWS_CA_BUNDLE",
-            TRUSTED_CERTIFICATES.join(", ")
-        ))
     }
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    Err(format!("there are no trusted certificates in {}", paths.join(", ")))
 }
 
 fn unreadable(path: &Path, problem: &dyn std::fmt::Display) -> String {

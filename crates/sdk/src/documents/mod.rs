@@ -12,21 +12,20 @@ mod merging;
 mod violations;
 
 pub use body::{Body, ConstraintsBody, StatisticsBody, ViolationsBody};
-pub use violations::Violation;
+pub use violations::{CheckType, Violation};
 pub use watchkeeper_formats::clarify::{
     Analysis, BiasMetric, BiasSection, DataType, Explanations, FacetMetrics, LabelAttributions, PartialDependence,
     PartialDependenceCurve,
 };
 pub use watchkeeper_formats::{
     BinaryClassificationMetrics, Categorical, CategoricalBucket, CategoricalDistribution, CategoricalDriftMethod,
-    CheckType, CommonStatistics, ComparisonMethod, ComparisonOperator, ConfusionMatrix,
-    Constraints as DataQualityConstraints, DatasetStatistics, DistributionConstraints,
-    DistributionConstraintsOverrides, FeatureConstraints, FeatureStatistics, InferredType, KllBucket, KllDistribution,
-    KllParameters, KllSketch, Metric, MetricConstraint, ModelQualityConstraints, ModelQualityMetrics,
-    ModelQualityStatistics, MonitoringConfig, MonitoringConfigOverrides, MulticlassClassificationMetrics,
-    NumConstraints, NumericalDistribution, NumericalStatistics, PrecisionRecallCurve, ProblemType,
-    ReceiverOperatingCharacteristicCurve, RegressionMetrics, Statistics as DataQualityStatistics, StringConstraints,
-    StringStatistics, Switch,
+    CommonStatistics, ComparisonMethod, ComparisonOperator, ConfusionMatrix, Constraints as DataQualityConstraints,
+    DatasetStatistics, DistributionConstraints, DistributionConstraintsOverrides, FeatureConstraints,
+    FeatureStatistics, InferredType, KllBucket, KllDistribution, KllParameters, KllSketch, Metric, MetricConstraint,
+    ModelQualityConstraints, ModelQualityMetrics, ModelQualityStatistics, MonitoringConfig, MonitoringConfigOverrides,
+    MulticlassClassificationMetrics, NumConstraints, NumericalDistribution, NumericalStatistics, PrecisionRecallCurve,
+    ProblemType, ReceiverOperatingCharacteristicCurve, RegressionMetrics, Statistics as DataQualityStatistics,
+    StringConstraints, StringStatistics, Switch,
 };
 
 pub(crate) use merging::merged;

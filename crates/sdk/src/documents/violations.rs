@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use watchkeeper_formats::CheckType;
 
 /// Where a dataset or a model departs from its baseline.
 ///
@@ -34,6 +33,34 @@ pub struct Violation {
     /// Members that are not known here.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+crate::word::word! {
+    /// The check that failed, of any monitor.
+    pub enum CheckType {
+        /// Too few values have the expected type.
+        DataType = "data_type_check",
+        /// Too few records have a value.
+        Completeness = "completeness_check",
+        /// There are negative values, and the baseline has none.
+        NonNegative = "non_negative_check",
+        /// The distribution differs from that of the baseline.
+        BaselineDrift = "baseline_drift_check",
+        /// The dataset has fewer columns than the baseline.
+        MissingColumn = "missing_column_check",
+        /// The dataset has more columns than the baseline.
+        ExtraColumn = "extra_column_check",
+        /// Too few values are in the domain.
+        CategoricalValues = "categorical_values_check",
+        /// The metric of model quality is below what it must reach.
+        LessThanThreshold = "LessThanThreshold",
+        /// The metric of model quality is above what it may reach.
+        GreaterThanThreshold = "GreaterThanThreshold",
+        /// The bias differs from that of the baseline.
+        BiasDrift = "bias_drift_check",
+        /// What predictions are made of differs from the baseline.
+        FeatureAttributionDrift = "feature_attribution_drift_check",
+    }
 }
 
 /// A text as it is, anything else as its JSON: facets' values may be numbers.

@@ -487,7 +487,10 @@ fn violations_of_every_monitor_have_their_names() {
     let mut file: ConstraintViolations = file(&document);
     let violations = file.violations().unwrap();
     assert_eq!(violations[0].feature_name.as_deref(), Some("age"));
-    assert_eq!(violations[0].constraint_check_type, CheckType::DataType);
+    let checks: Vec<_> = violations.iter().map(|violation| violation.constraint_check_type.clone()).collect();
+    let expected =
+        [CheckType::DataType, CheckType::LessThanThreshold, CheckType::BiasDrift, CheckType::FeatureAttributionDrift];
+    assert_eq!(checks[..4], expected);
     assert_eq!(violations[1].metric_name.as_deref(), Some("f1"));
     assert_eq!((violations[2].facet.as_deref(), violations[2].facet_value.as_deref()), (Some("sex"), Some("1")));
     assert_eq!(violations[3].label.as_deref(), Some("label0"));

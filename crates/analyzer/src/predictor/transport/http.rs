@@ -1,8 +1,6 @@
 //! A model behind a URL.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,23 +8,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
+use watchkeeper_aws::client::{trusted_certificates, trusting};
 
 use super::connections::Connections;
 use super::{Failure, RequestHeaders, Way, refusal};
 
 /// What a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where systems keep the certificates that they trust; the first that is there is read.
-const TRUSTED_CERTIFICATES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// A model behind a URL that takes POST requests.
 pub(in crate::predictor) struct HttpModel {
@@ -58,9 +47,9 @@ impl HttpModel {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         connector.enforce_http(false);
-        let roots = if uri.scheme_str() == Some("https") { trusted_certificates()? } else { RootCertStore::empty() };
+        let roots = if uri.scheme_str() == Some("https") { certificates()? } else { RootCertStore::empty() };
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(roots))
+            .with_tls_config(trusting(roots))
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
@@ -91,42 +80,10 @@ fn host(uri: &Uri) -> String {
     }
 }
 
-fn tls(roots: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the versions that it says are safe")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
 /// What `SSL_CERT_FILE` names, as for every program that uses OpenSSL, or what the system trusts.
-fn trusted_certificates() -> Result<RootCertStore, String> {
+fn certificates() -> Result<RootCertStore, String> {
     let named = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let known = TRUSTED_CERTIFICATES.iter().map(PathBuf::from);
-    let paths: Vec<PathBuf> = named.map_or_else(|| known.collect(), |path| vec![path]);
-    for path in &paths {
-        match fs::read(path) {
-            Ok(bundle) => return roots_of(&bundle).map_err(|problem| unreadable(path, &problem)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unreadable(path, &error)),
-        }
-    }
-    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    Err(format!(
-        "the model has an https address, and there are no trusted certificates in {}; name a file of them in SSL_CERT_FILE",
-        paths.join(", ")
-    ))
-}
-
-fn unreadable(path: &Path, problem: &dyn std::fmt::Display) -> String {
-    format!("the trusted certificates in {} cannot be read: {problem}", path.display())
-}
-
-fn roots_of(bundle: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(bundle) {
-        // A bundle may hold certificates of forms that nobody uses any more.
-        let _ = roots.add(certificate.map_err(|error| error.to_string())?);
-    }
-    if roots.is_empty() { Err("there are none in it".to_owned()) } else { Ok(roots) }
+    trusted_certificates(named.as_deref()).map_err(|reason| {
+        format!("the model has an https address, and {reason}; SSL_CERT_FILE names a file of trusted certificates")
+    })
 }
