@@ -54,8 +54,10 @@ impl Session {
             };
             let uri: S3Uri = place.parse().map_err(|error| unusable(&error))?;
             let path = format!("/{}", encode_path(&uri.key));
-            let parts =
-                RequestParts { bucket: Some(&uri.bucket), ..RequestParts::new("GetObject", place, Method::GET, path) };
+            // Nobody asked for this object in the call that needs it.
+            let resource = format!("{place} (SAGEMAKER_USER_CONFIG_OVERRIDE)");
+            let parts = RequestParts::new("GetObject", &resource, Method::GET, path);
+            let parts = RequestParts { bucket: Some(&uri.bucket), ..parts };
             let answer = self.request(AwsService::S3, parts).await?;
             String::from_utf8_lossy(answer.body()).into_owned()
         } else {
