@@ -20,9 +20,17 @@ pub fn clippy(context: &Context<'_>) -> Result<Tally> {
     check(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"])
 }
 
+/// The SDK as its users see it; of the other crates, whose readers are those who change them, private items as well.
 pub fn documentation(context: &Context<'_>) -> Result<Tally> {
-    let mut rustdoc = context.workspace.cargo(&["doc", "--workspace", "--no-deps", "--all-features", "--locked"]);
-    Ok(Tally::of_check(&run_visibly(rustdoc.env("RUSTDOCFLAGS", "-D warnings"))?))
+    let rustdoc = |selection: &[&str], flags: &str| -> Result<Tally> {
+        let arguments = [&["doc", "--no-deps", "--all-features", "--locked"], selection].concat();
+        let mut rustdoc = context.workspace.cargo(&arguments);
+        Ok(Tally::of_check(&run_visibly(rustdoc.env("RUSTDOCFLAGS", flags))?))
+    };
+    let mut tally = rustdoc(&["-p", "watchkeeper"], "-D warnings")?;
+    let inner = ["--workspace", "--exclude", "watchkeeper", "--document-private-items"];
+    tally += rustdoc(&inner, "-D warnings -A rustdoc::private-intra-doc-links")?;
+    Ok(tally)
 }
 
 pub fn deny(context: &Context<'_>) -> Result<Tally> {

@@ -1,8 +1,8 @@
 //! Signature Version 4: signs our own requests and checks everybody's.
 //!
 //! Nothing here knows an HTTP library: a request is a [`Canonical`], four texts and a list of headers as they were on
-//! the wire. [`verify`] checks every service but S3, whose signatures (with their streaming forms) the S3 protocol
-//! crate checks; [`sign`] and [`presign`] sign for all of them, S3 included.
+//! the wire. [`verify()`] checks every service but S3, whose signatures (with their streaming forms) the S3 protocol
+//! crate checks; [`sign()`] and [`presign`] sign for all of them, S3 included.
 //!
 //! What is accepted is what AWS accepts, and no more: one signature a request, in the `Authorization` header or in the
 //! query; the host, the moment and every `x-amz-` header under it; a moment within fifteen minutes of ours; the body
