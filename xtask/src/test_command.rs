@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::step::{Context, Missing};
 use crate::tally::Tally;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, in_ci};
 use crate::{public_api, referee_suite, rust_checks, service_suite};
 
 /// A step by its name on the command line.
@@ -70,7 +70,7 @@ enum Outcome {
 
 /// Runs the steps and prints the summary. True when nothing failed and, in CI, nothing was left out.
 pub fn run(workspace: &Workspace, options: &Options) -> bool {
-    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let in_ci = in_ci();
     let context = Context { workspace, install_slow_tools: in_ci || options.deny };
     let mut total = Tally::default();
     let mut summary = String::new();
