@@ -172,7 +172,7 @@ async fn a_life_of_two_baselines_and_two_updates_ends_with_nothing_but_the_older
     assert!(error.contains("already used"), "{error}");
 
     monitor.update_monitoring_schedule().instance_count(2).await.unwrap();
-    // Names of definitions differ by milliseconds.
+    // The name of a definition ends in the millisecond of its making: the next one has to be of another.
     tokio::time::sleep(Duration::from_millis(2)).await;
     monitor.update_monitoring_schedule().volume_size_in_gb(60).await.unwrap();
     let last = monitor.job_definition_name().unwrap().to_owned();
@@ -426,5 +426,7 @@ async fn constraints_that_were_changed_and_not_saved_are_refused() {
     assert!(create(&constraints).await.is_err());
 
     constraints.save().await.unwrap();
+    // Asked for as what it is not, it is not handed out, and not changed.
+    assert!(constraints.data_quality_mut().is_err());
     create(&constraints).await.unwrap();
 }

@@ -158,10 +158,13 @@ macro_rules! variants {
             /// # Errors
             /// The file is something else, and what is seen of that.
             pub fn $name_mut(&mut self) -> Result<&mut $value> {
-                let error = self.not_that($wanted);
+                // Looked at first: a body that is handed out to be changed counts as changed.
+                if !matches!(self.body, $body::$variant(_)) {
+                    return Err(self.not_that($wanted));
+                }
                 match self.body_mut() {
                     $body::$variant(value) => Ok(value),
-                    _ => Err(error),
+                    _ => unreachable!("its variant was just looked at"),
                 }
             }
             )+
