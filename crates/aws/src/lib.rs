@@ -3,7 +3,7 @@
 //! Names that parse (`types`), errors with AWS's codes, signatures (`signing`). Behind features, as a client needs few of them:
 //! the operations of the services with their shapes and limits (`generated`, one trait a service) and what is checked before
 //! an operation sees its input (`validation`), the moments at which schedules run, the server's side of every protocol
-//! (`protocol`), and a small client (`client`).
+//! (`protocol`), a small client (`client`), and the XML that both need (`xml`).
 //!
 //! Promises: what reaches an implementation of a trait keeps to the model; no input, however broken, ends in a panic or
 //! in memory without bound; an answer reads as AWS's does. Decided against: the official SDK's crates, which cost
@@ -20,6 +20,8 @@ pub mod types;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "client", feature = "protocol"))]
+pub mod xml;
 
 #[cfg(feature = "operations")]
 mod blob;

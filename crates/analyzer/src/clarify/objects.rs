@@ -1,5 +1,6 @@
 //! Objects of the service that a configuration names as `s3://…`, fetched into a folder that goes with the analysis.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use http::{Method, Response, StatusCode};
 use tempfile::TempDir;
 use watchkeeper_aws::client::Client;
 use watchkeeper_aws::signing::{encode, encode_path};
+use watchkeeper_aws::xml;
 use watchkeeper_formats::ServiceAccess;
 
 use super::error::refused;
@@ -80,8 +82,8 @@ impl Bucket<'_> {
                 return Err(refusal(&page));
             }
             let text = String::from_utf8_lossy(page.body());
-            keys.extend(elements(&text, "Key"));
-            continuation = elements(&text, "NextContinuationToken").next();
+            keys.extend(xml::texts(&text, "Key").map(Cow::into_owned));
+            continuation = xml::text(&text, "NextContinuationToken").map(Cow::into_owned);
             if continuation.is_none() {
                 keys.sort();
                 return Ok(keys);
@@ -99,37 +101,9 @@ fn save(path: &Path, content: &[u8]) -> Result<(), String> {
     std::fs::write(path, content).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The texts of all elements of a name.
-fn elements<'a>(xml: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
-    let mut rest = xml;
-    std::iter::from_fn(move || {
-        let (_, behind) = rest.split_once(begin.as_str())?;
-        let (text, behind) = behind.split_once(end.as_str())?;
-        rest = behind;
-        Some(unescaped(text))
-    })
-}
-
-fn unescaped(text: &str) -> String {
-    let mut text = text.to_owned();
-    for (escape, character) in [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&apos;", "'"),
-        ("&#39;", "'"),
-        ("&#34;", "\""),
-        ("&amp;", "&"),
-    ] {
-        text = text.replace(escape, character);
-    }
-    text
-}
-
 fn refusal(response: &Response<Bytes>) -> String {
     let text = String::from_utf8_lossy(response.body());
-    match (elements(&text, "Code").next(), elements(&text, "Message").next()) {
+    match (xml::text(&text, "Code"), xml::text(&text, "Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         _ => format!("the answer has status {}", response.status().as_u16()),
     }

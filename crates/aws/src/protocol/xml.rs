@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Route, fault};
 use crate::model::Shape;
+use crate::xml::push_escaped;
 use crate::{Error, Time};
 
 /// `<GetRoleResponse xmlns="..."><GetRoleResult>...</GetRoleResult><ResponseMetadata>...`.
@@ -111,22 +112,6 @@ impl Xml {
             }
             (_, Value::String(text)) => self.text(name, text),
             (_, other) => self.text(name, &other.to_string()),
-        }
-    }
-}
-
-/// A text as XML can hold it: markup escaped, carriage returns kept from being read as line feeds, and characters that
-/// XML has no place for replaced.
-fn push_escaped(xml: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '<' => xml.push_str("&lt;"),
-            '>' => xml.push_str("&gt;"),
-            '&' => xml.push_str("&amp;"),
-            '"' => xml.push_str("&quot;"),
-            '\r' => xml.push_str("&#13;"),
-            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => xml.push('\u{fffd}'),
-            _ => xml.push(character),
         }
     }
 }

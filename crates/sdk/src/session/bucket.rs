@@ -2,8 +2,9 @@
 
 use http::Method;
 use watchkeeper_aws::types::S3Uri;
+use watchkeeper_aws::xml;
 
-use super::{AwsService, RequestParts, Session, xml};
+use super::{AwsService, RequestParts, Session};
 use crate::{Error, Result};
 
 impl Session {

@@ -178,8 +178,8 @@ impl SessionBuilder {
     }
 
     fn settings(&self, surroundings: &Surroundings<'_>) -> Result<Settings> {
-        let Surroundings { environment, profile } = surroundings;
-        let configured = |name: &str| profile.and_then(|profile| profile.get(name));
+        let environment = surroundings.environment;
+        let configured = |name: &str| surroundings.configured(name);
         let region = self.region.as_deref().or_else(|| environment.any(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
         let region = region.or_else(|| configured("region")).ok_or_else(|| {
             Error::Session(
@@ -195,9 +195,7 @@ impl SessionBuilder {
         for service in AwsService::ALL {
             if let Some((url, origin)) = self.endpoint_url_for(service, surroundings) {
                 endpoint_urls.insert(service, Endpoint::parse(&url, &origin)?);
-            } else if environment.is_true("AWS_USE_FIPS_ENDPOINT")
-                || configured("use_fips_endpoint").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-            {
+            } else if surroundings.say_true("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") {
                 // Whoever has to use these must not be sent elsewhere in silence.
                 return Err(Error::Session(format!(
                     "AWS_USE_FIPS_ENDPOINT is set, whose addresses this session does not know: set AWS_ENDPOINT_URL_{}",
@@ -206,16 +204,13 @@ impl SessionBuilder {
             }
         }
         let attempts = environment.get("AWS_MAX_ATTEMPTS").or_else(|| configured("max_attempts"));
-        let attempts = attempts.map(|text| {
-            let number = text.parse().ok().filter(|number| *number > 0);
-            number.ok_or_else(|| {
+        let max_attempts = match (self.max_attempts, attempts) {
+            (Some(number), _) => number.max(1),
+            (None, Some(text)) => text.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
                 Error::Session(format!("AWS_MAX_ATTEMPTS or max_attempts is {text:?}, not a number from 1 on"))
-            })
-        });
-        let max_attempts = self
-            .max_attempts
-            .map(|number| number.max(1))
-            .map_or_else(|| attempts.transpose(), |number| Ok(Some(number)))?;
+            })?,
+            (None, None) => MAX_ATTEMPTS,
+        };
         let ca_bundle = environment.get("AWS_CA_BUNDLE").or_else(|| configured("ca_bundle"));
         let ca_bundle = ca_bundle.or_else(|| environment.get("SSL_CERT_FILE")).map(|path| environment.path(path));
         let connect_timeout = self.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
@@ -226,7 +221,7 @@ impl SessionBuilder {
             region: region.to_owned(),
             endpoint_urls,
             transport: Transport::plain(connect_timeout).with_tls(tls),
-            max_attempts: max_attempts.unwrap_or(MAX_ATTEMPTS),
+            max_attempts,
             document: environment.get("SAGEMAKER_USER_CONFIG_OVERRIDE").map(str::to_owned),
         })
     }
@@ -238,10 +233,7 @@ impl SessionBuilder {
         if let Some(url) = given {
             return Some((url.clone(), "endpoint_url".to_owned()));
         }
-        let configured = |name: &str| profile.and_then(|profile| profile.get(name));
-        let is_ignored = environment.is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-            || configured("ignore_configured_endpoint_urls").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        if is_ignored {
+        if surroundings.say_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
             return None;
         }
         let variable = format!("AWS_ENDPOINT_URL_{}", service.identifier());
@@ -259,6 +251,19 @@ impl SessionBuilder {
 struct Surroundings<'a> {
     environment: &'a Environment,
     profile: Option<Profile<'a>>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// A setting of the profile.
+    fn configured(&self, setting: &str) -> Option<&'a str> {
+        self.profile?.get(setting)
+    }
+
+    /// Whether a variable or a setting of the profile is `true`.
+    fn say_true(&self, variable: &str, setting: &str) -> bool {
+        self.environment.is_true(variable)
+            || self.configured(setting).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
 }
 
 /// What was found out for a session, without its credentials.

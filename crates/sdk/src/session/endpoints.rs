@@ -48,10 +48,8 @@ impl AwsService {
 }
 
 /// Regions that share accounts and a domain.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Partition {
-    /// The second part of ARNs.
-    pub name: &'static str,
+#[derive(Debug)]
+pub(crate) struct Partition {
     pub domain: &'static str,
     /// The host of IAM, and the region of its signatures.
     iam: (&'static str, &'static str),
@@ -59,61 +57,23 @@ pub(super) struct Partition {
 
 /// Source: botocore's `partitions.json` and the rule set of IAM. What regions begin with stands first.
 static PARTITIONS: [(&str, Partition); 7] = [
-    (
-        "cn-",
-        Partition {
-            name: "aws-cn",
-            domain: "amazonaws.com.cn",
-            iam: ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-        },
-    ),
-    (
-        "us-gov-",
-        Partition { name: "aws-us-gov", domain: "amazonaws.com", iam: ("iam.us-gov.amazonaws.com", "us-gov-west-1") },
-    ),
-    (
-        "us-iso-",
-        Partition { name: "aws-iso", domain: "c2s.ic.gov", iam: ("iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1") },
-    ),
-    (
-        "us-isob-",
-        Partition {
-            name: "aws-iso-b",
-            domain: "sc2s.sgov.gov",
-            iam: ("iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
-        },
-    ),
-    (
-        "eu-isoe-",
-        Partition {
-            name: "aws-iso-e",
-            domain: "cloud.adc-e.uk",
-            iam: ("iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1"),
-        },
-    ),
+    ("cn-", Partition { domain: "amazonaws.com.cn", iam: ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1") }),
+    ("us-gov-", Partition { domain: "amazonaws.com", iam: ("iam.us-gov.amazonaws.com", "us-gov-west-1") }),
+    ("us-iso-", Partition { domain: "c2s.ic.gov", iam: ("iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1") }),
+    ("us-isob-", Partition { domain: "sc2s.sgov.gov", iam: ("iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1") }),
+    ("eu-isoe-", Partition { domain: "cloud.adc-e.uk", iam: ("iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1") }),
     (
         "us-isof-",
-        Partition {
-            name: "aws-iso-f",
-            domain: "csp.hci.ic.gov",
-            iam: ("iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1"),
-        },
+        Partition { domain: "csp.hci.ic.gov", iam: ("iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1") },
     ),
-    (
-        "eusc-",
-        Partition {
-            name: "aws-eusc",
-            domain: "amazonaws.eu",
-            iam: ("iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
-        },
-    ),
+    ("eusc-", Partition { domain: "amazonaws.eu", iam: ("iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1") }),
 ];
 
 /// The partition of all other regions.
-static AWS: Partition = Partition { name: "aws", domain: "amazonaws.com", iam: ("iam.amazonaws.com", "us-east-1") };
+static AWS: Partition = Partition { domain: "amazonaws.com", iam: ("iam.amazonaws.com", "us-east-1") };
 
 impl Partition {
-    pub(super) fn of_region(region: &str) -> &'static Self {
+    pub(crate) fn of_region(region: &str) -> &'static Self {
         let known = PARTITIONS.iter().find(|(beginning, _)| region.starts_with(beginning));
         known.map_or(&AWS, |(_, partition)| partition)
     }

@@ -26,7 +26,6 @@ mod request;
 mod retry;
 mod roles;
 mod waiting;
-mod xml;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -45,6 +44,7 @@ pub(crate) use answers::{typed, with_whole_numbers};
 pub use builder::SessionBuilder;
 pub use credentials::{Credentials, ProvideCredentials, Providing};
 pub use endpoints::AwsService;
+pub(crate) use endpoints::Partition;
 pub(crate) use name::{base_name_from_image, name_from_base};
 pub use progress::Progress;
 pub(crate) use request::RequestParts;
@@ -71,7 +71,7 @@ pub struct Session {
 
 struct Inner {
     region: String,
-    partition: &'static endpoints::Partition,
+    partition: &'static Partition,
     /// Addresses that replace AWS's own.
     endpoint_urls: HashMap<AwsService, endpoints::Endpoint>,
     credentials: credentials::Cache,

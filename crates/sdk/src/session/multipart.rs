@@ -8,9 +8,10 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::task::JoinSet;
 use watchkeeper_aws::signing::encode;
 use watchkeeper_aws::types::S3Uri;
+use watchkeeper_aws::xml;
 
+use super::Session;
 use super::objects::{ObjectRequest, PART_SIZE, PARTS_AT_ONCE, encryption};
-use super::{Session, xml};
 use crate::{Error, Result};
 
 /// How many parts an object can have.

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use http::{Method, Response};
 use watchkeeper_aws::signing::{encode, encode_path};
 use watchkeeper_aws::types::S3Uri;
+use watchkeeper_aws::xml;
 
-use super::{AwsService, RequestParts, Session, xml};
+use super::{AwsService, RequestParts, Session};
 use crate::{Error, Result};
 
 /// From this size on a file goes up, and an object comes down, in parts of it.

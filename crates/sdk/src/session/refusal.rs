@@ -6,8 +6,9 @@ use bytes::Bytes;
 use http::Response;
 use jiff::Timestamp;
 use watchkeeper_aws::client::ClientError;
+use watchkeeper_aws::xml;
 
-use super::{AwsService, xml};
+use super::AwsService;
 use crate::Error;
 
 /// An answer that is no success.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use watchkeeper_aws::client::TransportError;
-use watchkeeper_aws::signing::{Canonical, Payload, Signer, sign};
+use watchkeeper_aws::signing::{Canonical, Payload, Signer, encode, sign};
 
 use super::answers::without_nulls;
 use super::credentials::Credentials;
@@ -105,7 +105,7 @@ impl Session {
     /// [`Error::Service`] with code and message as its protocol has them. An answer without a body to say its code (those to
     /// `HEAD`) has the status as its code: `404`.
     pub(crate) async fn request(&self, service: AwsService, parts: RequestParts<'_>) -> Result<Response<Bytes>> {
-        match Box::pin(self.exchange(service, &parts)).await.outcome {
+        match self.exchange(service, &parts).await.outcome {
             Outcome::Answer(answer) => Ok(answer),
             Outcome::Refusal(refusal) => Err(refusal.into_error(parts.operation, parts.resource)),
             Outcome::Failure(error) => Err(error),
@@ -114,7 +114,7 @@ impl Session {
 
     pub(super) async fn call_json(&self, service: AwsService, parts: RequestParts<'_>) -> Result<Value> {
         let RequestParts { operation, resource, .. } = parts;
-        let exchange = Box::pin(self.exchange(service, &parts)).await;
+        let exchange = self.exchange(service, &parts).await;
         match exchange.outcome {
             // The attempt before this one got no answer, and has deleted it.
             Outcome::Refusal(refusal)
@@ -127,7 +127,7 @@ impl Session {
     }
 
     pub(super) async fn create_once(&self, parts: RequestParts<'_>, describe: (&'static str, &Value)) -> Result<Value> {
-        let exchange = Box::pin(self.exchange(AwsService::SageMaker, &parts)).await;
+        let exchange = self.exchange(AwsService::SageMaker, &parts).await;
         let now = match &exchange.outcome {
             Outcome::Refusal(refusal) if refusal.is_already_there() || refusal.status >= 500 => refusal.date,
             Outcome::Failure(_) => None,
@@ -141,7 +141,7 @@ impl Session {
     }
 
     pub(super) async fn update_once(&self, parts: RequestParts<'_>, describe: (&'static str, &Value)) -> Result<Value> {
-        let exchange = Box::pin(self.exchange(AwsService::SageMaker, &parts)).await;
+        let exchange = self.exchange(AwsService::SageMaker, &parts).await;
         self.looked_after(exchange, &parts, describe, |_| true).await
     }
 
@@ -175,7 +175,6 @@ impl Session {
         Timestamp::now() + SignedDuration::from_secs(self.inner.clock_offset.load(Ordering::Relaxed))
     }
 
-    /// Its future is large, and every call of the crate is a few of them in a row: callers put it on the heap.
     async fn exchange(&self, service: AwsService, parts: &RequestParts<'_>) -> Exchange {
         let started = Instant::now();
         let mut attempts = Attempts {
@@ -185,7 +184,8 @@ impl Session {
             may_be_done: false,
             mended: Mended::default(),
         };
-        let outcome = self.attempt_until_done(service, parts, &mut attempts).await;
+        // Its future is large, and every call of the crate is a few of them in a row: it goes on the heap.
+        let outcome = Box::pin(self.attempt_until_done(service, parts, &mut attempts)).await;
         Exchange { outcome, may_be_done: attempts.may_be_done, started }
     }
 
@@ -230,7 +230,7 @@ impl Session {
                         TransportError::Timeout(_) => (Reason::Timeout, true),
                         TransportError::TooLong => return Outcome::Failure(too_long(parts, &error)),
                     };
-                    let reason_text = format!("{}: {error}", self.endpoint(service));
+                    let reason_text = format!("{}: {error}", self.endpoint(service, self.region()).authority);
                     (reason, may_be_done, Outcome::Failure(no_answer(parts, reason_text, attempts.number)))
                 }
             };
@@ -291,10 +291,10 @@ impl Session {
         self.inner.endpoint_urls.get(&service)
     }
 
-    /// The address of a service, for people.
-    fn endpoint(&self, service: AwsService) -> String {
-        let own = || Endpoint::of_aws(service, self.region(), self.inner.partition);
-        self.named_endpoint(service).cloned().unwrap_or_else(own).authority
+    /// The address of a service in a region.
+    fn endpoint(&self, service: AwsService, region: &str) -> Endpoint {
+        let own = || Endpoint::of_aws(service, region, self.inner.partition);
+        self.named_endpoint(service).cloned().unwrap_or_else(own)
     }
 
     /// How long it is waited for an answer. Python waits 80 seconds for models, whose containers have 60.
@@ -361,12 +361,11 @@ impl Session {
         if let Some(bucket) = parts.bucket {
             check_bucket(bucket)?;
         }
-        let named = self.named_endpoint(service);
-        let own = || Endpoint::of_aws(service, region, self.inner.partition);
-        let Endpoint { scheme, authority, base_path } = named.cloned().unwrap_or_else(own);
+        let is_named = self.named_endpoint(service).is_some();
+        let Endpoint { scheme, authority, base_path } = self.endpoint(service, region);
         let address = match parts.bucket {
             // A dot in a name would begin another label, which no certificate of AWS's covers.
-            Some(bucket) if named.is_none() && !bucket.contains(['.', '_']) => {
+            Some(bucket) if !is_named && !bucket.contains(['.', '_']) => {
                 format!("{scheme}://{bucket}.{authority}{path}")
             }
             Some(bucket) => format!("{scheme}://{authority}{base_path}/{bucket}{path}"),
@@ -399,6 +398,24 @@ pub(super) fn json_request<'a>(
         body: body.into(),
         ..RequestParts::new(operation, resource, Method::POST, "/")
     })
+}
+
+/// The request of an operation of the query protocol: IAM's and STS's.
+pub(super) fn query_request<'a>(
+    operation: &'static str,
+    resource: &'a str,
+    version: &str,
+    parameters: &[(&str, &str)],
+) -> RequestParts<'a> {
+    let mut form = format!("Action={operation}&Version={version}");
+    for (name, value) in parameters {
+        form.extend(["&", name, "=", &encode(value.as_bytes())]);
+    }
+    RequestParts {
+        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
+        body: form.into(),
+        ..RequestParts::new(operation, resource, Method::POST, "/")
+    }
 }
 
 fn json_answer(outcome: Outcome, operation: &'static str, resource: &str) -> Result<Value> {

@@ -1,10 +1,13 @@
 //! Who calls, and roles by name.
 
-use http::Method;
-use watchkeeper_aws::signing::encode;
+use watchkeeper_aws::xml;
 
-use super::{AwsService, RequestParts, Session, xml};
+use super::request::query_request;
+use super::{AwsService, Session};
 use crate::{Error, Result};
+
+/// Of the operations of STS.
+pub(super) const STS_VERSION: &str = "2011-06-15";
 
 impl Session {
     /// The ARN of a role: as it is when it has a slash, else what IAM says.
@@ -18,7 +21,7 @@ impl Session {
     /// The account of the credentials; asked once.
     pub async fn account_id(&self) -> Result<String> {
         let account = &self.inner.account;
-        let ask = || self.query(AwsService::Sts, "GetCallerIdentity", "the caller", "2011-06-15", &[], "Account");
+        let ask = || self.query(AwsService::Sts, "GetCallerIdentity", "the caller", STS_VERSION, &[], "Account");
         account.get_or_try_init(ask).await.cloned()
     }
 
@@ -32,15 +35,7 @@ impl Session {
         parameters: &[(&str, &str)],
         wanted: &'static str,
     ) -> Result<String> {
-        let mut form = format!("Action={operation}&Version={version}");
-        for (name, value) in parameters {
-            form.extend(["&", name, "=", &encode(value.as_bytes())]);
-        }
-        let parts = RequestParts {
-            headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
-            body: form.into(),
-            ..RequestParts::new(operation, resource, Method::POST, "/")
-        };
+        let parts = query_request(operation, resource, version, parameters);
         let answer = self.request(service, parts).await?;
         let text = String::from_utf8_lossy(answer.body());
         let found = xml::text(&text, wanted).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());

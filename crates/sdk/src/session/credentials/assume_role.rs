@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use http::Method;
 use jiff::Timestamp;
-use watchkeeper_aws::signing::encode;
+use watchkeeper_aws::xml;
 
-use super::super::{AwsService, RequestParts, Session, xml};
+use super::super::request::query_request;
+use super::super::roles::STS_VERSION;
+use super::super::{AwsService, Session};
 use super::{Credentials, ProvideCredentials, Providing};
 use crate::{Error, Result};
 
@@ -27,27 +28,19 @@ impl AssumeRole {
     async fn assume(&self) -> Result<Credentials> {
         let session_name = self.session_name.clone();
         let session_name = session_name.unwrap_or_else(|| format!("watchkeeper-{}", Timestamp::now().as_millisecond()));
-        let mut form = vec![("Version", "2011-06-15"), ("RoleArn", &self.role_arn), ("RoleSessionName", &session_name)];
-        form.extend(self.external_id.as_deref().map(|id| ("ExternalId", id)));
-        form.extend(self.duration_seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
+        let mut parameters = vec![("RoleArn", self.role_arn.as_str()), ("RoleSessionName", session_name.as_str())];
+        parameters.extend(self.external_id.as_deref().map(|id| ("ExternalId", id)));
+        parameters.extend(self.duration_seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
         let token;
         let operation = if let Some(path) = &self.web_identity_token_file {
             token = std::fs::read_to_string(path)
                 .map_err(|error| Error::Credentials(format!("the web identity token {}: {error}", path.display())))?;
-            form.push(("WebIdentityToken", token.trim()));
+            parameters.push(("WebIdentityToken", token.trim()));
             "AssumeRoleWithWebIdentity"
         } else {
             "AssumeRole"
         };
-        let mut body = format!("Action={operation}");
-        for (name, value) in form {
-            body = body + "&" + name + "=" + &encode(value.as_bytes());
-        }
-        let parts = RequestParts {
-            headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
-            body: body.into(),
-            ..RequestParts::new(operation, &self.role_arn, Method::POST, "/")
-        };
+        let parts = query_request(operation, &self.role_arn, STS_VERSION, &parameters);
         let answer = self.session.request(AwsService::Sts, parts).await;
         let answer = answer.map_err(|error| Error::Credentials(format!("the role is not to be had: {error}")))?;
         let text = String::from_utf8_lossy(answer.body());

@@ -1,4 +1,4 @@
-//! Enough of XML for the answers of S3, STS and IAM: elements by name, and their texts.
+//! Enough of XML for whoever calls S3, STS and IAM: elements of answers by name, their texts, and texts for requests.
 //!
 //! Those answers have neither comments nor sections, an element is in none of the same name, and `<` in a text is escaped: so an
 //! element ends where its name is closed next. Decided against: an XML crate, for a handful of names.
@@ -9,12 +9,12 @@ use std::borrow::Cow;
 const LONGEST_ESCAPE: usize = 12;
 
 /// What is in the first element of this name; none when there is none, or when it is empty in its short form.
-pub(in crate::session) fn element<'t>(document: &'t str, name: &str) -> Option<&'t str> {
+pub fn element<'t>(document: &'t str, name: &str) -> Option<&'t str> {
     elements(document, name).next()
 }
 
 /// What is in each element of this name.
-pub(in crate::session) fn elements<'t>(document: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+pub fn elements<'t>(document: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let open = format!("<{name}");
     let close = format!("</{name}>");
     let mut rest = document;
@@ -37,13 +37,18 @@ pub(in crate::session) fn elements<'t>(document: &'t str, name: &str) -> impl It
     })
 }
 
+/// The text of each element of this name.
+pub fn texts<'t>(document: &'t str, name: &str) -> impl Iterator<Item = Cow<'t, str>> {
+    elements(document, name).map(unescape)
+}
+
 /// The text of the first element of this name.
-pub(in crate::session) fn text<'t>(document: &'t str, name: &str) -> Option<Cow<'t, str>> {
-    element(document, name).map(unescape)
+pub fn text<'t>(document: &'t str, name: &str) -> Option<Cow<'t, str>> {
+    texts(document, name).next()
 }
 
 /// A text with its characters in place of their escapes; what is no escape stays.
-pub(super) fn unescape(text: &str) -> Cow<'_, str> {
+fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }
@@ -80,19 +85,27 @@ fn character(name: &str) -> Option<char> {
     }
 }
 
-/// A text that may stand in an element.
-pub(super) fn escape(text: &str) -> String {
+/// A text as an element can hold it.
+pub fn escape(text: &str) -> String {
     let mut whole = String::with_capacity(text.len());
+    push_escaped(&mut whole, text);
+    whole
+}
+
+/// Adds a text as XML can hold it: markup escaped, carriage returns kept from being read as line feeds, and characters that
+/// XML has no place for replaced.
+pub(crate) fn push_escaped(xml: &mut String, text: &str) {
     for character in text.chars() {
         match character {
-            '<' => whole.push_str("&lt;"),
-            '>' => whole.push_str("&gt;"),
-            '&' => whole.push_str("&amp;"),
-            '"' => whole.push_str("&quot;"),
-            other => whole.push(other),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            '&' => xml.push_str("&amp;"),
+            '"' => xml.push_str("&quot;"),
+            '\r' => xml.push_str("&#13;"),
+            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => xml.push('\u{fffd}'),
+            _ => xml.push(character),
         }
     }
-    whole
 }
 
 #[cfg(test)]
