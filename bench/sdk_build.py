@@ -17,11 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CLAIM = 60.0
 MAIN = """\
-#[derive(Debug)]
-struct Failed(#[allow(dead_code)] watchkeeper::Error);
-
-fn main() -> Result<(), Failed> {
-    let session = watchkeeper::Session::builder().region("eu-central-1").build().map_err(Failed)?;
+fn main() -> Result<(), watchkeeper::Error> {
+    let session = watchkeeper::Session::builder().region("eu-central-1").build()?;
     println!("{}", session.region());
     Ok(())
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use watchkeeper_aws::types::S3Uri;
 
+use crate::request::setters;
+
 /// What a batch transform job keeps of its input and output, for monitors to read.
 ///
 /// Its JSON is the member `DataCaptureConfig` of `CreateTransformJob`:
@@ -45,17 +47,10 @@ impl BatchDataCaptureConfig {
         Self { destination_s3_uri, kms_key_id: None, generate_inference_id: None }
     }
 
-    /// The key to encrypt captures with.
-    #[must_use]
-    pub fn kms_key_id(mut self, kms_key_id: impl Into<String>) -> Self {
-        self.kms_key_id = Some(kms_key_id.into());
-        self
-    }
-
-    /// Whether each record gets an id.
-    #[must_use]
-    pub fn generate_inference_id(mut self, generate_inference_id: bool) -> Self {
-        self.generate_inference_id = Some(generate_inference_id);
-        self
+    setters! {
+        /// The key to encrypt captures with.
+        kms_key_id: String,
+        /// Whether each record gets an id.
+        generate_inference_id = bool,
     }
 }

@@ -30,6 +30,7 @@ use anyhow::Context as _;
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal as UnixSignal;
+use watchkeeper_formats::contract::JOB_ROOT;
 use watchkeeper_service::program::launch::{Ended, HostContract, Signal};
 use watchkeeper_service::program::sandbox::Abilities;
 
@@ -37,8 +38,6 @@ use self::namespaces::Entered;
 use self::processes::Group;
 use crate::Ending;
 
-/// The variable by which a program finds the job's folder where that is not at `/opt/ml`.
-const JOB_ROOT: &str = "WATCHKEEPER_JOB_ROOT";
 /// Where programs find the job's folder for temporary files.
 const TEMPORARY: (&str, &str) = ("TMPDIR", "/opt/ml/tmp");
 

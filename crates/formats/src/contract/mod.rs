@@ -40,8 +40,8 @@ pub const CLOUDWATCH_METRICS_DIRECTORY: &str = "/opt/ml/output/metrics/cloudwatc
 /// The file of metrics in that directory, one [`MetricLine`] per line.
 pub const CLOUDWATCH_METRICS_FILE: &str = "cloudwatch_metrics.jsonl";
 
-/// The variable that moves the file tree of a job.
-pub(crate) const JOB_ROOT: &str = "WATCHKEEPER_JOB_ROOT";
+/// The variable by which a program finds the file tree of its job where that is not at `/opt/ml`.
+pub const JOB_ROOT: &str = "WATCHKEEPER_JOB_ROOT";
 
 /// The variables of a job and where its file tree hangs.
 #[derive(Clone, Debug, PartialEq, Eq)]

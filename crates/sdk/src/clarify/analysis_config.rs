@@ -12,7 +12,7 @@ use crate::{Error, Result};
 pub(crate) type Config = Map<String, Value>;
 
 /// Sets a member that has a value.
-pub(super) fn set<T: Serialize + ?Sized>(config: &mut Config, name: &str, value: Option<&T>) {
+pub(crate) fn set<T: Serialize + ?Sized>(config: &mut Config, name: &str, value: Option<&T>) {
     if let Some(value) = value {
         let value = serde_json::to_value(value).expect("texts, numbers, lists and maps of text keys are JSON");
         config.insert(name.to_owned(), value);

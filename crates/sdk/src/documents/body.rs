@@ -75,11 +75,6 @@ pub enum ViolationsBody {
     },
 }
 
-/// What a text of one of our own formats is as JSON.
-fn value_of(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
-}
-
 /// Why a document is not of the kind wanted.
 fn not_of(wanted: &str, kind: Option<DocumentKind>) -> String {
     match kind {
@@ -146,7 +141,7 @@ impl sealed::Body for ConstraintsBody {
         match self {
             Self::DataQuality(constraints) => serde_json::to_value(constraints).ok(),
             Self::ModelQuality(constraints) => serde_json::to_value(constraints).ok(),
-            Self::Clarify(analysis) => value_of(&analysis.to_json()),
+            Self::Clarify(analysis) => serde_json::from_str(&analysis.to_json()).ok(),
             Self::Other { .. } => None,
         }
     }

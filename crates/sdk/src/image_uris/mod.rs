@@ -2,7 +2,11 @@
 
 mod registries;
 
+use crate::session::Partition;
 use crate::{Error, Result};
+
+/// The repository of the analyzer of data quality and model quality.
+pub(crate) const ANALYZER_REPOSITORY: &str = "sagemaker-model-monitor-analyzer";
 
 /// The address of a framework's image in a region: `model-monitor` for the analyzer of data quality and model quality, `clarify`
 /// for that of bias and explainability.
@@ -21,7 +25,7 @@ use crate::{Error, Result};
 /// There are no images of the framework in the region, or it is another framework.
 pub fn retrieve(framework: &str, region: &str) -> Result<String> {
     let (registries, repository) = match framework {
-        "model-monitor" => (registries::MODEL_MONITOR, "sagemaker-model-monitor-analyzer"),
+        "model-monitor" => (registries::MODEL_MONITOR, ANALYZER_REPOSITORY),
         "clarify" => (registries::CLARIFY, "sagemaker-clarify-processing:1.0"),
         other => {
             return Err(Error::argument("framework", format!("{other:?} is neither 'model-monitor' nor 'clarify'")));
@@ -32,14 +36,6 @@ pub fn retrieve(framework: &str, region: &str) -> Result<String> {
         let reason = format!("Unsupported region: {region}. Supported region(s): {}", regions.join(", "));
         return Err(Error::argument("region", reason));
     };
-    Ok(format!("{account}.dkr.ecr.{region}.{}/{repository}", domain(region)))
-}
-
-/// What the names of registries in a region end with.
-fn domain(region: &str) -> &'static str {
-    match region.split_once('-') {
-        Some(("cn", _)) => "amazonaws.com.cn",
-        Some(("us", rest)) if rest.starts_with("isof-") => "csp.hci.ic.gov",
-        _ => "amazonaws.com",
-    }
+    let domain = Partition::of_region(region).domain;
+    Ok(format!("{account}.dkr.ecr.{region}.{domain}/{repository}"))
 }

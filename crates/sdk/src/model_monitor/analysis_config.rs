@@ -1,8 +1,9 @@
 //! What the monitors of Clarify analyse: the `analysis_config.json` of a schedule, which has less than that of a baselining job,
 //! as the dataset is what was captured.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use crate::clarify::analysis_config::set;
 use crate::clarify::{BiasConfig, ExplainabilityConfigs, ModelConfig, NameOrIndex};
 use crate::request::setters;
 use crate::{Result, S3Uri};
@@ -83,8 +84,8 @@ pub(super) trait AnalysisDocument {
 impl AnalysisDocument for BiasAnalysisConfig {
     fn to_document(&self) -> Result<Map<String, Value>> {
         let mut document = self.bias_config.get_config();
-        insert_given(&mut document, "headers", self.headers.as_ref().map(|headers| json!(headers)));
-        insert_given(&mut document, "label", self.label.as_ref().map(|label| json!(label)));
+        set(&mut document, "headers", self.headers.as_ref());
+        set(&mut document, "label", self.label.as_ref());
         Ok(document)
     }
 }
@@ -92,18 +93,12 @@ impl AnalysisDocument for BiasAnalysisConfig {
 impl AnalysisDocument for ExplainabilityAnalysisConfig {
     fn to_document(&self) -> Result<Map<String, Value>> {
         let mut predictor = self.model_config.get_predictor_config()?;
-        insert_given(&mut predictor, "label_headers", self.label_headers.as_ref().map(|headers| json!(headers)));
+        set(&mut predictor, "label_headers", self.label_headers.as_ref());
         let mut document = Map::new();
         document.insert("methods".to_owned(), self.explainability_config.get_explainability_config()?.into());
         document.insert("predictor".to_owned(), predictor.into());
-        insert_given(&mut document, "headers", self.headers.as_ref().map(|headers| json!(headers)));
+        set(&mut document, "headers", self.headers.as_ref());
         Ok(document)
-    }
-}
-
-fn insert_given(document: &mut Map<String, Value>, name: &str, value: Option<Value>) {
-    if let Some(value) = value {
-        document.insert(name.to_owned(), value);
     }
 }
 

@@ -2,17 +2,14 @@
 
 use std::ops::Deref;
 
-use super::{Constraints, Statistics};
+use super::{Constraints, ModelMonitoringFile, Statistics};
+use crate::documents::Body;
 use crate::processing::{ProcessingInput, ProcessingJob, ProcessingJobStatus, ProcessingOutput};
 use crate::request::{awaitable, setters};
 use crate::{Error, Result, S3Uri, Session};
 
-/// What a job writes its statistics to.
-pub(super) const STATISTICS_FILE_NAME: &str = "statistics.json";
-/// What a baselining job writes the constraints it suggests to.
-const CONSTRAINTS_FILE_NAME: &str = "constraints.json";
-/// The same of a job of SageMaker Clarify.
-const CLARIFY_CONSTRAINTS_FILE_NAME: &str = "analysis.json";
+/// What a job of SageMaker Clarify writes the constraints it suggests to.
+pub(super) const CLARIFY_CONSTRAINTS_FILE_NAME: &str = "analysis.json";
 
 /// A job that suggests a baseline: a [`ProcessingJob`], whose calls it has, and the files it writes.
 #[derive(Clone, Debug)]
@@ -115,15 +112,7 @@ impl BaselineStatistics<'_> {
     }
 
     async fn send(self) -> Result<Statistics> {
-        let uri = file_of(self.job, self.file_name.as_deref().unwrap_or(STATISTICS_FILE_NAME))?;
-        let mut read = Statistics::from_s3_uri(self.job.session(), uri);
-        if let Some(key) = self.kms_key {
-            read = read.kms_key(key);
-        }
-        match read.await {
-            Err(error) if is_missing(&error) => Err(why_missing(self.job, error).await?),
-            other => other,
-        }
+        read_suggested(self.job, self.file_name.as_deref(), self.kms_key).await
     }
 }
 
@@ -147,8 +136,7 @@ impl SuggestedConstraints<'_> {
     }
 
     async fn send(self) -> Result<Constraints> {
-        let file_name = self.file_name.as_deref().unwrap_or(CONSTRAINTS_FILE_NAME);
-        constraints(self.job, file_name, self.kms_key).await
+        read_suggested(self.job, self.file_name.as_deref(), self.kms_key).await
     }
 }
 
@@ -169,25 +157,39 @@ impl ClarifySuggestedConstraints<'_> {
     }
 
     async fn send(self) -> Result<Constraints> {
-        constraints(self.job, CLARIFY_CONSTRAINTS_FILE_NAME, self.kms_key).await
+        read_suggested(self.job, Some(CLARIFY_CONSTRAINTS_FILE_NAME), self.kms_key).await
     }
 }
 
 awaitable!(ClarifySuggestedConstraints => Constraints);
 
-async fn constraints(job: &ProcessingJob, file_name: &str, kms_key: Option<String>) -> Result<Constraints> {
-    let mut read = Constraints::from_s3_uri(job.session(), file_of(job, file_name)?);
-    if let Some(key) = kms_key {
-        read = read.kms_key(key);
-    }
-    match read.await {
+/// Reads what a baselining job suggests. A file that is missing is an error, which says so when the job is not completed.
+pub(super) async fn read_suggested<B: Body>(
+    job: &ProcessingJob,
+    file_name: Option<&str>,
+    kms_key: Option<String>,
+) -> Result<ModelMonitoringFile<B>> {
+    match read_file_of(job, file_name, kms_key).await {
         Err(error) if is_missing(&error) => Err(why_missing(job, error).await?),
-        other => other,
+        read => read,
     }
 }
 
+/// Reads a file that a job wrote; the one that such files are called by, when no name is given.
+pub(super) async fn read_file_of<B: Body>(
+    job: &ProcessingJob,
+    file_name: Option<&str>,
+    kms_key: Option<String>,
+) -> Result<ModelMonitoringFile<B>> {
+    let mut read = ModelMonitoringFile::from_s3_uri(job.session(), file_of(job, file_name.unwrap_or(B::FILE_NAME))?);
+    if let Some(key) = kms_key {
+        read = read.kms_key(key);
+    }
+    read.await
+}
+
 /// Where a job writes a file: below its first output.
-pub(super) fn file_of(job: &ProcessingJob, file_name: &str) -> Result<S3Uri> {
+fn file_of(job: &ProcessingJob, file_name: &str) -> Result<S3Uri> {
     let output = job.outputs().first().and_then(ProcessingOutput::s3_uri).ok_or_else(|| {
         Error::argument("outputs", format!("processing job {} has no output in S3 with files to read", job.job_name()))
     })?;

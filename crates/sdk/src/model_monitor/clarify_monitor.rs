@@ -2,7 +2,6 @@
 //! write no statistics. Python has a base class `ClarifyModelMonitor` here, which nobody can make a value of.
 
 use serde_json::Value;
-use watchkeeper_aws::types::S3Uri;
 use watchkeeper_formats::python_json;
 
 use crate::clarify::analysis_config::Config;
@@ -12,94 +11,38 @@ use crate::session::unique;
 use crate::{Error, Result};
 
 use super::analysis_config::{AnalysisConfig, AnalysisDocument, ConfigFile};
+use super::baselining_job::{CLARIFY_CONSTRAINTS_FILE_NAME, read_suggested};
 use super::clarify_baselining::ClarifyBaseliningConfig;
+use super::definition_parts::DefinitionParts;
 use super::job_definition::JobDefinition;
 use super::monitor::Monitor;
 use super::monitoring_type::MonitorKind;
 use super::schedule::ScheduleTiming;
 use super::settings_changes::SettingsChanges;
-use super::{ConstraintsSource, MonitoredInput};
-
-/// What a call says of the jobs of a schedule, beside what they run with.
-#[derive(Clone, Debug)]
-// The names of Python's parameters.
-#[allow(clippy::struct_field_names)]
-pub(super) struct Analysis<C> {
-    pub(super) monitored_input: Option<MonitoredInput>,
-    pub(super) ground_truth_input: Option<S3Uri>,
-    pub(super) analysis_config: Option<AnalysisConfig<C>>,
-    pub(super) output_s3_uri: Option<S3Uri>,
-    pub(super) constraints: Option<ConstraintsSource>,
-    pub(super) enable_cloudwatch_metrics: Option<bool>,
-}
-
-impl<C> Default for Analysis<C> {
-    fn default() -> Self {
-        Self {
-            monitored_input: None,
-            ground_truth_input: None,
-            analysis_config: None,
-            output_s3_uri: None,
-            constraints: None,
-            enable_cloudwatch_metrics: None,
-        }
-    }
-}
-
-impl<C> Analysis<C> {
-    /// Whether the call says nothing.
-    pub(super) fn is_empty(&self) -> bool {
-        self.monitored_input.is_none()
-            && self.ground_truth_input.is_none()
-            && self.analysis_config.is_none()
-            && self.output_s3_uri.is_none()
-            && self.constraints.is_none()
-            && self.enable_cloudwatch_metrics.is_none()
-    }
-}
-
-/// Setters of a request with a field `analysis: Analysis<...>`.
-macro_rules! analysis_setters {
-    ($config:ty) => {
-        /// What is analysed: a configuration, which is uploaded, or the address of a file of one.
-        pub fn analysis_config(mut self, config: impl Into<$crate::model_monitor::AnalysisConfig<$config>>) -> Self {
-            self.analysis.analysis_config = Some(config.into());
-            self
-        }
-
-        /// Where executions put what they find.
-        pub fn output_s3_uri(mut self, uri: impl Into<watchkeeper_aws::types::S3Uri>) -> Self {
-            self.analysis.output_s3_uri = Some(uri.into());
-            self
-        }
-
-        /// What executions check against: constraints in hand, or the address of a file of them.
-        pub fn constraints(mut self, constraints: impl Into<$crate::model_monitor::ConstraintsSource>) -> Self {
-            self.analysis.constraints = Some(constraints.into());
-            self
-        }
-
-        /// Whether executions publish metrics.
-        pub fn enable_cloudwatch_metrics(mut self, enable: bool) -> Self {
-            self.analysis.enable_cloudwatch_metrics = Some(enable);
-            self
-        }
-    };
-}
+use super::{Constraints, MonitoredInput};
 
 impl Monitor {
     /// Uploads the configuration of an analysis, starts its job and keeps it. What is to be remembered of it is the caller's, who
     /// waits after that: so that giving up the wait loses nothing.
     pub(super) async fn start_clarify_baseline(
         &mut self,
-        start: StartAnalysis,
+        job_name: Option<String>,
+        kms_key: Option<String>,
         data: &DataConfig,
         config: &Config,
     ) -> Result<ProcessingJob> {
+        let job_name = self.generate_baselining_job_name(job_name);
+        let start = StartAnalysis { job_name, kms_key, experiment_config: None };
         let processor = self.processor(self.settings.env.clone())?;
         let job = start.start(&self.session, &processor, data, config).await?;
         self.keep_baselining_job(job.clone());
         Ok(job)
+    }
+
+    /// Reads the constraints that the newest baselining job suggests.
+    pub(super) async fn suggested_clarify_constraints(&self) -> Result<Constraints> {
+        let kms_key = self.settings.output_kms_key.clone();
+        read_suggested(self.last_baselining_job()?, Some(CLARIFY_CONSTRAINTS_FILE_NAME), kms_key).await
     }
 
     /// Makes a job definition and a schedule of it. What is analysed, and where predictions are, is as in the baselining job,
@@ -107,14 +50,15 @@ impl Monitor {
     pub(super) async fn create_clarify_schedule<C: AnalysisDocument + Sync>(
         &mut self,
         kind: &'static MonitorKind,
-        mut analysis: Analysis<C>,
+        mut parts: DefinitionParts,
+        analysis_config: Option<AnalysisConfig<C>>,
         baseline: Option<&ClarifyBaseliningConfig<C>>,
         schedule_name: Option<String>,
         timing: &ScheduleTiming,
     ) -> Result<()> {
         self.check_unused().await?;
         timing.check()?;
-        let config_file = match (&analysis.analysis_config, baseline) {
+        let config_file = match (&analysis_config, baseline) {
             (Some(config), _) => ConfigFile::of(config)?,
             (None, Some(baseline)) => ConfigFile::New(baseline.analysis_config.to_document()?),
             (None, None) => {
@@ -124,18 +68,18 @@ impl Monitor {
         };
         let schedule_name = self.generate_monitoring_schedule_name(schedule_name);
         let definition_name = self.generate_job_definition_name(kind);
-        let output = self.monitoring_output_uri(&schedule_name, analysis.output_s3_uri.take()).await?;
+        parts.output_s3_uri = Some(self.monitoring_output_uri(&schedule_name, parts.output_s3_uri.take()).await?);
+        parts.enable_cloudwatch_metrics.get_or_insert(true);
         let mut definition = JobDefinition::new(kind);
-        definition.set_output_s3_uri(&output);
         let changes = SettingsChanges::all_of(&self.settings);
-        self.put_config_file(config_file, &mut definition, &definition_name, &changes).await?;
-        if let (None, Some(name)) = (&analysis.constraints, &self.latest_baselining_job_name) {
+        self.put_config_file(config_file, &mut definition, &definition_name, &parts, &changes).await?;
+        if let (None, Some(name)) = (&parts.constraints, &self.latest_baselining_job_name) {
             definition.set_baselining_job_name(name);
         }
-        if let (Some(input), Some(baseline)) = (&mut analysis.monitored_input, baseline) {
+        if let (Some(input), Some(baseline)) = (&mut parts.endpoint_input, baseline) {
             take_attributes(input, baseline);
         }
-        self.describe_analysis(&mut definition, &analysis, &changes).await?;
+        parts.put_into(&mut definition, self, &changes).await?;
         self.create_schedule(definition, definition_name, schedule_name, timing).await
     }
 
@@ -144,63 +88,41 @@ impl Monitor {
     pub(super) async fn update_clarify_schedule<C: AnalysisDocument + Sync>(
         &mut self,
         kind: &'static MonitorKind,
-        analysis: Analysis<C>,
+        parts: DefinitionParts,
+        analysis_config: Option<AnalysisConfig<C>>,
         timing: &ScheduleTiming,
         changes: SettingsChanges,
     ) -> Result<()> {
+        parts.monitored_input()?;
         self.settle().await?;
-        if analysis.is_empty() && changes.is_empty() && timing.has_no_times() {
+        if parts.is_empty() && analysis_config.is_none() && changes.is_empty() && timing.has_no_times() {
             return self.update_timing(kind, timing).await;
         }
         timing.check()?;
-        let config_file = analysis.analysis_config.as_ref().map(ConfigFile::of).transpose()?;
+        let config_file = analysis_config.as_ref().map(ConfigFile::of).transpose()?;
         let mut definition = self.job_definition_in_use(kind).await?;
         let definition_name = self.generate_job_definition_name(kind);
-        if let Some(output) = &analysis.output_s3_uri {
-            definition.set_output_s3_uri(output);
-        }
         if let Some(config_file) = config_file {
-            self.put_config_file(config_file, &mut definition, &definition_name, &changes).await?;
+            self.put_config_file(config_file, &mut definition, &definition_name, &parts, &changes).await?;
         }
-        self.describe_analysis(&mut definition, &analysis, &changes).await?;
+        parts.put_into(&mut definition, self, &changes).await?;
         self.update_schedule(definition, definition_name, timing, changes).await
     }
 
-    /// What both calls put into a definition.
-    async fn describe_analysis<C>(
-        &self,
-        definition: &mut JobDefinition,
-        analysis: &Analysis<C>,
-        changes: &SettingsChanges,
-    ) -> Result<()> {
-        definition.set_image_uri(&self.image_uri()?);
-        definition.set_environment(changes.env.as_ref(), analysis.enable_cloudwatch_metrics);
-        if let Some(constraints) = &analysis.constraints {
-            definition.set_constraints(&constraints.checked(&self.session).await?);
-        }
-        if let Some(input) = &analysis.monitored_input {
-            definition.set_monitored_input(input);
-        }
-        if let Some(ground_truth) = &analysis.ground_truth_input {
-            definition.set_ground_truth_input(ground_truth);
-        }
-        definition.apply(changes);
-        Ok(())
-    }
-
     /// Puts the address of a configuration into a definition. One that is not in S3 goes to a folder of its own below the output
-    /// of the definition, encrypted with the key of the output.
+    /// that the call says or the definition has, encrypted with the key of the output.
     async fn put_config_file(
         &self,
         file: ConfigFile,
         definition: &mut JobDefinition,
         definition_name: &str,
+        parts: &DefinitionParts,
         changes: &SettingsChanges,
     ) -> Result<()> {
         let uri = match file {
             ConfigFile::There(uri) => uri,
             ConfigFile::New(document) => {
-                let output = definition.output_s3_uri().ok_or_else(|| {
+                let output = parts.output_s3_uri.clone().or_else(|| definition.output_s3_uri()).ok_or_else(|| {
                     let reason = "the schedule has no output to upload the analysis_config below, give one";
                     Error::argument("output_s3_uri", reason)
                 })?;
@@ -260,12 +182,7 @@ macro_rules! clarify_methods {
         /// # Errors
         /// There was no job, or there is no such file because the job is not completed.
         pub async fn suggested_constraints(&self) -> $crate::Result<$crate::model_monitor::Constraints> {
-            let job = $crate::model_monitor::ClarifyBaseliningJob::new(self.monitor.last_baselining_job()?.clone());
-            let read = job.suggested_constraints();
-            match &self.monitor.settings.output_kms_key {
-                Some(key) => read.kms_key(key.as_str()).await,
-                None => read.await,
-            }
+            self.monitor.suggested_clarify_constraints().await
         }
 
         /// The newest hundred executions of the schedule, oldest first: the newest is the **last**. Executions whose job could
@@ -287,4 +204,4 @@ macro_rules! clarify_methods {
     };
 }
 
-pub(super) use {analysis_setters, clarify_methods};
+pub(super) use clarify_methods;

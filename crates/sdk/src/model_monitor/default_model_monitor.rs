@@ -8,7 +8,7 @@ use crate::request::{awaitable, setters};
 use crate::{Result, Session, Source};
 
 use super::baselining::{DATASET_INPUT_NAME, POST_ANALYTICS_PROCESSOR_INPUT_NAME, RECORD_PREPROCESSOR_INPUT_NAME};
-use super::definition_parts::{BaselineFiles, DefinitionParts, definition_setters, input_setters};
+use super::definition_parts::{BaselineFiles, DefinitionParts, definition_setters, input_setters, script_setters};
 use super::embedded_definition::EmbeddedChanges;
 use super::environment::Environment;
 use super::latest_files::statistics_methods;
@@ -49,7 +49,7 @@ pub struct DefaultModelMonitor {
 
 impl DefaultModelMonitor {
     /// What names of job definitions begin with, unless there is a [`base_job_name`](Self::base_job_name).
-    pub const JOB_DEFINITION_BASE_NAME: &'static str = "data-quality-job-definition";
+    pub const JOB_DEFINITION_BASE_NAME: &'static str = DATA_QUALITY.job_definition_base_name;
 
     /// A monitor whose jobs take `role`, a name or an ARN. Sends nothing.
     pub fn new(session: &Session, role: impl Into<String>) -> Self {
@@ -231,6 +231,7 @@ pub struct CreateMonitoringSchedule<'a> {
 }
 
 impl CreateMonitoringSchedule<'_> {
+    script_setters! {}
     definition_setters! {}
 
     /// The statistics to check against; a file given by its address is read before anything is made.
@@ -266,6 +267,7 @@ pub struct UpdateMonitoringSchedule<'a> {
 
 impl UpdateMonitoringSchedule<'_> {
     input_setters! {}
+    script_setters! {}
     definition_setters! {}
 
     /// The statistics to check against; a file given by its address is read before anything is changed.

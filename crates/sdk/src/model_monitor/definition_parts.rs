@@ -1,5 +1,4 @@
-//! What a call says of the jobs of a schedule, what they run with apart: the scripts, files and places of the two monitors whose
-//! analyzer takes scripts.
+//! What a call says of a schedule's jobs that have a definition, what they run with apart: inputs, scripts, files and places.
 
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_formats::ProblemType;
@@ -13,8 +12,9 @@ use super::schedule::ScheduleTiming;
 use super::settings_changes::SettingsChanges;
 use super::{BatchTransformInput, ConstraintsSource, MonitoredInput, StatisticsSource};
 
-/// What a call says of a definition; what is none stays as it is.
-#[derive(Clone, Debug, Default)]
+/// What a call says of a definition; what is none stays as it is. Which of these a call can say is a matter of its setters; what
+/// Clarify analyses is beside them.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct DefinitionParts {
     /// What an update calls the endpoint; what a creation is made for, whatever it is.
     pub(super) endpoint_input: Option<MonitoredInput>,
@@ -33,28 +33,7 @@ pub(super) struct DefinitionParts {
 impl DefinitionParts {
     /// Whether the call says nothing.
     pub(super) fn is_empty(&self) -> bool {
-        let Self {
-            endpoint_input,
-            batch_transform_input,
-            ground_truth_input,
-            problem_type,
-            record_preprocessor_script,
-            post_analytics_processor_script,
-            output_s3_uri,
-            statistics,
-            constraints,
-            enable_cloudwatch_metrics,
-        } = self;
-        endpoint_input.is_none()
-            && batch_transform_input.is_none()
-            && ground_truth_input.is_none()
-            && problem_type.is_none()
-            && record_preprocessor_script.is_none()
-            && post_analytics_processor_script.is_none()
-            && output_s3_uri.is_none()
-            && statistics.is_none()
-            && constraints.is_none()
-            && enable_cloudwatch_metrics.is_none()
+        *self == Self::default()
     }
 
     /// What is to be watched, if the call says it.
@@ -197,8 +176,8 @@ pub(super) fn one_input(
     }
 }
 
-/// Setters of a request with a field `parts: DefinitionParts`: those of both monitors for both creating and changing.
-macro_rules! definition_setters {
+/// Setters of a request with a field `parts: DefinitionParts`: those of the two monitors whose analyzer takes scripts.
+macro_rules! script_setters {
     () => {
         /// A script in Python that is called for every record.
         pub fn record_preprocessor_script(mut self, script: impl Into<$crate::Source>) -> Self {
@@ -211,7 +190,12 @@ macro_rules! definition_setters {
             self.parts.post_analytics_processor_script = Some(script.into());
             self
         }
+    };
+}
 
+/// Setters of a request with a field `parts: DefinitionParts`: those of every monitor for both creating and changing.
+macro_rules! definition_setters {
+    () => {
         /// Where results go; those of a new schedule to `s3://<default bucket>/model-monitor/monitoring/<schedule>/results`
         /// when not set.
         pub fn output_s3_uri(mut self, output_s3_uri: impl Into<$crate::S3Uri>) -> Self {
@@ -254,4 +238,4 @@ macro_rules! input_setters {
     };
 }
 
-pub(super) use {definition_setters, input_setters};
+pub(super) use {definition_setters, input_setters, script_setters};

@@ -164,12 +164,7 @@ fn merged_schedule_config(existing: Value, timing: &ScheduleTiming) -> Result<Op
         timing.check()?;
         return Ok(timing.schedule_config());
     };
-    let expression = timing.schedule_cron_expression.as_deref().map(Value::from);
-    set(&mut config, &["ScheduleExpression"], expression);
-    let start = timing.data_analysis_start_time.as_ref().map(|time| time.as_str().into());
-    set(&mut config, &["DataAnalysisStartTime"], start);
-    let end = timing.data_analysis_end_time.as_ref().map(|time| time.as_str().into());
-    set(&mut config, &["DataAnalysisEndTime"], end);
+    timing.put_into(&mut config);
     let has = |name: &str| config.get(name).is_some_and(Value::is_string);
     if config.get("ScheduleExpression").and_then(Value::as_str) == Some(ONCE)
         && !(has("DataAnalysisStartTime") && has("DataAnalysisEndTime"))

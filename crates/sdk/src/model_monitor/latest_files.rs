@@ -3,8 +3,10 @@
 use crate::Result;
 use crate::request::{awaitable, setters};
 
+use super::baselining_job::read_suggested;
 use super::monitor::Monitor;
-use super::{BaseliningJob, ConstraintViolations, Constraints, MonitoringExecution, Statistics};
+use super::monitoring_execution::read_found;
+use super::{ConstraintViolations, Constraints, MonitoringExecution, Statistics};
 
 /// Reads the statistics of the newest baselining job when awaited.
 #[must_use = "requests are sent when they are awaited"]
@@ -49,15 +51,8 @@ impl<'a> BaselineStatistics<'a> {
     }
 
     async fn send(self) -> Result<Statistics> {
-        let job = BaseliningJob::from_processing_job(self.monitor.last_baselining_job()?.clone());
-        let mut read = job.baseline_statistics();
-        if let Some(name) = self.file_name {
-            read = read.file_name(name);
-        }
-        if let Some(key) = &self.monitor.settings.output_kms_key {
-            read = read.kms_key(key.as_str());
-        }
-        read.await
+        let kms_key = self.monitor.settings.output_kms_key.clone();
+        read_suggested(self.monitor.last_baselining_job()?, self.file_name.as_deref(), kms_key).await
     }
 }
 
@@ -72,15 +67,8 @@ impl<'a> SuggestedConstraints<'a> {
     }
 
     async fn send(self) -> Result<Constraints> {
-        let job = BaseliningJob::from_processing_job(self.monitor.last_baselining_job()?.clone());
-        let mut read = job.suggested_constraints();
-        if let Some(name) = self.file_name {
-            read = read.file_name(name);
-        }
-        if let Some(key) = &self.monitor.settings.output_kms_key {
-            read = read.kms_key(key.as_str());
-        }
-        read.await
+        let kms_key = self.monitor.settings.output_kms_key.clone();
+        read_suggested(self.monitor.last_baselining_job()?, self.file_name.as_deref(), kms_key).await
     }
 }
 
@@ -97,11 +85,7 @@ impl<'a> LatestMonitoringStatistics<'a> {
     async fn send(self) -> Result<Option<Statistics>> {
         let executions: Vec<MonitoringExecution> = self.monitor.list_executions().await?;
         let Some(newest) = executions.last() else { return Ok(None) };
-        let mut read = newest.statistics();
-        if let Some(name) = self.file_name {
-            read = read.file_name(name);
-        }
-        read.await
+        read_found(newest, self.file_name.as_deref(), None).await
     }
 }
 
@@ -118,11 +102,7 @@ impl<'a> LatestMonitoringConstraintViolations<'a> {
     async fn send(self) -> Result<Option<ConstraintViolations>> {
         let executions: Vec<MonitoringExecution> = self.monitor.list_executions().await?;
         let Some(newest) = executions.last() else { return Ok(None) };
-        let mut read = newest.constraint_violations();
-        if let Some(name) = self.file_name {
-            read = read.file_name(name);
-        }
-        read.await
+        read_found(newest, self.file_name.as_deref(), None).await
     }
 }
 

@@ -3,18 +3,18 @@
 use watchkeeper_aws::types::S3Uri;
 
 use crate::clarify::analysis_config::{self, Methods, Predictions};
-use crate::clarify::{BiasConfig, DataConfig, ModelConfig, ModelPredictedLabelConfig, StartAnalysis};
+use crate::clarify::{BiasConfig, DataConfig, ModelConfig, ModelPredictedLabelConfig};
 use crate::processing::{ProcessingJob, Wait};
 use crate::request::{awaitable, setters};
 use crate::{Result, Session};
 
-use super::clarify_monitor::{Analysis, analysis_setters, clarify_methods};
-use super::definition_parts::one_input;
+use super::clarify_monitor::clarify_methods;
+use super::definition_parts::{DefinitionParts, definition_setters, input_setters};
 use super::monitor::{Monitor, schedule_methods, settings_setters};
 use super::monitoring_type::MODEL_BIAS;
 use super::schedule::{ScheduleTiming, timing_setters};
 use super::settings_changes::{SettingsChanges, settings_change_setters};
-use super::{BatchTransformInput, BiasAnalysisConfig, ClarifyBaseliningConfig, MonitoredInput, MonitoringType};
+use super::{AnalysisConfig, BiasAnalysisConfig, ClarifyBaseliningConfig, MonitoredInput, MonitoringType};
 
 /// Watches how much better or worse some groups fare in a model's predictions than others, with SageMaker Clarify. It needs the
 /// truth about predictions, which is merged with what was captured.
@@ -118,12 +118,12 @@ impl ModelBiasMonitor {
     ) -> CreateMonitoringSchedule<'_> {
         CreateMonitoringSchedule {
             monitor: self,
-            analysis: Analysis {
-                monitored_input: Some(monitored_input.into()),
+            parts: DefinitionParts {
+                endpoint_input: Some(monitored_input.into()),
                 ground_truth_input: Some(ground_truth_input.into()),
-                enable_cloudwatch_metrics: Some(true),
-                ..Analysis::default()
+                ..DefinitionParts::default()
             },
+            analysis_config: None,
             monitor_schedule_name: None,
             timing: ScheduleTiming::default(),
         }
@@ -136,9 +136,8 @@ impl ModelBiasMonitor {
     pub fn update_monitoring_schedule(&mut self) -> UpdateMonitoringSchedule<'_> {
         UpdateMonitoringSchedule {
             monitor: self,
-            endpoint_input: None,
-            batch_transform_input: None,
-            analysis: Analysis::default(),
+            parts: DefinitionParts::default(),
+            analysis_config: None,
             timing: ScheduleTiming::default(),
             changes: SettingsChanges::default(),
         }
@@ -193,9 +192,7 @@ impl<'a> SuggestBaseline<'a> {
         let config = analysis_config::bias(self.data_config, self.bias_config, predictions, Methods::all_of_bias())?;
         let remembered = self.baselining_config();
         let monitor = &mut self.monitor.monitor;
-        let job_name = monitor.generate_baselining_job_name(self.job_name);
-        let start = StartAnalysis { job_name, kms_key: self.kms_key, experiment_config: None };
-        let job = monitor.start_clarify_baseline(start, self.data_config, &config).await?;
+        let job = monitor.start_clarify_baseline(self.job_name, self.kms_key, self.data_config, &config).await?;
         self.monitor.latest_baselining_job_config = Some(remembered);
         job.wait_as(self.wait).await?;
         Ok(job)
@@ -226,25 +223,29 @@ awaitable!(SuggestBaseline => ProcessingJob);
 #[derive(Debug)]
 pub struct CreateMonitoringSchedule<'a> {
     monitor: &'a mut ModelBiasMonitor,
-    analysis: Analysis<BiasAnalysisConfig>,
+    parts: DefinitionParts,
+    analysis_config: Option<AnalysisConfig<BiasAnalysisConfig>>,
     monitor_schedule_name: Option<String>,
     timing: ScheduleTiming,
 }
 
 impl CreateMonitoringSchedule<'_> {
     setters! {
+        /// What is analysed: a configuration, which is uploaded, or the address of a file of one.
+        analysis_config: AnalysisConfig<BiasAnalysisConfig>,
         /// The name of the schedule; made of the base name and the time when not set.
         monitor_schedule_name: String,
     }
 
-    analysis_setters! { BiasAnalysisConfig }
+    definition_setters! {}
     timing_setters! {}
 
     async fn send(self) -> Result<()> {
-        let ModelBiasMonitor { monitor, latest_baselining_job_config } = self.monitor;
+        let Self { monitor, parts, analysis_config, monitor_schedule_name, timing } = self;
+        let ModelBiasMonitor { monitor, latest_baselining_job_config } = monitor;
         let baseline = latest_baselining_job_config.as_ref();
         monitor
-            .create_clarify_schedule(&MODEL_BIAS, self.analysis, baseline, self.monitor_schedule_name, &self.timing)
+            .create_clarify_schedule(&MODEL_BIAS, parts, analysis_config, baseline, monitor_schedule_name, &timing)
             .await
     }
 }
@@ -256,36 +257,33 @@ awaitable!(CreateMonitoringSchedule => ());
 #[derive(Debug)]
 pub struct UpdateMonitoringSchedule<'a> {
     monitor: &'a mut ModelBiasMonitor,
-    endpoint_input: Option<MonitoredInput>,
-    batch_transform_input: Option<BatchTransformInput>,
-    analysis: Analysis<BiasAnalysisConfig>,
+    parts: DefinitionParts,
+    analysis_config: Option<AnalysisConfig<BiasAnalysisConfig>>,
     timing: ScheduleTiming,
     changes: SettingsChanges,
 }
 
 impl UpdateMonitoringSchedule<'_> {
     setters! {
-        /// The endpoint to watch from now on: its name, or an [`EndpointInput`](super::EndpointInput).
-        endpoint_input: MonitoredInput,
-        /// The batch transform jobs to watch from now on.
-        batch_transform_input: BatchTransformInput,
+        /// What is analysed: a configuration, which is uploaded, or the address of a file of one.
+        analysis_config: AnalysisConfig<BiasAnalysisConfig>,
     }
+
+    input_setters! {}
 
     /// Where the truth about predictions is.
     pub fn ground_truth_input(mut self, ground_truth_input: impl Into<S3Uri>) -> Self {
-        self.analysis.ground_truth_input = Some(ground_truth_input.into());
+        self.parts.ground_truth_input = Some(ground_truth_input.into());
         self
     }
 
-    analysis_setters! { BiasAnalysisConfig }
+    definition_setters! {}
     timing_setters! {}
     settings_change_setters! {}
 
     async fn send(self) -> Result<()> {
-        let monitored_input = one_input(self.endpoint_input, self.batch_transform_input)?;
-        let analysis = Analysis { monitored_input, ..self.analysis };
-        let monitor = &mut self.monitor.monitor;
-        monitor.update_clarify_schedule(&MODEL_BIAS, analysis, &self.timing, self.changes).await
+        let Self { monitor, parts, analysis_config, timing, changes } = self;
+        monitor.monitor.update_clarify_schedule(&MODEL_BIAS, parts, analysis_config, &timing, changes).await
     }
 }
 

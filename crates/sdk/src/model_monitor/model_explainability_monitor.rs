@@ -1,22 +1,18 @@
 //! Whether predictions go on depending on the same features: [`ModelExplainabilityMonitor`], and the requests that its calls
 //! return.
 
-use crate::clarify::{
-    DataConfig, ExplainabilityConfigs, ModelConfig, ModelScores, NameOrIndex, StartAnalysis, analysis_config,
-};
+use crate::clarify::{DataConfig, ExplainabilityConfigs, ModelConfig, ModelScores, NameOrIndex, analysis_config};
 use crate::processing::{ProcessingJob, Wait};
 use crate::request::{awaitable, setters};
 use crate::{Error, Result, Session};
 
-use super::clarify_monitor::{Analysis, analysis_setters, clarify_methods};
-use super::definition_parts::one_input;
+use super::clarify_monitor::clarify_methods;
+use super::definition_parts::{DefinitionParts, definition_setters, input_setters};
 use super::monitor::{Monitor, schedule_methods, settings_setters};
 use super::monitoring_type::MODEL_EXPLAINABILITY;
 use super::schedule::{ScheduleTiming, timing_setters};
 use super::settings_changes::{SettingsChanges, settings_change_setters};
-use super::{
-    BatchTransformInput, ClarifyBaseliningConfig, ExplainabilityAnalysisConfig, MonitoredInput, MonitoringType,
-};
+use super::{AnalysisConfig, ClarifyBaseliningConfig, ExplainabilityAnalysisConfig, MonitoredInput, MonitoringType};
 
 /// Watches whether predictions go on depending on the same features, and as much, with SageMaker Clarify.
 ///
@@ -109,11 +105,8 @@ impl ModelExplainabilityMonitor {
     ) -> CreateMonitoringSchedule<'_> {
         CreateMonitoringSchedule {
             monitor: self,
-            analysis: Analysis {
-                monitored_input: Some(monitored_input.into()),
-                enable_cloudwatch_metrics: Some(true),
-                ..Analysis::default()
-            },
+            parts: DefinitionParts { endpoint_input: Some(monitored_input.into()), ..DefinitionParts::default() },
+            analysis_config: None,
             monitor_schedule_name: None,
             timing: ScheduleTiming::default(),
         }
@@ -126,9 +119,8 @@ impl ModelExplainabilityMonitor {
     pub fn update_monitoring_schedule(&mut self) -> UpdateMonitoringSchedule<'_> {
         UpdateMonitoringSchedule {
             monitor: self,
-            endpoint_input: None,
-            batch_transform_input: None,
-            analysis: Analysis::default(),
+            parts: DefinitionParts::default(),
+            analysis_config: None,
             timing: ScheduleTiming::default(),
             changes: SettingsChanges::default(),
         }
@@ -183,9 +175,7 @@ impl SuggestBaseline<'_> {
         )?;
         let remembered = self.baselining_config();
         let monitor = &mut self.monitor.monitor;
-        let job_name = monitor.generate_baselining_job_name(self.job_name);
-        let start = StartAnalysis { job_name, kms_key: self.kms_key, experiment_config: None };
-        let job = monitor.start_clarify_baseline(start, self.data_config, &config).await?;
+        let job = monitor.start_clarify_baseline(self.job_name, self.kms_key, self.data_config, &config).await?;
         self.monitor.latest_baselining_job_config = Some(remembered);
         job.wait_as(self.wait).await?;
         Ok(job)
@@ -226,30 +216,35 @@ awaitable!(SuggestBaseline => ProcessingJob);
 #[derive(Debug)]
 pub struct CreateMonitoringSchedule<'a> {
     monitor: &'a mut ModelExplainabilityMonitor,
-    analysis: Analysis<ExplainabilityAnalysisConfig>,
+    parts: DefinitionParts,
+    analysis_config: Option<AnalysisConfig<ExplainabilityAnalysisConfig>>,
     monitor_schedule_name: Option<String>,
     timing: ScheduleTiming,
 }
 
 impl CreateMonitoringSchedule<'_> {
     setters! {
+        /// What is analysed: a configuration, which is uploaded, or the address of a file of one.
+        analysis_config: AnalysisConfig<ExplainabilityAnalysisConfig>,
         /// The name of the schedule; made of the base name and the time when not set.
         monitor_schedule_name: String,
     }
 
-    analysis_setters! { ExplainabilityAnalysisConfig }
+    definition_setters! {}
     timing_setters! {}
 
     async fn send(self) -> Result<()> {
-        let ModelExplainabilityMonitor { monitor, latest_baselining_job_config } = self.monitor;
+        let Self { monitor, parts, analysis_config, monitor_schedule_name, timing } = self;
+        let ModelExplainabilityMonitor { monitor, latest_baselining_job_config } = monitor;
         let baseline = latest_baselining_job_config.as_ref();
         monitor
             .create_clarify_schedule(
                 &MODEL_EXPLAINABILITY,
-                self.analysis,
+                parts,
+                analysis_config,
                 baseline,
-                self.monitor_schedule_name,
-                &self.timing,
+                monitor_schedule_name,
+                &timing,
             )
             .await
     }
@@ -262,33 +257,29 @@ awaitable!(CreateMonitoringSchedule => ());
 #[derive(Debug)]
 pub struct UpdateMonitoringSchedule<'a> {
     monitor: &'a mut ModelExplainabilityMonitor,
-    endpoint_input: Option<MonitoredInput>,
-    batch_transform_input: Option<BatchTransformInput>,
-    analysis: Analysis<ExplainabilityAnalysisConfig>,
+    parts: DefinitionParts,
+    analysis_config: Option<AnalysisConfig<ExplainabilityAnalysisConfig>>,
     timing: ScheduleTiming,
     changes: SettingsChanges,
 }
 
 impl UpdateMonitoringSchedule<'_> {
     setters! {
-        /// The endpoint to watch from now on: its name, or an [`EndpointInput`](super::EndpointInput).
-        endpoint_input: MonitoredInput,
-        /// The batch transform jobs to watch from now on.
-        batch_transform_input: BatchTransformInput,
+        /// What is analysed: a configuration, which is uploaded, or the address of a file of one.
+        analysis_config: AnalysisConfig<ExplainabilityAnalysisConfig>,
     }
 
-    analysis_setters! { ExplainabilityAnalysisConfig }
+    input_setters! {}
+    definition_setters! {}
     timing_setters! {}
     settings_change_setters! {}
 
     async fn send(self) -> Result<()> {
-        let monitored_input = one_input(self.endpoint_input, self.batch_transform_input)?;
-        let analysis = Analysis { monitored_input, ..self.analysis };
-        if analysis.is_empty() && self.timing.is_empty() && self.changes.is_empty() {
+        let Self { monitor, parts, analysis_config, timing, changes } = self;
+        if parts.is_empty() && analysis_config.is_none() && timing.is_empty() && changes.is_empty() {
             return Err(Error::argument("update_monitoring_schedule", "Nothing to update."));
         }
-        let monitor = &mut self.monitor.monitor;
-        monitor.update_clarify_schedule(&MODEL_EXPLAINABILITY, analysis, &self.timing, self.changes).await
+        monitor.monitor.update_clarify_schedule(&MODEL_EXPLAINABILITY, parts, analysis_config, &timing, changes).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::request::{awaitable, setters};
 use crate::{Result, Session, Source};
 
 use super::baselining::{DATASET_INPUT_NAME, POST_ANALYTICS_PROCESSOR_INPUT_NAME};
-use super::definition_parts::{DefinitionParts, definition_setters, input_setters};
+use super::definition_parts::{DefinitionParts, definition_setters, input_setters, script_setters};
 use super::environment::Environment;
 use super::latest_files::statistics_methods;
 use super::monitor::{CONTAINER_OUTPUT_PATH, Monitor, schedule_methods, settings_setters};
@@ -55,7 +55,7 @@ pub struct ModelQualityMonitor {
 
 impl ModelQualityMonitor {
     /// What names of job definitions begin with, unless there is a [`base_job_name`](Self::base_job_name).
-    pub const JOB_DEFINITION_BASE_NAME: &'static str = "model-quality-job-definition";
+    pub const JOB_DEFINITION_BASE_NAME: &'static str = MODEL_QUALITY.job_definition_base_name;
 
     /// A monitor whose jobs take `role`, a name or an ARN. Sends nothing.
     pub fn new(session: &Session, role: impl Into<String>) -> Self {
@@ -250,6 +250,7 @@ pub struct CreateMonitoringSchedule<'a> {
 }
 
 impl CreateMonitoringSchedule<'_> {
+    script_setters! {}
     definition_setters! {}
 
     setters! {
@@ -279,6 +280,7 @@ pub struct UpdateMonitoringSchedule<'a> {
 
 impl UpdateMonitoringSchedule<'_> {
     input_setters! {}
+    script_setters! {}
     definition_setters! {}
 
     /// Where the truth is put from now on.

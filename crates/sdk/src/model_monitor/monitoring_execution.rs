@@ -2,14 +2,12 @@
 
 use std::ops::Deref;
 
-use super::baselining_job::{STATISTICS_FILE_NAME, file_of, is_missing, why_missing};
-use super::{ConstraintViolations, Statistics};
+use super::baselining_job::{is_missing, read_file_of, why_missing};
+use super::{ConstraintViolations, ModelMonitoringFile, Statistics};
+use crate::documents::Body;
 use crate::processing::{ProcessingInput, ProcessingJob, ProcessingOutput};
 use crate::request::{awaitable, setters};
 use crate::{Error, Result, Session};
-
-/// What an execution writes violations to.
-const CONSTRAINT_VIOLATIONS_FILE_NAME: &str = "constraint_violations.json";
 
 /// An execution of a schedule: a [`ProcessingJob`], whose calls it has, and the files it writes.
 #[derive(Clone, Debug)]
@@ -130,12 +128,7 @@ impl ExecutionStatistics<'_> {
     }
 
     async fn send(self) -> Result<Option<Statistics>> {
-        let uri = file_of(self.job, self.file_name.as_deref().unwrap_or(STATISTICS_FILE_NAME))?;
-        let mut read = Statistics::from_s3_uri(self.job.session(), uri);
-        if let Some(key) = self.kms_key {
-            read = read.kms_key(key);
-        }
-        none_if_completed(self.job, read.await).await
+        read_found(self.job, self.file_name.as_deref(), self.kms_key).await
     }
 }
 
@@ -159,20 +152,19 @@ impl ExecutionConstraintViolations<'_> {
     }
 
     async fn send(self) -> Result<Option<ConstraintViolations>> {
-        let uri = file_of(self.job, self.file_name.as_deref().unwrap_or(CONSTRAINT_VIOLATIONS_FILE_NAME))?;
-        let mut read = ConstraintViolations::from_s3_uri(self.job.session(), uri);
-        if let Some(key) = self.kms_key {
-            read = read.kms_key(key);
-        }
-        none_if_completed(self.job, read.await).await
+        read_found(self.job, self.file_name.as_deref(), self.kms_key).await
     }
 }
 
 awaitable!(ExecutionConstraintViolations => Option<ConstraintViolations>);
 
-/// What was read; a file that a completed job did not write is none, any other missing file an error.
-async fn none_if_completed<T>(job: &ProcessingJob, read: Result<T>) -> Result<Option<T>> {
-    match read {
+/// Reads what the job of an execution found. A file that a completed job did not write is none, any other missing file an error.
+pub(super) async fn read_found<B: Body>(
+    job: &ProcessingJob,
+    file_name: Option<&str>,
+    kms_key: Option<String>,
+) -> Result<Option<ModelMonitoringFile<B>>> {
+    match read_file_of(job, file_name, kms_key).await {
         Ok(file) => Ok(Some(file)),
         Err(error) if is_missing(&error) => match why_missing(job, error).await? {
             error if is_missing(&error) => Ok(None),

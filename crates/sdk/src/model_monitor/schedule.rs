@@ -65,19 +65,24 @@ impl ScheduleTiming {
 
     /// The member `ScheduleConfig`; none without an expression.
     pub(crate) fn schedule_config(&self) -> Option<Value> {
-        let expression = self.schedule_cron_expression.as_ref()?;
+        self.schedule_cron_expression.as_ref()?;
         let mut config = Map::new();
-        config.insert("ScheduleExpression".to_owned(), expression.as_str().into());
-        let times = [
-            ("DataAnalysisStartTime", &self.data_analysis_start_time),
-            ("DataAnalysisEndTime", &self.data_analysis_end_time),
+        self.put_into(&mut config);
+        Some(config.into())
+    }
+
+    /// Puts what the call says into a `ScheduleConfig`.
+    pub(super) fn put_into(&self, config: &mut Map<String, Value>) {
+        let members = [
+            ("ScheduleExpression", self.schedule_cron_expression.as_deref()),
+            ("DataAnalysisStartTime", self.data_analysis_start_time.as_ref().map(TimeOffset::as_str)),
+            ("DataAnalysisEndTime", self.data_analysis_end_time.as_ref().map(TimeOffset::as_str)),
         ];
-        for (name, time) in times {
-            if let Some(time) = time {
-                config.insert(name.to_owned(), time.as_str().into());
+        for (name, text) in members {
+            if let Some(text) = text {
+                config.insert(name.to_owned(), text.into());
             }
         }
-        Some(config.into())
     }
 }
 

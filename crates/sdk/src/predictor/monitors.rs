@@ -4,12 +4,10 @@ use serde_json::{Value, json};
 
 use super::Predictor;
 use crate::Result;
+use crate::image_uris::ANALYZER_REPOSITORY;
 use crate::model_monitor::{
     DefaultModelMonitor, ModelBiasMonitor, ModelExplainabilityMonitor, ModelMonitor, ModelQualityMonitor,
 };
-
-/// What the image of the built-in analyzer ends in, by which embedded definitions of data quality are known.
-const ANALYZER_REPOSITORY: &str = "sagemaker-model-monitor-analyzer";
 
 /// A monitor of an endpoint, attached to its schedule.
 #[derive(Clone, Debug)]
@@ -109,6 +107,7 @@ impl Predictor {
     }
 
     /// Schedules of the Clarify monitors always refer to a definition; for others the description says whether theirs is embedded.
+    /// Embedded definitions of data quality are known by their image.
     async fn kind(&self, schedule: &str, monitoring_type: Option<&str>) -> Result<Kind> {
         match monitoring_type {
             Some("ModelBias") => return Ok(Kind::ModelBias),

@@ -11,12 +11,9 @@ use watchkeeper::processing::{ProcessingInput, ProcessingOutput, Wait};
 use watchkeeper::session::{AwsService, Credentials, ProvideCredentials, Providing};
 use watchkeeper::{Error, S3Uri, Session};
 
+use crate::any_call::{describe, describe_at_once};
 use crate::stub::{Answer, Stub};
-
-async fn describe(session: &Session) -> Result<Value, Error> {
-    let input = json!({"ProcessingJobName": "nightly"});
-    session.call(AwsService::SageMaker, "DescribeProcessingJob", "nightly", &input).await
-}
+use crate::waiting::until;
 
 fn described() -> Answer {
     Answer::json(&json!({"ProcessingJobName": "nightly", "ProcessingJobStatus": "Completed"}))
@@ -103,9 +100,7 @@ async fn what_does_not_pass_is_told_after_three_attempts() {
     let url = gone.url();
     drop(gone);
     // The port is free once the server's thread has ended.
-    while std::net::TcpStream::connect(url.trim_start_matches("http://")).is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| std::net::TcpStream::connect(url.trim_start_matches("http://")).is_err()).await;
     let error = describe(&session).await.unwrap_err();
     assert!(matches!(&error, Error::Connection { attempts: 3, .. }), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
@@ -228,15 +223,7 @@ async fn many_calls_at_once_fetch_credentials_once() {
     let asked = std::sync::Arc::new(AtomicUsize::new(0));
     let session = stub.builder().credentials(Counting { asked: std::sync::Arc::clone(&asked), lifetime: None });
     let session = session.build().unwrap();
-    let calls: Vec<_> = (0..8)
-        .map(|_| {
-            let session = session.clone();
-            tokio::spawn(async move { describe(&session).await })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap().unwrap();
-    }
+    describe_at_once(&session, 8).await;
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 

@@ -5,32 +5,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use watchkeeper::model_monitor::{CronExpressionGenerator, DefaultModelMonitor, EndpointInput};
 use watchkeeper::predictor::Predictor;
-use watchkeeper::session::{AwsService, Credentials};
+use watchkeeper::session::Credentials;
 use watchkeeper::{Error, S3Uri, Session};
 
+use crate::any_call::{describe, describe_at_once};
 use crate::stub::{Answer, Request, Stub};
+use crate::waiting::until;
 
 fn uri(text: &str) -> S3Uri {
     text.parse().unwrap()
-}
-
-async fn describe(session: &Session) -> Result<Value, Error> {
-    session.call(AwsService::SageMaker, "DescribeModel", "m", &json!({"ModelName": "m"})).await
-}
-
-/// Waits for something that somebody else does.
-async fn until(condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_mins(1), "it does not happen");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test]
@@ -282,15 +271,7 @@ async fn a_wrong_clock_is_set_right_for_all_calls_at_once() {
         Answer::json(&json!({}))
     });
     let session = stub.session();
-    let calls: Vec<_> = (0..16)
-        .map(|_| {
-            let session = session.clone();
-            tokio::spawn(async move { describe(&session).await })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap().unwrap();
-    }
+    describe_at_once(&session, 16).await;
 }
 
 /// A service with one schedule, whose first answer to its update is lost, and which refuses another while that one is under way.
@@ -390,7 +371,7 @@ fn raw(answer: &'static [u8]) -> (String, Arc<AtomicUsize>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut request = Vec::new();
-            // Its body is the object `{"ModelName":"m"}`.
+            // Its body is the object `{"ProcessingJobName":"nightly"}`.
             while !request.ends_with(b"}") {
                 let mut piece = [0; 4096];
                 match stream.read(&mut piece) {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod addresses;
+mod any_call;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod clarify;
@@ -19,6 +20,7 @@ mod local;
 mod local_example;
 mod monitors;
 mod predictor;
+mod requests;
 #[cfg(feature = "local")]
 mod scenarios;
 #[cfg(feature = "aws-config")]
@@ -28,3 +30,4 @@ mod storage;
 #[cfg(feature = "local")]
 mod storage_of_a_service;
 mod stub;
+mod waiting;

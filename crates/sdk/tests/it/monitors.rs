@@ -85,9 +85,27 @@ fn no_tags() -> Answer {
     Answer::json(&json!({"Tags": []}))
 }
 
-/// A service that answers operations as `answer` does, and with an empty object what that has no answer for.
+/// A service that answers operations as `answer` does; what that has no answer for has no tags and is an empty object.
 fn service(answer: impl Fn(&str, &Request) -> Option<Answer> + Send + Sync + 'static) -> Stub {
-    Stub::start(move |request| answer(&request.operation(), request).unwrap_or_else(|| Answer::json(&json!({}))))
+    Stub::start(move |request| {
+        let operation = request.operation();
+        answer(&operation, request)
+            .unwrap_or_else(|| if operation == "ListTags" { no_tags() } else { Answer::json(&json!({})) })
+    })
+}
+
+/// The same with a schedule of a model quality monitor, in this status.
+fn quality_service(
+    status: &'static str,
+    answer: impl Fn(&str, &Request) -> Option<Answer> + Send + Sync + 'static,
+) -> Stub {
+    service(move |operation, request| {
+        answer(operation, request).or_else(|| match operation {
+            "DescribeMonitoringSchedule" => Some(schedule(status, &config_with_definition("ModelQuality"))),
+            "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
+            _ => None,
+        })
+    })
 }
 
 /// The inputs of the requests for an operation.
@@ -103,17 +121,14 @@ async fn attached_quality_monitor(stub: &Stub) -> ModelQualityMonitor {
 #[tokio::test]
 async fn a_deletion_that_ended_half_way_goes_on_from_there() {
     let looks = Mutex::new(0);
-    let stub = service(move |operation, _| match operation {
-        "DescribeMonitoringSchedule" => {
-            let mut looks = looks.lock().unwrap();
-            *looks += 1;
-            // The first look is that of `attach`, the next 36 are all that a deletion waits for.
-            let config = config_with_definition("ModelQuality");
-            Some(if *looks <= 37 { schedule("Pending", &config) } else { not_found() })
+    let stub = quality_service("Pending", move |operation, _| {
+        if operation != "DescribeMonitoringSchedule" {
+            return None;
         }
-        "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
-        "ListTags" => Some(no_tags()),
-        _ => None,
+        let mut looks = looks.lock().unwrap();
+        *looks += 1;
+        // The first look is that of `attach`, the next 36 are all that a deletion waits for.
+        (*looks > 37).then(not_found)
     });
     let mut monitor = attached_quality_monitor(&stub).await;
     let error = monitor.delete_monitoring_schedule().await.unwrap_err();
@@ -132,12 +147,7 @@ async fn a_deletion_that_ended_half_way_goes_on_from_there() {
 
 #[tokio::test]
 async fn an_update_whose_wait_ends_without_result_keeps_the_definition_that_the_schedule_uses() {
-    let stub = service(|operation, _| match operation {
-        "DescribeMonitoringSchedule" => Some(schedule("Pending", &config_with_definition("ModelQuality"))),
-        "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
-        "ListTags" => Some(no_tags()),
-        _ => None,
-    });
+    let stub = quality_service("Pending", |_, _| None);
     let mut monitor = attached_quality_monitor(&stub).await;
     let error = monitor.update_monitoring_schedule().instance_count(7).await.unwrap_err();
     assert!(matches!(error, Error::StillWaiting { .. }), "{error}");
@@ -149,11 +159,8 @@ async fn an_update_whose_wait_ends_without_result_keeps_the_definition_that_the_
 
 #[tokio::test]
 async fn an_update_that_is_refused_leaves_the_monitor_as_it_was() {
-    let stub = service(|operation, _| match operation {
-        "DescribeMonitoringSchedule" => Some(schedule("Scheduled", &config_with_definition("ModelQuality"))),
-        "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
+    let stub = quality_service("Scheduled", |operation, _| match operation {
         "UpdateMonitoringSchedule" => Some(Answer::error(400, "ResourceLimitExceeded", "too many instances")),
-        "ListTags" => Some(no_tags()),
         _ => None,
     });
     let mut monitor = attached_quality_monitor(&stub).await;
@@ -170,12 +177,7 @@ async fn an_update_that_is_refused_leaves_the_monitor_as_it_was() {
 
 #[tokio::test]
 async fn an_update_sends_back_what_it_does_not_change_as_it_came() {
-    let stub = service(|operation, _| match operation {
-        "DescribeMonitoringSchedule" => Some(schedule("Scheduled", &config_with_definition("ModelQuality"))),
-        "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
-        "ListTags" => Some(no_tags()),
-        _ => None,
-    });
+    let stub = quality_service("Scheduled", |_, _| None);
     let mut monitor = attached_quality_monitor(&stub).await;
     monitor.update_monitoring_schedule().volume_size_in_gb(60).await.unwrap();
     let was = definition("ModelQuality");
@@ -207,12 +209,7 @@ async fn an_update_sends_back_what_it_does_not_change_as_it_came() {
 
 #[tokio::test]
 async fn a_one_time_schedule_without_times_is_refused_before_anything_is_sent() {
-    let stub = service(|operation, _| match operation {
-        "DescribeMonitoringSchedule" => Some(schedule("Scheduled", &config_with_definition("ModelQuality"))),
-        "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
-        "ListTags" => Some(no_tags()),
-        _ => None,
-    });
+    let stub = quality_service("Scheduled", |_, _| None);
     let mut monitor = attached_quality_monitor(&stub).await;
     let sent = stub.requests().len();
     let request = monitor.update_monitoring_schedule().schedule_cron_expression(CronExpressionGenerator::now());
@@ -225,7 +222,6 @@ async fn a_one_time_schedule_without_times_is_refused_before_anything_is_sent() 
 async fn an_embedded_definition_keeps_its_key_its_constraints_and_its_baseline() {
     let stub = service(|operation, _| match operation {
         "DescribeMonitoringSchedule" => Some(schedule("Scheduled", &embedded_config())),
-        "ListTags" => Some(no_tags()),
         _ => None,
     });
     let mut monitor = ModelMonitor::attach(&stub.session(), "nightly").await.unwrap();
@@ -257,7 +253,6 @@ async fn settings_of_an_embedded_definition_count_once_the_service_took_them() {
     let stub = service(|operation, _| match operation {
         "DescribeMonitoringSchedule" => Some(schedule("Scheduled", &embedded_config())),
         "UpdateMonitoringSchedule" => Some(Answer::error(400, "ValidationException", "no")),
-        "ListTags" => Some(no_tags()),
         _ => None,
     });
     let mut monitor = ModelMonitor::attach(&stub.session(), "nightly").await.unwrap();
@@ -302,7 +297,6 @@ async fn a_monitor_attaches_to_schedules_of_its_kind_alone() {
     let stub = service(|operation, request| match (operation, request.json()["MonitoringScheduleName"].as_str()) {
         ("DescribeMonitoringSchedule", Some("embedded")) => Some(schedule("Scheduled", &embedded_config())),
         ("DescribeMonitoringSchedule", _) => Some(schedule("Scheduled", &config_with_definition("ModelBias"))),
-        ("ListTags", _) => Some(no_tags()),
         _ => None,
     });
     let session = stub.session();
@@ -354,10 +348,7 @@ async fn calls_without_a_schedule_are_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn alerts_come_in_pages() {
-    let stub = service(|operation, request| match operation {
-        "DescribeMonitoringSchedule" => Some(schedule("Scheduled", &config_with_definition("ModelQuality"))),
-        "DescribeModelQualityJobDefinition" => Some(Answer::json(&definition("ModelQuality"))),
-        "ListTags" => Some(no_tags()),
+    let stub = quality_service("Scheduled", |operation, request| match operation {
         "ListMonitoringAlertHistory" => {
             let is_last = request.json().get("NextToken").is_some();
             let change = json!({

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use watchkeeper::session::Credentials;
 use watchkeeper::{Error, S3Uri, Session};
 
 use crate::stub::{Answer, Request, Stub};
+use crate::waiting::until;
 
 const MEBIBYTE: usize = 1 << 20;
 
@@ -274,15 +275,6 @@ async fn an_upload_that_fails_or_is_given_up_is_aborted() {
         }
         until(|| parts.lock().unwrap().is_aborted).await;
         assert!(parts.lock().unwrap().object.is_none());
-    }
-}
-
-/// Waits for something that another thread does.
-async fn until(condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_mins(1), "it does not happen");
-        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Programs of this machine: what an image stands for ([`image`]), processes of it ([`launch`], [`sandbox`]) or threads
-//! ([`threads`]), their variables ([`environment`]) and folders ([`folder`]), what they say ([`follow`]), and what an instance type lets them use
-//! ([`instance`]). Jobs and model servers are programs alike.
+//! ([`threads`]), their variables ([`environment`]) and folders ([`folder`]), what they say ([`follow`]), and what an
+//! instance type lets them use ([`instance`]). Jobs and model servers are programs alike.
 
 pub(crate) mod environment;
 pub(crate) mod folder;

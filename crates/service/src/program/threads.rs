@@ -19,11 +19,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
+use watchkeeper_formats::contract::JOB_ROOT;
 
 use super::launch::{Ended, HostContract, Launcher, Running, Signal};
 
-/// The variable by which an analyzer finds the job's folder.
-const JOB_ROOT: &str = "WATCHKEEPER_JOB_ROOT";
 /// The first argument of this program when it is to be a built-in image.
 const ANALYZE: &str = "analyze";
 /// The number of SIGKILL.

@@ -26,6 +26,7 @@ from cases.clarify_values import (
     MODEL_CONFIG,
     SHAP_CONFIG,
 )
+from cases.monitors import attachments, monitor, suites_of, whole_life
 from cases.quality_monitors import ONCE, PREFIXED, endings
 from cases.schedules import scheduled
 from exchanges import Json
@@ -58,10 +59,6 @@ CREATE: dict[str, Json] = {
     },
     "ModelExplainabilityMonitor": {"endpoint_input": "churn", "analysis_config": CONFIG},
 }
-
-
-def monitor(name: str) -> Json:
-    return step(name, {"role": ROLE})
 
 
 def without(arguments: Json, *names: str) -> Json:
@@ -289,41 +286,14 @@ def update_monitoring_schedule(name: str) -> list[Json]:
 
 
 def attach(name: str) -> list[Json]:
-    attached = step(f"{name}.attach", {"monitor_schedule_name": "nightly"})
-    made = []
-    for full in (False, True):
-        steps = [
-            attached,
-            step(".suggest_baseline", SUGGEST[name]),
-            step(".stop_monitoring_schedule"),
-            step(".delete_monitoring_schedule"),
-        ]
-        made.append(case("full" if full else "bare", steps, given=scheduled(KINDS[name], full=full)))
-    made.append(case("a schedule of another kind", [attached], given=scheduled("DataQuality", full=False)))
-    made.append(case("no such schedule", [attached]))
-    return made
+    return attachments(name, KINDS[name], "DataQuality", step(".suggest_baseline", SUGGEST[name]))
 
 
 def life(name: str) -> list[Json]:
-    steps = [
-        monitor(name),
-        step(".create_monitoring_schedule", CREATE[name] | {"monitor_schedule_name": "nightly"}),
-        step(".start_monitoring_schedule"),
-        step(".stop_monitoring_schedule"),
-        step(".describe_schedule"),
-        step(".update_monitoring_schedule", {"schedule_cron_expression": HOURLY}),
-        step(".update_monitoring_schedule", {"max_runtime_in_seconds": 900}),
-        step(".delete_monitoring_schedule"),
-        step(".create_monitoring_schedule", CREATE[name]),
-    ]
-    return [case("a schedule through its life", steps)]
+    return [case("a schedule through its life", whole_life(name, CREATE[name]))]
 
 
-def suites_of(name: str, prefix: str) -> dict:
-    functions = (constructor, suggest_baseline, create_monitoring_schedule, update_monitoring_schedule, attach, life)
-    return {f"{prefix}.{function.__name__}": lambda function=function: function(name) for function in functions}
-
-
-SUITES = suites_of("ModelBiasMonitor", "model_bias_monitor") | suites_of(
-    "ModelExplainabilityMonitor", "model_explainability_monitor"
+FUNCTIONS = (constructor, suggest_baseline, create_monitoring_schedule, update_monitoring_schedule, attach, life)
+SUITES = suites_of("ModelBiasMonitor", "model_bias_monitor", FUNCTIONS) | suites_of(
+    "ModelExplainabilityMonitor", "model_explainability_monitor", FUNCTIONS
 )

@@ -38,3 +38,7 @@ BATCH_VARIANTS: dict[str, Json] = {
     f"BatchTransformInput of {name}": {"$BatchTransformInput": BATCH | {"dataset_format": value}}
     for name, value in FORMATS.items()
 }
+# As arguments of a schedule that reads one of them.
+INPUTS: dict[str, Json] = {name: {"endpoint_input": value} for name, value in ENDPOINT_VARIANTS.items()} | {
+    name: {"batch_transform_input": value} for name, value in BATCH_VARIANTS.items()
+}

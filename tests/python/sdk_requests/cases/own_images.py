@@ -18,7 +18,7 @@ from cases.building import (
     case,
     step,
 )
-from cases.inputs import BATCH_VARIANTS, ENDPOINT_VARIANTS
+from cases.inputs import INPUTS
 from cases.schedules import embedded
 from exchanges import Json
 
@@ -232,11 +232,8 @@ def attach() -> list[Json]:
 
 def inputs() -> list[Json]:
     made = []
-    for name, value in ENDPOINT_VARIANTS.items():
-        arguments = {"endpoint_input": value, "output": MONITORING_OUTPUT}
-        made.append(case(name, [MONITOR, step(".create_monitoring_schedule", arguments)]))
-    for name, value in BATCH_VARIANTS.items():
-        arguments = {"batch_transform_input": value, "output": MONITORING_OUTPUT}
+    for name, given in INPUTS.items():
+        arguments = given | {"output": MONITORING_OUTPUT}
         made.append(case(name, [MONITOR, step(".create_monitoring_schedule", arguments)]))
     return made
 

@@ -18,7 +18,8 @@ from cases.building import (
     case,
     step,
 )
-from cases.inputs import BATCH_VARIANTS, ENDPOINT_VARIANTS
+from cases.inputs import INPUTS
+from cases.monitors import attachments, monitor, suites_of, whole_life
 from cases.schedules import IMAGES, embedded, scheduled
 from exchanges import Json
 
@@ -46,10 +47,6 @@ PREFIXED = {"default_bucket": "data", "default_bucket_prefix": "team/risk"}
 LOCAL_SCRIPT = {"$file": "preprocess.py"}
 OTHER_LOCAL_SCRIPT = {"$file": "postprocess.py"}
 ONCE = {"schedule_cron_expression": NOW, "data_analysis_start_time": "-PT2H", "data_analysis_end_time": "-PT1H"}
-
-
-def monitor(name: str) -> Json:
-    return step(name, {"role": ROLE})
 
 
 def constructor(name: str) -> list[Json]:
@@ -337,16 +334,11 @@ def update_of_embedded_schedule() -> list[Json]:
 
 
 def attach(name: str) -> list[Json]:
-    made = []
-    attached = step(f"{name}.attach", {"monitor_schedule_name": "nightly"})
     suggested = step(".suggest_baseline", SUGGEST[name] | NOT_WAITED)
-    for full in (False, True):
-        steps = [attached, suggested, step(".stop_monitoring_schedule"), step(".delete_monitoring_schedule")]
-        made.append(case("full" if full else "bare", steps, given=scheduled(KINDS[name], full=full)))
-    other = "ModelQuality" if name == "DefaultModelMonitor" else "DataQuality"
-    made.append(case("a schedule of another kind", [attached], given=scheduled(other, full=False)))
-    made.append(case("no such schedule", [attached]))
+    other_kind = "ModelQuality" if name == "DefaultModelMonitor" else "DataQuality"
+    made = attachments(name, KINDS[name], other_kind, suggested)
     if name == "DefaultModelMonitor":
+        attached = step(f"{name}.attach", {"monitor_schedule_name": "nightly"})
         for full in (False, True):
             given = embedded(full=full, image=IMAGES["DataQuality"])
             made.append(case(f"embedded, {'full' if full else 'bare'}", [attached, suggested], given=given))
@@ -354,18 +346,7 @@ def attach(name: str) -> list[Json]:
 
 
 def life(name: str) -> list[Json]:
-    """A schedule from its beginning to its end, and another by the same monitor."""
-    steps = [
-        monitor(name),
-        step(".create_monitoring_schedule", CREATE[name] | {"monitor_schedule_name": "nightly"}),
-        step(".start_monitoring_schedule"),
-        step(".stop_monitoring_schedule"),
-        step(".describe_schedule"),
-        step(".update_monitoring_schedule", {"schedule_cron_expression": HOURLY}),
-        step(".update_monitoring_schedule", {"max_runtime_in_seconds": 900}),
-        step(".delete_monitoring_schedule"),
-        step(".create_monitoring_schedule", CREATE[name]),
-    ]
+    steps = whole_life(name, CREATE[name])
     refused = {"failures": {"DeleteMonitoringSchedule": [["ValidationException", "an execution runs"]]}}
     again = [monitor(name), steps[1], step(".delete_monitoring_schedule"), step(".delete_monitoring_schedule")]
     return [
@@ -375,31 +356,14 @@ def life(name: str) -> list[Json]:
 
 
 def inputs() -> list[Json]:
-    made = []
-    for variant, value in (ENDPOINT_VARIANTS | BATCH_VARIANTS).items():
-        parameter = "endpoint_input" if "EndpointInput" in variant else "batch_transform_input"
-        created = step(".create_monitoring_schedule", {parameter: value})
-        made.append(case(variant, [monitor("DefaultModelMonitor"), created]))
-    return made
+    created = [(variant, step(".create_monitoring_schedule", given)) for variant, given in INPUTS.items()]
+    return [case(variant, [monitor("DefaultModelMonitor"), create]) for variant, create in created]
 
 
-def suites_of(name: str, prefix: str) -> dict:
-    return {
-        f"{prefix}.{function.__name__}": lambda function=function: function(name)
-        for function in (
-            constructor,
-            suggest_baseline,
-            create_monitoring_schedule,
-            update_monitoring_schedule,
-            attach,
-            life,
-        )
-    }
-
-
+FUNCTIONS = (constructor, suggest_baseline, create_monitoring_schedule, update_monitoring_schedule, attach, life)
 SUITES = (
-    suites_of("DefaultModelMonitor", "default_model_monitor")
-    | suites_of("ModelQualityMonitor", "model_quality_monitor")
+    suites_of("DefaultModelMonitor", "default_model_monitor", FUNCTIONS)
+    | suites_of("ModelQualityMonitor", "model_quality_monitor", FUNCTIONS)
     | {
         "default_model_monitor.update_of_embedded_schedule": update_of_embedded_schedule,
         "default_model_monitor.inputs": inputs,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use watchkeeper_analyzer::model_quality::ModelQualityAnalysis;
 use watchkeeper_analyzer::report::{QualityDocuments, QualityRun};
+use watchkeeper_formats::contract::JOB_ROOT;
 use watchkeeper_formats::{JobContract, ModelQualityConstraints, ModelQualityJob, ModelQualityStatistics, ProblemType};
 
 use crate::Ending;
@@ -112,7 +113,7 @@ impl ScoredArguments {
         let environment = crate::environment();
         let mut variables = environment.clone();
         // Settings hold for whoever works at the terminal; what a job would be told is said by arguments.
-        variables.retain(|name, _| name.starts_with("WATCHKEEPER_") && name != "WATCHKEEPER_JOB_ROOT");
+        variables.retain(|name, _| name.starts_with("WATCHKEEPER_") && name != JOB_ROOT);
         let threshold = self.probability_threshold_attribute.map(|threshold| threshold.to_string());
         let said = [
             ("analysis_type", Some("MODEL_QUALITY".to_owned())),

@@ -1,11 +1,10 @@
 //! AWS's notebooks of Clarify's own jobs, without a monitor, held to what AWS's analyzer said.
 
-use serde_json::Value;
+use watchkeeper::Session;
 use watchkeeper::clarify::{
     AggregationMethod, BiasConfig, ModelPredictedLabelConfig, SHAPConfig, SageMakerClarifyProcessor,
 };
-use watchkeeper::processing::{ProcessingJob, Wait};
-use watchkeeper::{S3Uri, Session};
+use watchkeeper::processing::Wait;
 
 use super::census::Census;
 use super::goldens;
@@ -32,7 +31,7 @@ pub(crate) async fn is_told(session: &Session) {
         .await
         .unwrap();
     assert!(job.job_name().starts_with("Clarify-Bias-And-Explainability-"), "{}", job.job_name());
-    let analysis = analysis(session, &job).await;
+    let analysis = census.site.analysis(&job.outputs()[0].s3_uri().unwrap().to_string()).await;
     let expected = goldens::json("bias/adult-linear-baseline/expected_analysis.json");
     for section in ["post_training_bias_metrics", "pre_training_bias_metrics"] {
         is_same(&analysis[section], &expected[section]);
@@ -44,10 +43,4 @@ pub(crate) async fn is_told(session: &Session) {
         assert!((found - exact.as_f64().unwrap()).abs() < 0.002, "{feature}: {found} {exact}");
     }
     census.end().await;
-}
-
-async fn analysis(session: &Session, job: &ProcessingJob) -> Value {
-    let folder = job.outputs()[0].s3_uri().unwrap().to_string();
-    let uri: S3Uri = format!("{}/analysis.json", folder.trim_end_matches('/')).parse().unwrap();
-    serde_json::from_str(&session.read_s3_file(&uri).await.unwrap()).unwrap()
 }

@@ -113,9 +113,8 @@ async fn updated_and_deleted(site: &Site, bias: &BiasConfig, headers: &[String],
         async |name: &str| site.call("DescribeModelBiasJobDefinition", json!({"JobDefinitionName": name})).await;
     let (before, after) = (describe(first_definition).await, describe(&second_definition).await);
     assert_eq!(after["ModelBiasJobInput"], before["ModelBiasJobInput"]);
-    let config = async |definition: &Value| -> Value {
-        let uri = definition["ModelBiasAppSpecification"]["ConfigUri"].as_str().unwrap().parse().unwrap();
-        serde_json::from_str(&site.session.read_s3_file(&uri).await.unwrap()).unwrap()
+    let config = async |definition: &Value| {
+        site.document(definition["ModelBiasAppSpecification"]["ConfigUri"].as_str().unwrap()).await
     };
     assert_eq!(config(&after).await, config(&before).await);
     monitor.delete_monitoring_schedule().await.unwrap();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use watchkeeper::S3Uri;
 use watchkeeper::Session;
 use watchkeeper::clarify::{AggregationMethod, SHAPConfig};
 use watchkeeper::model_monitor::{CronExpressionGenerator, ExplainabilityAnalysisConfig, ModelExplainabilityMonitor};
@@ -103,9 +102,7 @@ fn attributions(analysis: &Value) -> Attributions {
 async fn analysis(site: &Site, summary: &Value) -> Value {
     let job = summary["ProcessingJobArn"].as_str().unwrap().rsplit('/').next().unwrap();
     let job = site.call("DescribeProcessingJob", json!({"ProcessingJobName": job})).await;
-    let folder = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].as_str().unwrap().to_owned();
-    let uri: S3Uri = format!("{}/analysis.json", folder.trim_end_matches('/')).parse().unwrap();
-    serde_json::from_str(&site.session.read_s3_file(&uri).await.unwrap()).unwrap()
+    site.analysis(job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].as_str().unwrap()).await
 }
 
 /// The normalised discounted cumulative gain of AWS's documentation: the baseline's values in the live order, ties of live values

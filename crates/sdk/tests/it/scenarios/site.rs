@@ -43,7 +43,17 @@ impl Site {
         self.session.call(AwsService::SageMaker, operation, &self.name, &input).await.unwrap()
     }
 
-    /// Describes something until it is as wanted.
+    /// A document of JSON that somebody has left in S3.
+    pub(crate) async fn document(&self, address: &str) -> Value {
+        serde_json::from_str(&self.session.read_s3_file(&address.parse().unwrap()).await.unwrap()).unwrap()
+    }
+
+    /// What an analysis of Clarify has found, by the folder of its output.
+    pub(crate) async fn analysis(&self, folder: &str) -> Value {
+        self.document(&format!("{}/analysis.json", folder.trim_end_matches('/'))).await
+    }
+
+    /// Describes something until it is as wanted; nothing tells when that is.
     pub(crate) async fn until(&self, operation: &'static str, input: Value, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {

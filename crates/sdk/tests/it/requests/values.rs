@@ -230,23 +230,30 @@ pub fn monitored_input(arguments: &Arguments) -> MonitoredInput {
     }
 }
 
+/// What both inputs may say of themselves, as `ATTRIBUTES` of `inputs.py`.
+macro_rules! set_attributes {
+    ($made:ident, $arguments:expr) => {
+        set!($made, $arguments, value => {
+            s3_input_mode: text(value).into(),
+            s3_data_distribution_type: text(value).into(),
+            start_time_offset: offset(value),
+            end_time_offset: offset(value),
+            features_attribute: text(value),
+            inference_attribute: text(value),
+            probability_attribute: text(value),
+            probability_threshold_attribute: decimal(value),
+            exclude_features_attribute: text(value),
+        });
+    };
+}
+
 pub fn endpoint_input(value: &Value) -> MonitoredInput {
     if let Some(name) = value.as_str() {
         return name.into();
     }
     let arguments = arguments_of(value, "EndpointInput");
     let mut made = EndpointInput::new(text(&arguments["endpoint_name"]), text(&arguments["destination"]));
-    set!(made, but(arguments, &["endpoint_name", "destination"]), value => {
-        s3_input_mode: text(value).into(),
-        s3_data_distribution_type: text(value).into(),
-        start_time_offset: offset(value),
-        end_time_offset: offset(value),
-        features_attribute: text(value),
-        inference_attribute: text(value),
-        probability_attribute: text(value),
-        probability_threshold_attribute: decimal(value),
-        exclude_features_attribute: text(value),
-    });
+    set_attributes!(made, but(arguments, &["endpoint_name", "destination"]));
     made.into()
 }
 
@@ -259,17 +266,7 @@ pub fn batch_input(value: &Value) -> BatchTransformInput {
         monitoring_dataset_format(format),
     );
     let required = ["data_captured_destination_s3_uri", "destination", "dataset_format"];
-    set!(made, but(arguments, &required), value => {
-        s3_input_mode: text(value).into(),
-        s3_data_distribution_type: text(value).into(),
-        start_time_offset: offset(value),
-        end_time_offset: offset(value),
-        features_attribute: text(value),
-        inference_attribute: text(value),
-        probability_attribute: text(value),
-        probability_threshold_attribute: decimal(value),
-        exclude_features_attribute: text(value),
-    });
+    set_attributes!(made, but(arguments, &required));
     made
 }
 

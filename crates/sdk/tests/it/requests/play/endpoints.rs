@@ -3,7 +3,7 @@
 use watchkeeper::predictor::Predictor;
 
 use super::{Played, without_arguments};
-use crate::values::{Arguments, but, data_capture_config, flag, set, text};
+use crate::requests::values::{Arguments, but, data_capture_config, flag, set, text};
 
 pub async fn of_predictor(predictor: &mut Predictor, name: &str, arguments: &Arguments) -> Played {
     match name {

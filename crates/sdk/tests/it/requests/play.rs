@@ -21,9 +21,9 @@ use watchkeeper::processing::ProcessingJob;
 use watchkeeper::session::Credentials;
 use watchkeeper::{Result, Session};
 
-use crate::recording::Step;
-use crate::server::Server;
-use crate::values::{Arguments, Values, batch_data_capture_config, text, uri};
+use crate::requests::recording::Step;
+use crate::requests::server::Server;
+use crate::requests::values::{Arguments, Values, batch_data_capture_config, text, uri};
 
 pub type Played = Result<()>;
 

@@ -4,7 +4,7 @@ use watchkeeper::Result;
 use watchkeeper::model_monitor::{ConstraintViolations, Constraints, ModelMonitoringFile, Statistics};
 
 use super::{Current, Played};
-use crate::values::{Arguments, Values, but, flag, set, text, uri};
+use crate::requests::values::{Arguments, Values, but, flag, set, text, uri};
 
 pub async fn made(class: &str, function: &str, arguments: &Arguments, values: &Values) -> Result<Current> {
     macro_rules! file {

@@ -8,7 +8,7 @@ use watchkeeper::model_monitor::{
 };
 
 use super::{Current, Played, without_arguments};
-use crate::values::{
+use crate::requests::values::{
     Arguments, Values, baseline_output, batch_input, bias_analysis, bias_config, but, cron, dataset_format,
     endpoint_input, explainability_analysis, explainability_configs, flag, label_config, model_config, model_scores,
     monitored_input, monitoring_config, monitoring_output, network_config, number, offset, pairs, set, tags, text,

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::recording::{Answer, Case, Recording};
+use crate::requests::recording::{Answer, Case, Recording};
+use crate::requests::wire;
 use crate::stub::{self, Request, Stub};
-use crate::wire;
 
 pub struct Server {
     stub: Stub,

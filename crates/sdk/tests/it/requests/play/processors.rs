@@ -3,7 +3,7 @@
 use watchkeeper::clarify::SageMakerClarifyProcessor;
 
 use super::Played;
-use crate::values::{
+use crate::requests::values::{
     Arguments, Values, bias_config, but, experiment_config, explainability_configs, label_config, methods,
     model_config, model_scores, network_config, number, pairs, set, tags, text, wait,
 };

@@ -7,7 +7,7 @@ use watchkeeper::model_monitor::{
 use watchkeeper::processing::ProcessingJob;
 
 use super::{Current, Played};
-use crate::values::{Arguments, Values, flag, set, text};
+use crate::requests::values::{Arguments, Values, flag, set, text};
 
 pub async fn made(class: &str, function: &str, arguments: &Arguments, values: &Values) -> Result<Current> {
     let session = &values.session;

@@ -3,15 +3,11 @@
 //!
 //! Each case is played against a server that gives the recorded answers. Generated times and UUIDs become placeholders on both
 //! sides; JSON is compared by value, the bodies of objects that are JSON with the order of their members.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 mod differences;
 mod play;
 mod recording;
 mod server;
-#[path = "../it/stub.rs"]
-#[allow(dead_code)]
-mod stub;
 mod values;
 mod wire;
 
