@@ -26,14 +26,18 @@ pub mod keys;
 pub mod logs;
 pub mod metadata;
 pub mod objects;
+mod settings;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use error::Error;
+pub use settings::{DatabaseSettings, MasterKeySource, S3Settings, StoreSettings};
 
 use data_directory::DataDirectory;
 use database::Database;
+use keys::KmsKeys;
+use keys::sqlite::SqliteMaterials;
 use logs::sqlite::SqliteLogs;
 use metadata::sqlite::SqliteMetadata;
 use objects::embedded::EmbeddedObjects;
@@ -66,7 +70,15 @@ impl Store {
     /// [`Error::InUse`] while another service has it; [`Error::MasterKeyMissing`] and [`Error::MasterKeyDamaged`];
     /// [`Error::Migration`] if it was written by a newer program.
     pub async fn open(data_directory: &Path) -> Result<Self, Error> {
-        let path = data_directory.to_owned();
+        Self::open_with(&StoreSettings::in_directory(data_directory)).await
+    }
+
+    /// Opens the state where the settings say it is. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`]; the database server or the S3 service cannot be reached or used.
+    pub async fn open_with(settings: &StoreSettings) -> Result<Self, Error> {
+        let path = settings.data_directory.clone();
         let (directory, keys) = tokio::task::spawn_blocking(move || {
             let directory = DataDirectory::open(&path)?;
             let database = directory.file(METADATA_FILE);
@@ -81,7 +93,8 @@ impl Store {
         let metadata = Database::open(&directory, METADATA_FILE, &METADATA_MIGRATIONS, SqliteSynchronous::Full).await?;
         // In a power failure the latest lines may be lost; an fsync for each line would slow down every other commit.
         let logs = Database::open(&directory, "logs.db", &LOGS_MIGRATIONS, SqliteSynchronous::Normal).await?;
-        let objects = EmbeddedObjects::open(&directory.file("objects"), metadata.clone(), Arc::clone(&keys)).await?;
+        let kms_keys = KmsKeys::new(Arc::clone(&keys), Arc::new(SqliteMaterials::new(metadata.clone())));
+        let objects = EmbeddedObjects::open(&directory.file("objects"), metadata.clone(), kms_keys).await?;
         Ok(Self {
             metadata: Arc::new(SqliteMetadata::open(metadata.clone()).await?),
             objects: Arc::new(objects),

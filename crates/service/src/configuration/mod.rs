@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use watchkeeper_store::{DatabaseSettings as StoreDatabase, MasterKeySource, S3Settings, StoreSettings};
 
 pub use loading::{Error, Loaded, Origin, Setting, Sources, default_data_directory};
 pub use secret::Secret;
@@ -34,6 +35,16 @@ pub struct Configuration {
     pub secret_access_key: Option<Secret>,
     /// What this process does.
     pub roles: Vec<Role>,
+    /// The key that secrets and keys are encrypted by, as 64 hexadecimal digits; without one a file has it.
+    pub master_key: Option<Secret>,
+    /// The file that has it; without one `master.key` in the data directory, made at the first start.
+    pub master_key_file: Option<PathBuf>,
+    /// Where documents, metrics and logs are kept.
+    pub database: DatabaseSettings,
+    /// Where objects are kept.
+    pub objects: ObjectsSettings,
+    /// How long things are kept.
+    pub retention: RetentionSettings,
     /// The listener's limits.
     pub server: ServerSettings,
     /// The scheduler's settings.
@@ -64,12 +75,60 @@ pub enum Role {
     Runner,
 }
 
+/// Where documents, metrics and logs are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// `postgresql://user:password@host:5432/database`; without one they are in the data directory.
+    pub url: Option<Secret>,
+    /// The most connections of this process.
+    pub max_connections: u32,
+}
+
+/// Where objects are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ObjectsSettings {
+    /// The S3 service that they are kept in, `https://host:port`; without one they are in the data directory.
+    pub endpoint_url: Option<String>,
+    /// The region that requests to it are signed for.
+    pub region: String,
+    /// A key to it.
+    pub access_key_id: Option<String>,
+    /// The key's secret half.
+    pub secret_access_key: Option<Secret>,
+    /// The most bytes of all objects in the data directory; 0 means no limit.
+    pub quota_bytes: u64,
+    /// Bytes that stay free on the disk of the data directory.
+    pub reserve_bytes: u64,
+}
+
+/// How long things are kept, in days; 0 means for ever. What something that is kept refers to is kept as well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Log events of groups that have no retention of their own.
+    pub log_days: u32,
+    /// Data of metrics.
+    pub metric_days: u32,
+    /// Executions of schedules, with their jobs.
+    pub execution_days: u32,
+    /// Processing and transform jobs of nobody's schedule, and asynchronous invocations.
+    pub job_days: u32,
+    /// Captured requests and answers.
+    pub capture_days: u32,
+}
+
 /// The listener's limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
     /// Connections that are served at the same time; more wait.
     pub max_connections: u32,
+    /// Requests a second that one access key may make, on average; 0 means no limit.
+    pub requests_per_second: u32,
+    /// Requests that it may make at once.
+    pub request_burst: u32,
     /// Seconds within which the headers of a request have to come; idle connections are closed then, too.
     pub header_seconds: u64,
     /// Seconds that a request's or answer's body may stand still.
@@ -89,11 +148,13 @@ pub struct SchedulerSettings {
 }
 
 /// The runner's settings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunnerSettings {
     /// Jobs that run at the same time; 0 means as many as the machine has cores.
     pub parallel_jobs: usize,
+    /// Jobs that wait or run; more are refused.
+    pub max_unended_jobs: u64,
     /// Whether the folders of ended jobs are kept, to look at.
     pub keep_job_folders: bool,
     /// The program of the built-in images: an executable and its first arguments; the service's own executable when empty.
@@ -187,8 +248,10 @@ pub struct Image {
     pub url: Option<String>,
     /// A model that is built in.
     pub built_in: Option<BuiltInModel>,
-    /// An image of the container engine, which is run as a model server; `*` is the image that was asked for.
+    /// An image of the container engine; `*` is the image that was asked for.
     pub container: Option<String>,
+    /// A folder with the unpacked file system of an image, in which the command is run.
+    pub rootfs: Option<PathBuf>,
 }
 
 /// The models that are built in.
@@ -211,6 +274,30 @@ impl Configuration {
         self.default_bucket.clone().unwrap_or_else(|| format!("sagemaker-{}-{}", self.region, self.account))
     }
 
+    /// Where the state is kept.
+    pub fn store(&self) -> StoreSettings {
+        let text =
+            |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        StoreSettings {
+            data_directory: self.data_dir.clone(),
+            database: self.database.url.as_ref().map(|url| StoreDatabase {
+                url: url.expose().to_owned(),
+                max_connections: self.database.max_connections,
+            }),
+            outside_s3: self.objects.endpoint_url.clone().map(|endpoint_url| S3Settings {
+                endpoint_url,
+                region: self.objects.region.clone(),
+                access_key_id: self.objects.access_key_id.clone().unwrap_or_default(),
+                secret_access_key: text(&self.objects.secret_access_key),
+            }),
+            master_key: match (&self.master_key, &self.master_key_file) {
+                (Some(key), _) => MasterKeySource::Text(key.expose().to_owned()),
+                (None, Some(path)) => MasterKeySource::File(path.clone()),
+                (None, None) => MasterKeySource::DataDirectory,
+            },
+        }
+    }
+
     /// Whether this process does something.
     pub fn has_role(&self, role: Role) -> bool {
         self.roles.contains(&role)
@@ -228,6 +315,11 @@ impl Default for Configuration {
             access_key_id: None,
             secret_access_key: None,
             roles: vec![Role::Api, Role::Scheduler, Role::Runner],
+            master_key: None,
+            master_key_file: None,
+            database: DatabaseSettings::default(),
+            objects: ObjectsSettings::default(),
+            retention: RetentionSettings::default(),
             server: ServerSettings::default(),
             scheduler: SchedulerSettings::default(),
             runner: RunnerSettings::default(),
@@ -242,7 +334,46 @@ impl Default for Configuration {
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { max_connections: 1024, header_seconds: 60, idle_seconds: 60, shutdown_seconds: 25 }
+        Self {
+            max_connections: 1024,
+            requests_per_second: 0,
+            request_burst: 100,
+            header_seconds: 60,
+            idle_seconds: 60,
+            shutdown_seconds: 25,
+        }
+    }
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self { url: None, max_connections: 16 }
+    }
+}
+
+impl Default for ObjectsSettings {
+    fn default() -> Self {
+        Self {
+            endpoint_url: None,
+            region: "us-east-1".to_owned(),
+            access_key_id: None,
+            secret_access_key: None,
+            quota_bytes: 0,
+            reserve_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        // CloudWatch keeps metrics for fifteen months.
+        Self { log_days: 0, metric_days: 455, execution_days: 0, job_days: 0, capture_days: 0 }
+    }
+}
+
+impl Default for RunnerSettings {
+    fn default() -> Self {
+        Self { parallel_jobs: 0, max_unended_jobs: 10_000, keep_job_folders: false, program: Vec::new() }
     }
 }
 

@@ -140,7 +140,7 @@ impl Service {
         if configuration.proxy.pass_through && !listen.ip().to_canonical().is_loopback() {
             return Err(Error::OpenProxy { address: listen });
         }
-        let store = Store::open(&configuration.data_dir).await?;
+        let store = Store::open_with(&configuration.store()).await?;
         let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: listen, source })?;
         let (stopping, stops) = watch::channel(false);

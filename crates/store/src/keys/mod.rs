@@ -9,12 +9,13 @@
 //! off or deleting it is one change of a document, and works at once.
 
 mod data_key;
+mod kms;
 mod master_key;
-mod material;
+pub(crate) mod sqlite;
 
 pub(crate) use data_key::{DataKey, SEGMENT_BYTES, TAG_BYTES, sealed_size};
+pub(crate) use kms::{KeyMaterial, KmsKeys};
 pub use master_key::Keys;
-pub(crate) use material::{KeyMaterial, material_for_reading, material_for_writing};
 
 /// The status in which a key can be used.
 pub const ENABLED: &str = "Enabled";

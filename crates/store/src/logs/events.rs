@@ -33,6 +33,8 @@ pub struct LogGroup {
     pub created: i64,
     /// Bytes of all messages.
     pub stored_bytes: u64,
+    /// Days after which events are removed; none: never.
+    pub retention_days: Option<u32>,
 }
 
 /// A stream.

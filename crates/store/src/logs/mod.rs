@@ -35,6 +35,16 @@ pub trait Logs: Send + Sync {
     /// Groups in the order of their names: those that begin with `prefix` and are greater than `after`.
     async fn groups(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<LogGroup>, Error>;
 
+    /// Says after how many days events of a group are removed; none: never.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchLogGroup`].
+    async fn set_retention(&self, group: &str, days: Option<u32>) -> Result<(), Error>;
+
+    /// Removes events that are older than the retention of their group, or than `default_days` where the group has none,
+    /// some at a time; gives how many went. None went: there are no more. Streams stay.
+    async fn remove_expired(&self, now: i64, default_days: Option<u32>) -> Result<u64, Error>;
+
     /// Makes a stream.
     ///
     /// # Errors

@@ -59,4 +59,12 @@ pub trait MetadataStore: Send + Sync {
 
     /// The data of one series, in the order of time.
     async fn metric_data(&self, query: &SeriesQuery) -> Result<Vec<Datum>, Error>;
+
+    /// Removes data of metrics that are older than `before`, some at a time, and series that have none left; gives how
+    /// many data went. None went: there are no more.
+    async fn remove_metrics_before(&self, before: i64) -> Result<u64, Error>;
+
+    /// Waits until another process has changed documents of the same store, and says of which kinds; some of them may be
+    /// this process's own changes. Where no other process can, this never returns.
+    async fn changed_elsewhere(&self) -> Vec<Kind>;
 }

@@ -82,6 +82,14 @@ impl MetadataStore for TakenUpFirst {
     async fn metric_data(&self, query: &SeriesQuery) -> Result<Vec<Datum>, Error> {
         self.store.metric_data(query).await
     }
+
+    async fn remove_metrics_before(&self, before: i64) -> Result<u64, Error> {
+        self.store.remove_metrics_before(before).await
+    }
+
+    async fn changed_elsewhere(&self) -> Vec<Kind> {
+        self.store.changed_elsewhere().await
+    }
 }
 
 #[tokio::test]

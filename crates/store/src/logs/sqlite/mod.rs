@@ -82,8 +82,21 @@ impl Logs for SqliteLogs {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_all(self.database.readers())
             .await?;
-        let group = |(name, created, bytes): (String, i64, i64)| LogGroup { name, created, stored_bytes: bytes as u64 };
+        let group = |(name, created, bytes): (String, i64, i64)| LogGroup {
+            name,
+            created,
+            stored_bytes: bytes as u64,
+            retention_days: None,
+        };
         Ok(rows.into_iter().map(group).collect())
+    }
+
+    async fn set_retention(&self, group: &str, _days: Option<u32>) -> Result<(), Error> {
+        self.group_id(group).await.map(drop)
+    }
+
+    async fn remove_expired(&self, _now: i64, _default_days: Option<u32>) -> Result<u64, Error> {
+        Ok(0)
     }
 
     async fn create_stream(&self, group: &str, stream: &str, now: i64) -> Result<(), Error> {

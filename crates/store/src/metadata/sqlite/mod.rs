@@ -101,6 +101,14 @@ impl MetadataStore for SqliteMetadata {
     async fn metric_data(&self, query: &SeriesQuery) -> Result<Vec<Datum>, Error> {
         metrics::data(&self.database, query).await
     }
+
+    async fn remove_metrics_before(&self, _before: i64) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    async fn changed_elsewhere(&self) -> Vec<Kind> {
+        std::future::pending().await
+    }
 }
 
 /// A statement on a kind's table. The table's name is one of ours.

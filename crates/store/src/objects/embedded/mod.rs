@@ -15,7 +15,6 @@ mod uploads;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -33,7 +32,7 @@ use super::{
 };
 use crate::Error;
 use crate::database::Database;
-use crate::keys::{DataKey, KeyMaterial, Keys, material_for_reading, material_for_writing};
+use crate::keys::{DataKey, KeyMaterial, KmsKeys};
 
 /// How often a read starts again because the object was replaced meanwhile.
 const MAX_READ_ATTEMPTS: usize = 100;
@@ -43,12 +42,12 @@ const MAX_READ_ATTEMPTS: usize = 100;
 pub(crate) struct EmbeddedObjects {
     database: Database,
     blobs: Blobs,
-    keys: Arc<Keys>,
+    keys: KmsKeys,
 }
 
 impl EmbeddedObjects {
     /// Opens the folder of bodies, and removes what a crash has left there.
-    pub(crate) async fn open(folder: &Path, database: Database, keys: Arc<Keys>) -> Result<Self, Error> {
+    pub(crate) async fn open(folder: &Path, database: Database, keys: KmsKeys) -> Result<Self, Error> {
         let mut kept = HashSet::new();
         {
             let mut names =
@@ -73,13 +72,13 @@ impl EmbeddedObjects {
     /// A new data key of the KMS key that the attributes name.
     async fn data_key(&self, attributes: &ObjectAttributes) -> Result<Option<(DataKey, Vec<u8>)>, Error> {
         let Some(key) = &attributes.kms_key_id else { return Ok(None) };
-        material_for_writing(&self.database, &self.keys, key).await?.generate_data_key().map(Some)
+        self.keys.for_writing(key).await?.generate_data_key().map(Some)
     }
 
     /// What decrypts the data keys of an object.
     async fn material(&self, attributes: &ObjectAttributes) -> Result<Option<KeyMaterial>, Error> {
         let Some(key) = &attributes.kms_key_id else { return Ok(None) };
-        material_for_reading(&self.database, &self.keys, key).await.map(Some)
+        self.keys.for_reading(key).await.map(Some)
     }
 
     /// Commits what a stored body is for. Once begun this takes place even if the caller goes away; the body's file is
