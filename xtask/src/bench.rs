@@ -1,5 +1,6 @@
-//! The benches: the comparison with other programs (`bench/run.py`), the service from outside (`bench/service.py`), and
-//! endpoints and the proxy beside nginx (`bench/hosting.py`); memory with a store that stands still
+//! The benches: the comparison with other programs (`bench/run.py`), the service from outside (`bench/service.py`) and with a
+//! great deal in it, beside the disk and other S3 servers (`bench/load.py`), or for many hours (`bench/soak.py`), endpoints and the proxy beside nginx
+//! (`bench/hosting.py`); memory with a store that stands still
 //! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); the merge of captures with
 //! labels beside DuckDB and Polars (`bench/merge.py`); Kernel SHAP beside shap (`bench/kernel_shap.py`); bias reports beside smclarify
 //! (`bench/bias.py`); what an explanation takes beside the time of its model (`bench/http_model.py`); and what the Rust SDK takes to
@@ -24,6 +25,8 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     let Some((name, rest)) = arguments.split_first() else { return against_duckdb(workspace, arguments) };
     match name.as_str() {
         "service" => service(workspace, "bench/service.py", rest),
+        "load" => service(workspace, "bench/load.py", rest),
+        "soak" => soak(workspace, rest),
         "hosting" => service(workspace, "bench/hosting.py", rest),
         "stalled-store" => service(workspace, "bench/stalled_store.py", rest),
         "model-quality" => beside_others(workspace, REFEREES, "bench/model_quality.py", &[], rest),
@@ -39,6 +42,13 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
 /// The service as it is shipped.
 fn service(workspace: &Workspace, script: &str, arguments: &[String]) -> Result<bool> {
     bench(workspace, BOTO3, ("dist", script), &[], arguments)
+}
+
+/// The service with a clock that runs faster.
+fn soak(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    let accelerated = example(workspace, "service with a clock of its own", "watchkeeper-service", "accelerated")?;
+    let options = ["--accelerated".into(), accelerated.into_os_string()];
+    bench(workspace, BOTO3, ("release", "bench/soak.py"), &options, arguments)
 }
 
 fn against_duckdb(workspace: &Workspace, arguments: &[String]) -> Result<bool> {

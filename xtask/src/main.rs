@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
 
 mod bench;
+mod campaign;
 mod codegen;
 mod process;
 mod public_api;
@@ -40,6 +41,8 @@ Usage: cargo xtask <chore>
                                    --deny: install cargo-deny below target/ where it is missing (some minutes)
   bench [ARGUMENTS]...             compare with DuckDB on generated data; arguments go to bench/run.py
   bench service [ARGUMENTS]...     measure the service from outside; arguments go to bench/service.py
+  bench load [ARGUMENTS]...        measure objects beside the disk and other servers, and a full store; arguments go to bench/load.py
+  bench soak [ARGUMENTS]...        measure the service over many hours of a faster clock; arguments go to bench/soak.py
   bench hosting [ARGUMENTS]...     measure endpoints and the proxy beside nginx; arguments go to bench/hosting.py
   bench stalled-store [ARGUMENTS]...
                                    measure memory with a store that stands still; arguments go to bench/stalled_store.py
@@ -50,6 +53,9 @@ Usage: cargo xtask <chore>
   bench bias [ARGUMENTS]...        measure bias reports beside smclarify; arguments go to bench/bias.py
   bench http-model [ARGUMENTS]...  measure how much of an explanation's time is its model's own; arguments go to bench/http_model.py
   bench sdk-build [ARGUMENTS]...   measure what the Rust SDK costs to compile; arguments go to bench/sdk_build.py
+  campaign NAME [--times N] [--seed S] [--keep DIR]
+                                   harm the service again and again, and compare what it acknowledged; names are those of
+                                   tests/python/campaigns/campaigns.py
   public-api                       write down the public items of the Rust SDK in crates/sdk/public-api.txt
   sdk-dependencies                 list the dependencies of the Rust SDK and their licences in crates/sdk/docs/dependencies.md
   codegen [--botocore DIR]         write crates/aws/src/generated/ from the models in crates/aws/model/
@@ -63,6 +69,9 @@ fn main() -> ExitCode {
             .and_then(|options| Ok(test_command::run(&Workspace::locate()?, &options))),
         Some((chore, options)) if chore == "bench" => {
             Workspace::locate().and_then(|workspace| bench::run(&workspace, options))
+        }
+        Some((chore, options)) if chore == "campaign" => {
+            Workspace::locate().and_then(|workspace| campaign::run(&workspace, options))
         }
         Some((chore, options)) if chore == "codegen" => {
             Workspace::locate().and_then(|workspace| codegen::run(&workspace, options))

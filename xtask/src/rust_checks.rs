@@ -83,8 +83,12 @@ fn cargo_deny(context: &Context<'_>) -> Result<PathBuf> {
     let mut install = context.workspace.cargo(&["install", "cargo-deny", "--locked", "--version", CARGO_DENY_VERSION]);
     // It runs for a second: unoptimised it is built in a third of the time.
     install.args(["--debug", "--quiet", "--root"]).arg(context.workspace.target.join("tools"));
-    install.arg("--target-dir").arg(context.workspace.target.join("tools/build")).env("CARGO_PROFILE_DEV_DEBUG", "0");
-    if run_visibly(&mut install)?.succeeded && answers(&own, &["--version"]) {
+    let build = context.workspace.target.join("tools/build");
+    install.arg("--target-dir").arg(&build).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    let installed = run_visibly(&mut install)?.succeeded;
+    // Over a gigabyte that nobody needs again; what cannot be removed is only in the way.
+    let _ = std::fs::remove_dir_all(build);
+    if installed && answers(&own, &["--version"]) {
         return Ok(own);
     }
     Err(Missing(format!("cargo-deny {CARGO_DENY_VERSION} could not be installed")).into())

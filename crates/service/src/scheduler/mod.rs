@@ -23,7 +23,7 @@ mod ticks;
 pub mod why;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
@@ -52,7 +52,10 @@ pub async fn run(context: Arc<Context>) {
     let mut stopping = context.stopping.clone();
     let mut scheduler = Scheduler::new(Arc::clone(&context));
     loop {
-        let next = match scheduler.round().await {
+        let begun = Instant::now();
+        let round = scheduler.round().await;
+        metrics::histogram!("watchkeeper_scheduler_round_seconds").record(begun.elapsed().as_secs_f64());
+        let next = match round {
             Ok(()) => scheduler.next_due().await,
             Err(error) => Err(error),
         };

@@ -13,7 +13,7 @@ use super::latest_metrics::LatestMetrics;
 use crate::Context;
 
 /// Upper bounds of the classes of durations, in seconds.
-const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 /// Requests after which what was recorded is added up, so that it takes no memory when nobody asks for the page.
 const UPKEEP: u64 = 1024;
 

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Many hours of ordinary work, compressed: whether memory, file descriptors and disk stay flat.
+
+    cargo xtask bench soak [--hours N] [--factor N] [--data DIR]
+
+A service whose clock runs FACTOR times as fast as the machine's has an endpoint with capture, two hourly schedules that watch
+it, and retention of a day for everything. Its clients invoke it all the time, put, list and delete objects, and ask for
+lists. The first hours until the retention first removes something are not looked at; of the rest the mean of the last
+quarter is compared with that of the first: memory, file descriptors, the bytes of the data directory, and processes of
+it. At the end each tick that came due has to have had one execution.
+
+Exit status 1 when a claim does not hold.
+"""
+
+import argparse
+import datetime
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.auth
+import botocore.compat
+from botocore.config import Config
+from service import ANALYZER, ROLE, TRAINING, claim, failures
+
+#: How much more the last quarter of the time may have than the first.
+MOST_GROWTH = 1.1
+CONFIGURATION = """
+listen = "127.0.0.1:0"
+data_dir = {data}
+[runner]
+program = [{program}]
+[retention]
+log_days = 1
+metric_days = 1
+execution_days = 1
+job_days = 1
+capture_days = 1
+"""
+
+
+class AcceleratedService:
+    def __init__(self, example: Path, program: Path, folder: Path, factor: int) -> None:
+        self.folder, self.factor = folder, factor
+        file = folder / "watchkeeper.toml"
+        file.write_text(CONFIGURATION.format(data=json.dumps(str(folder / "data")), program=json.dumps(str(program))), encoding="utf-8")
+        log = (folder / "serve.log").open("wb")
+        self.process = subprocess.Popen(
+            [example, file, str(factor)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert "listening on" in line, (folder / "serve.log").read_text(encoding="utf-8")
+        self.start = int(self.process.stdout.readline()) / 1000
+        env = [program, "env", "--data-dir", folder / "data", "--format", "json"]
+        self.variables = json.loads(subprocess.run(env, check=True, capture_output=True, text=True).stdout)
+        # Requests are signed by the service's clock, which its own clients share.
+        botocore.auth.get_current_datetime = lambda remove_tzinfo=True: self.now().replace(tzinfo=None if remove_tzinfo else datetime.UTC)
+
+    def now(self) -> datetime.datetime:
+        moment = self.start + (time.time() - self.start) * self.factor
+        return datetime.datetime.fromtimestamp(moment, datetime.UTC)
+
+    def hours(self) -> float:
+        return (time.time() - self.start) * self.factor / 3600
+
+    def client(self, name: str) -> Any:
+        return boto3.client(
+            name,
+            endpoint_url=self.variables["AWS_ENDPOINT_URL"],
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+            region_name="us-east-1",
+            config=Config(retries={"max_attempts": 0}),
+        )
+
+    def usage(self) -> dict[str, float]:
+        process = Path(f"/proc/{self.process.pid}")
+        resident = re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text(encoding="utf-8"))
+        assert resident is not None
+        disk = subprocess.run(["du", "-s", "-B1", self.folder / "data"], capture_output=True, text=True, check=False).stdout
+        return {
+            "memory, MB": int(resident[1]) / 1000,
+            "file descriptors": len(list((process / "fd").iterdir())),
+            "disk, MB": int(disk.split()[0]) / 1e6,
+        }
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+def prepare(service: AcceleratedService) -> None:
+    s3, sagemaker = service.client("s3"), service.client("sagemaker")
+    s3.create_bucket(Bucket="soak")
+    rows = TRAINING.read_bytes().splitlines(keepends=True)
+    s3.put_object(Bucket="soak", Key="baseline/data.csv", Body=b"".join(rows[:500]))
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://soak/captures",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
+    }
+    variant = {"VariantName": "AllTraffic", "ModelName": "soak", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_model(ModelName="soak", PrimaryContainer={"Image": "watchkeeper-echo"}, ExecutionRoleArn=ROLE)
+    sagemaker.create_endpoint_config(EndpointConfigName="soak", ProductionVariants=[variant], DataCaptureConfig=capture)
+    sagemaker.create_endpoint(EndpointName="soak", EndpointConfigName="soak")
+    while sagemaker.describe_endpoint(EndpointName="soak")["EndpointStatus"] != "InService":
+        time.sleep(0.05)
+    results = {"S3Uri": "s3://soak/results", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "Continuous"}
+    sagemaker.create_data_quality_job_definition(
+        JobDefinitionName="soak",
+        DataQualityAppSpecification={"ImageUri": ANALYZER},
+        DataQualityJobInput={"EndpointInput": {"EndpointName": "soak", "LocalPath": "/opt/ml/processing/input/endpoint"}},
+        DataQualityJobOutputConfig={"MonitoringOutputs": [{"S3Output": results}]},
+        JobResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+        RoleArn=ROLE,
+    )
+    for number in (1, 2):
+        sagemaker.create_monitoring_schedule(
+            MonitoringScheduleName=f"soak-{number}",
+            MonitoringScheduleConfig={
+                "MonitoringJobDefinitionName": "soak",
+                "MonitoringType": "DataQuality",
+                "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
+            },
+        )
+
+
+def work(service: AcceleratedService, hours: int) -> list[tuple[float, dict[str, float]]]:
+    """Keeps the service busy; gives what it used, by the hour of its clock."""
+    s3, sagemaker, runtime = service.client("s3"), service.client("sagemaker"), service.client("sagemaker-runtime")
+    cloudwatch, logs = service.client("cloudwatch"), service.client("logs")
+    rows = TRAINING.read_text(encoding="utf-8").splitlines()[1:]
+    samples: list[tuple[float, dict[str, float]]] = []
+    number, next_sample = 0, 0.0
+    while service.hours() < hours:
+        body = "\n".join(rows[(number * 7) % len(rows) :][:5])
+        runtime.invoke_endpoint(EndpointName="soak", ContentType="text/csv", Accept="text/csv", Body=body)
+        s3.put_object(Bucket="soak", Key=f"objects/{number % 100}", Body=bytes(number % 200_000))
+        if number % 10 == 0:
+            s3.list_objects_v2(Bucket="soak", Prefix="objects/")
+            sagemaker.list_monitoring_executions(EndpointName="soak")
+            logs.describe_log_groups()
+            end = service.now()
+            cloudwatch.get_metric_statistics(
+                Namespace="AWS/SageMaker",
+                MetricName="Invocations",
+                Dimensions=[{"Name": "EndpointName", "Value": "soak"}, {"Name": "VariantName", "Value": "AllTraffic"}],
+                StartTime=end - datetime.timedelta(hours=1),
+                EndTime=end,
+                Period=300,
+                Statistics=["Sum"],
+            )
+        number += 1
+        if service.hours() >= next_sample:
+            samples.append((service.hours(), service.usage()))
+            next_sample += 0.25
+        time.sleep(0.01)
+    print(f"soak: {number} invocations and objects in {service.hours():.1f} hours of the service's clock", flush=True)
+    return samples
+
+
+def judge(samples: list[tuple[float, dict[str, float]]], settled: float) -> None:
+    counted = [usage for hour, usage in samples if hour >= settled]
+    quarter = max(1, len(counted) // 4)
+    for name in counted[0]:
+        first, last = (statistics.mean(usage[name] for usage in some) for some in (counted[:quarter], counted[-quarter:]))
+        claim(last <= first * MOST_GROWTH, f"{name}: {first:.1f} in the first quarter, {last:.1f} in the last")
+
+
+def ticks(service: AcceleratedService) -> None:
+    """Of the last day: the executions that retention keeps."""
+    executions = (
+        service.client("sagemaker")
+        .get_paginator("list_monitoring_executions")
+        .paginate(EndpointName="soak", PaginationConfig={"PageSize": 100})
+        .search("MonitoringExecutionSummaries[]")
+    )
+    per_tick = Counter((one["MonitoringScheduleName"], one["ScheduledTime"]) for one in executions)
+    last = max(moment for _, moment in per_tick)
+    hours = [last - datetime.timedelta(hours=number) for number in range(20)]
+    missing = [(name, hour) for name in ("soak-1", "soak-2") for hour in hours if per_tick[name, hour] != 1]
+    claim(not missing, f"each tick of the last twenty hours has one execution {missing or ''}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--watchkeeper", type=Path, required=True)
+    parser.add_argument("--accelerated", type=Path, required=True, help="the example of the service's crate")
+    parser.add_argument("--hours", type=int, default=38, help="of the service's clock: thirty until retention is at work, then eight")
+    parser.add_argument("--settled", type=float, default=30, help="the hour from which on is counted")
+    parser.add_argument("--factor", type=int, default=120)
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.data) as folder:
+        service = AcceleratedService(options.accelerated, options.watchkeeper, Path(folder), options.factor)
+        try:
+            prepare(service)
+            judge(work(service, options.hours), options.settled)
+            ticks(service)
+        finally:
+            service.stop()
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
