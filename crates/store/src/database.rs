@@ -102,9 +102,14 @@ impl Database {
             .statement_cache_capacity(256)
             // A burst of writes leaves no large file for good.
             .pragma("journal_size_limit", "67108864")
+            // What a deleted key was wrapped in is gone with it; pages that become free are left as they are.
+            .pragma("secure_delete", "fast")
             .disable_statement_logging();
         let mut writer = options.connect().await?;
-        migrations.run(&mut writer).await.map_err(|error| Error::Migration { path, problem: error.to_string() })?;
+        migrations.run(&mut writer).await.map_err(|error| {
+            let database = path.display().to_string();
+            Error::Migration { database, problem: error.to_string() }
+        })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)

@@ -1,7 +1,8 @@
 //! The state of Watchkeeper: documents of resources, metrics, objects, logs and keys.
 //!
-//! Everything is behind a trait, so that a database server and an outside object store can take the place of what is
-//! here: `SQLite`, and files, in one data directory that one service has at a time.
+//! Everything is behind a trait. What is on one machine is `SQLite` and files, in one data directory that one service has
+//! at a time. A `PostgreSQL` server can take the place of the first, and an outside S3 that of the second; several services
+//! then share what is there.
 //!
 //! ```text
 //! lock                   held by the service that has the directory
@@ -10,37 +11,45 @@
 //! logs.db                log events
 //! objects/blobs/ab/…     larger bodies
 //! objects/incoming/      bodies that are being written
+//! outgoing/              bodies on their way to an outside S3
 //! ```
 //!
 //! Promised: what a successful call wrote is durable, whole, and seen by every later read; a failed call has changed
 //! nothing; a process that is killed at any moment leaves nothing that the next start does not clean up. The row in the
-//! database is the commit point of everything.
+//! database is the commit point of everything. One thing is open: whether a commit took place whose answer a database server
+//! that went away did not give. It is an error then, and who tries again has to read first: every change of a document is a
+//! compare-and-swap, and finds out.
 //!
 //! Decided against: an ORM (documents need a dozen statements), an embedded key-value store (operators can read SQL),
 //! one file for objects and logs alike (a talkative job would delay every change of state).
 
+pub mod backup;
 mod data_directory;
 mod database;
+mod disk;
 mod error;
 pub mod keys;
 pub mod logs;
 pub mod metadata;
 pub mod objects;
+mod records;
 mod settings;
+mod sql;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub use error::Error;
+pub use disk::Disk;
+pub use error::{Error, StorageFault};
 pub use settings::{DatabaseSettings, MasterKeySource, S3Settings, StoreSettings};
 
+use backup::Backups;
 use data_directory::DataDirectory;
 use database::Database;
 use keys::KmsKeys;
-use keys::sqlite::SqliteMaterials;
-use logs::sqlite::SqliteLogs;
-use metadata::sqlite::SqliteMetadata;
 use objects::embedded::EmbeddedObjects;
+use objects::s3::S3Objects;
+use records::Records;
 use sqlx::sqlite::SqliteSynchronous;
 
 /// The state in one data directory.
@@ -54,14 +63,21 @@ pub struct Store {
     pub logs: Arc<dyn logs::Logs>,
     /// Seals secrets.
     pub keys: Arc<keys::Keys>,
-    databases: [Database; 2],
+    /// Encrypts by KMS keys.
+    pub kms: KmsKeys,
+    /// Takes backups.
+    pub backups: Backups,
+    /// The disk of the data directory.
+    pub disk: Arc<Disk>,
+    records: Records,
+    /// The rows of embedded objects; in the data directory all records but logs are there as well.
+    object_rows: Database,
     directory: Arc<DataDirectory>,
 }
 
 const METADATA_FILE: &str = "metadata.db";
 
 static METADATA_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/metadata");
-static LOGS_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/logs");
 
 impl Store {
     /// Opens the state in a data directory, which is made where there is none. Must be called within a tokio runtime.
@@ -78,39 +94,81 @@ impl Store {
     /// # Errors
     /// Those of [`Store::open`]; the database server or the S3 service cannot be reached or used.
     pub async fn open_with(settings: &StoreSettings) -> Result<Self, Error> {
-        let path = settings.data_directory.clone();
+        let (path, master_key) = (settings.data_directory.clone(), settings.master_key.clone());
         let (directory, keys) = tokio::task::spawn_blocking(move || {
             let directory = DataDirectory::open(&path)?;
             let database = directory.file(METADATA_FILE);
             // The master key is there before the database is, so a database without one has lost it.
             let is_new = !database.try_exists().map_err(Error::file("look for", &database))?;
-            let keys = keys::Keys::open(&directory.file("master.key"), is_new)?;
+            let keys = keys::Keys::of_source(&master_key, &path, is_new)?;
             Ok::<_, Error>((directory, keys))
         })
         .await??;
-        let (directory, keys) = (Arc::new(directory), Arc::new(keys));
+        let directory = Arc::new(directory);
 
+        let shared = match &settings.database {
+            None => None,
+            Some(database) => Some(Records::shared(database).await?),
+        };
         let metadata = Database::open(&directory, METADATA_FILE, &METADATA_MIGRATIONS, SqliteSynchronous::Full).await?;
-        // In a power failure the latest lines may be lost; an fsync for each line would slow down every other commit.
-        let logs = Database::open(&directory, "logs.db", &LOGS_MIGRATIONS, SqliteSynchronous::Normal).await?;
-        let kms_keys = KmsKeys::new(Arc::clone(&keys), Arc::new(SqliteMaterials::new(metadata.clone())));
-        let objects = EmbeddedObjects::open(&directory.file("objects"), metadata.clone(), kms_keys).await?;
+        let disk = Arc::new(Disk::new(&settings.data_directory, settings.reserve_bytes, settings.quota_bytes));
+        let records = match shared {
+            None => Records::embedded(&directory, metadata.clone(), &disk).await?,
+            Some(shared) => shared,
+        };
+        let opened = Self::over(settings, keys, &directory, metadata.clone(), records.clone(), disk).await;
+        if opened.is_err() {
+            // Whoever tries again at once finds the directory free.
+            records.close().await;
+            metadata.close().await;
+            directory.unlock();
+        }
+        opened
+    }
+
+    /// The store over its databases.
+    async fn over(
+        settings: &StoreSettings,
+        keys: keys::Keys,
+        directory: &Arc<DataDirectory>,
+        metadata: Database,
+        records: Records,
+        disk: Arc<Disk>,
+    ) -> Result<Self, Error> {
+        let keys = Arc::new(keys::settled(keys, settings, &*records.materials).await?);
+        let kms = KmsKeys::new(Arc::clone(&keys), Arc::clone(&records.materials));
+        let mut embedded = None;
+        let objects: Arc<dyn objects::Objects> = match &settings.outside_s3 {
+            None => {
+                let folder = directory.file("objects");
+                let objects = EmbeddedObjects::open(&folder, metadata.clone(), kms.clone(), Arc::clone(&disk)).await?;
+                Arc::new(embedded.insert(objects).clone())
+            }
+            Some(outside) => {
+                objects::embedded::tell_of_left_objects(&metadata).await?;
+                let folder = directory.file("outgoing");
+                Arc::new(S3Objects::open(outside, &folder, kms.clone(), Arc::clone(&disk)).await?)
+            }
+        };
         Ok(Self {
-            metadata: Arc::new(SqliteMetadata::open(metadata.clone()).await?),
-            objects: Arc::new(objects),
-            logs: Arc::new(SqliteLogs::new(logs.clone())),
+            metadata: Arc::clone(&records.metadata),
+            objects,
+            logs: Arc::clone(&records.logs),
             keys,
-            databases: [metadata, logs],
-            directory,
+            kms,
+            backups: Backups::new(settings, Arc::clone(directory), embedded, Arc::clone(&disk)),
+            disk,
+            records,
+            object_rows: metadata,
+            directory: Arc::clone(directory),
         })
     }
 
     /// Waits for the writes that stand in the queues, closes the databases and lets go of the data directory. Whatever
     /// is asked of the store or its clones later fails with [`Error::Closed`].
     pub async fn close(self) {
-        for database in &self.databases {
-            database.close().await;
-        }
+        self.records.close().await;
+        self.object_rows.close().await;
         self.directory.unlock();
     }
 }

@@ -15,6 +15,10 @@ pub struct StoreSettings {
     pub outside_s3: Option<S3Settings>,
     /// Where the master key is.
     pub master_key: MasterKeySource,
+    /// The most bytes of all objects in the data directory; 0: no limit.
+    pub quota_bytes: u64,
+    /// Bytes that stay free on the disk of the data directory.
+    pub reserve_bytes: u64,
 }
 
 /// A `PostgreSQL` server.
@@ -59,6 +63,8 @@ impl StoreSettings {
             database: None,
             outside_s3: None,
             master_key: MasterKeySource::default(),
+            quota_bytes: 0,
+            reserve_bytes: 0,
         }
     }
 }

@@ -10,10 +10,10 @@ pub(crate) const SEGMENT_BYTES: usize = 64 << 10;
 /// Bytes that encryption adds to a segment.
 pub(crate) const TAG_BYTES: usize = 16;
 
-/// A key that encrypts one body. As it encrypts nothing else, a segment's number serves as its nonce, which keeps
+/// A key that encrypts one body, or whatever else comes in numbered segments. As it encrypts nothing else, a segment's number serves as its nonce, which keeps
 /// segments in their places as well.
 #[derive(Clone)]
-pub(crate) struct DataKey(LessSafeKey);
+pub struct DataKey(LessSafeKey);
 
 impl DataKey {
     /// A new key, and its bytes, which are to be wrapped and forgotten.
@@ -26,15 +26,18 @@ impl DataKey {
         Self(aead_key(bytes))
     }
 
-    /// Encrypts a segment in place; its tag is put behind it.
-    pub(crate) fn seal(&self, number: u64, segment: &mut Vec<u8>) {
+    /// Encrypts a segment in place; its tag is put behind it. A number is used once.
+    pub fn seal(&self, number: u64, segment: &mut Vec<u8>) {
         self.0
             .seal_in_place_append_tag(nonce(number), Aad::empty(), segment)
             .expect("a segment is shorter than what AES-GCM can encrypt");
     }
 
     /// Decrypts a segment in place and takes its tag off.
-    pub(crate) fn open(&self, number: u64, segment: &mut Vec<u8>) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Undecipherable`] where it was changed, or has another number or key.
+    pub fn open(&self, number: u64, segment: &mut Vec<u8>) -> Result<(), Error> {
         let length = self
             .0
             .open_in_place(nonce(number), Aad::empty(), segment)

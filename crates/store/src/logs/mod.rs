@@ -1,11 +1,12 @@
 //! Logs: groups of streams of events.
 //!
-//! Events are kept in chunks, in a database file of their own: a talkative job delays no change of state. The events of
+//! Events are kept in chunks, apart from documents: a talkative job delays no change of state. The events of
 //! a stream have the order in which they were appended; an event keeps its number, so that reading on from a place is
 //! exact. Appended events outlive the process when `append` returns; the latest may not outlive a power failure.
 
+pub(crate) mod bounded;
 mod events;
-pub(crate) mod sqlite;
+pub(crate) mod tables;
 
 pub use events::{
     EventsPage, EventsQuery, FilterQuery, FilteredPage, LogEvent, LogGroup, LogStream, Predicate, StoredEvent,
@@ -42,7 +43,8 @@ pub trait Logs: Send + Sync {
     async fn set_retention(&self, group: &str, days: Option<u32>) -> Result<(), Error>;
 
     /// Removes events that are older than the retention of their group, or than `default_days` where the group has none,
-    /// some at a time; gives how many went. None went: there are no more. Streams stay.
+    /// some at a time, and streams that have had none for as long; gives how many of both went. None went: there are no
+    /// more. What was appended together with younger events may stay until those go, an hour at most.
     async fn remove_expired(&self, now: i64, default_days: Option<u32>) -> Result<u64, Error>;
 
     /// Makes a stream.

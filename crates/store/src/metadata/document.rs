@@ -113,7 +113,7 @@ pub struct Document {
 }
 
 /// The columns of a document. Times are milliseconds since 1970 in UTC; an empty text and 0 stand for none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Columns {
     /// The resource's name.
     pub name: String,

@@ -7,10 +7,11 @@
 //!
 //! Leases are documents too: [`MetadataStore::claim`] hands out what is due to one owner for a while.
 
+pub(crate) mod bounded;
 mod document;
 mod metrics;
 mod query;
-pub(crate) mod sqlite;
+pub(crate) mod tables;
 
 pub use document::{Change, Columns, CommitError, Document, Kind};
 pub use metrics::{Datum, MetricFilter, MetricSeries, SeriesQuery};
@@ -64,7 +65,14 @@ pub trait MetadataStore: Send + Sync {
     /// many data went. None went: there are no more.
     async fn remove_metrics_before(&self, before: i64) -> Result<u64, Error>;
 
+    /// This moment, in milliseconds since 1970, by the clock that all who share the store go by; None where nobody shares it.
+    async fn now(&self) -> Result<Option<i64>, Error> {
+        Ok(None)
+    }
+
     /// Waits until another process has changed documents of the same store, and says of which kinds; some of them may be
     /// this process's own changes. Where no other process can, this never returns.
+    ///
+    /// It is for one waiter, and for quick answers: a process that dies right after its commit has told nobody.
     async fn changed_elsewhere(&self) -> Vec<Kind>;
 }

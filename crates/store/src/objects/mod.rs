@@ -8,6 +8,7 @@ mod body;
 pub(crate) mod embedded;
 mod listing;
 mod object;
+pub(crate) mod s3;
 mod upload;
 
 use std::path::Path;
@@ -33,6 +34,13 @@ pub const MAX_OBJECT_BYTES: u64 = 5 << 40;
 pub const MIN_PART_BYTES: u64 = 5 << 20;
 /// The highest number of a part; the lowest is 1.
 pub const MAX_PART_NUMBER: u32 = 10_000;
+/// The most buckets, as on AWS.
+pub const MAX_BUCKETS: u64 = 10_000;
+/// The most uploads that were not completed.
+pub const MAX_UPLOADS: u64 = 10_000;
+
+/// The bucket of what the service itself offers and keeps.
+pub const SYSTEM_BUCKET: &str = "watchkeeper-system";
 
 /// Where objects are kept.
 ///
@@ -40,6 +48,11 @@ pub const MAX_PART_NUMBER: u32 = 10_000;
 /// there.
 #[async_trait::async_trait]
 pub trait Objects: Send + Sync {
+    /// Whether objects can be reached now; what can never be out of reach is always ready.
+    async fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Makes a bucket. Its name is the caller's to check.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::{bytes, new_store};
 
 const ARN: &str = "arn:aws:kms:us-east-1:123456789012:key/1234";
 
-fn encrypted() -> ObjectAttributes {
+pub(crate) fn encrypted() -> ObjectAttributes {
     ObjectAttributes {
         server_side_encryption: Some("aws:kms".into()),
         kms_key_id: Some(ARN.into()),
@@ -19,7 +19,7 @@ fn encrypted() -> ObjectAttributes {
     }
 }
 
-async fn create_key(store: &Store) {
+pub(crate) async fn create_key(store: &Store) {
     store.objects.create_bucket("b", "us-east-1", jiff::Timestamp::UNIX_EPOCH).await.unwrap();
     let columns = Columns { status: "Enabled".into(), ..Columns::default() };
     let key = Document { kind: Kind::EncryptionKey, key: "1234".into(), version: 0, columns, body: "{}".into() };
@@ -32,7 +32,7 @@ async fn set_status(store: &Store, status: &str) {
     store.metadata.commit(vec![Change::Update(key)]).await.unwrap();
 }
 
-async fn get(store: &Store, key: &str, range: Option<ByteRange>) -> Result<Vec<u8>, Error> {
+pub(crate) async fn get(store: &Store, key: &str, range: Option<ByteRange>) -> Result<Vec<u8>, Error> {
     let (_, body) = store.objects.get("b", key, range).await?.unwrap();
     Ok(read_all(body).await.unwrap())
 }

@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod backup;
 mod conformance;
 mod cost;
 mod data_directory;
 mod durability;
 mod encryption;
 mod files;
+mod limits;
+mod outside_s3;
+mod postgresql;
+mod rotation;
+mod upgrade;
 
 use tempfile::TempDir;
 use watchkeeper_store::Store;

@@ -1,1 +1,1 @@
-DELETE FROM log_groups WHERE id = ?1
+DELETE FROM log_groups WHERE id = $1

@@ -1,1 +1,1 @@
-DELETE FROM log_streams WHERE log_group = ?1
+DELETE FROM log_streams WHERE log_group = $1

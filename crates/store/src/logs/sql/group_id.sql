@@ -1,1 +1,1 @@
-SELECT id FROM log_groups WHERE name = ?1
+SELECT id FROM log_groups WHERE name = $1

@@ -1,5 +1,1 @@
-SELECT name, created, stored_bytes
-FROM log_groups
-WHERE name >= ?1 AND name < CAST(?2 AS TEXT) AND name > ?3
-ORDER BY name
-LIMIT ?4
+SELECT name, created, stored_bytes, retention_days FROM log_groups WHERE name > $1

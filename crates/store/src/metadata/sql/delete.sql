@@ -1,1 +1,1 @@
-DELETE FROM {table} WHERE key = ?1 AND version = ?2
+DELETE FROM {table} WHERE key = $1 AND version = $2

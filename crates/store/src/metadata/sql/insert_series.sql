@@ -1,1 +1,3 @@
-INSERT OR IGNORE INTO metric_series (namespace, metric, dimensions) VALUES (?1, ?2, ?3)
+INSERT INTO metric_series (namespace, metric, dimensions)
+VALUES ($1, $2, $3)
+ON CONFLICT (namespace, metric, dimensions) DO NOTHING

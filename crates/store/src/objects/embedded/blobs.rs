@@ -9,7 +9,6 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use md5::{Digest as _, Md5};
 use uuid::Uuid;
 
 use crate::Error;
@@ -25,6 +24,14 @@ struct Folders {
     incoming: PathBuf,
     /// Files that are read by name, so that they must stay for a while.
     pinned: Mutex<HashMap<String, Pin>>,
+    held: Mutex<Held>,
+}
+
+/// Removals that wait for a backup.
+#[derive(Default)]
+struct Held {
+    holders: usize,
+    discarded: Vec<PathBuf>,
 }
 
 #[derive(Default)]
@@ -48,7 +55,7 @@ impl Blobs {
             let path = incoming.join(file);
             std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
         }
-        Ok(Self(Arc::new(Folders { blobs, incoming, pinned: Mutex::default() })))
+        Ok(Self(Arc::new(Folders { blobs, incoming, pinned: Mutex::default(), held: Mutex::default() })))
     }
 
     /// Removes every file that is not among these; returns how many.
@@ -84,7 +91,7 @@ impl Blobs {
         let path = self.0.incoming.join(&name);
         let file = private_file().create_new(true).open(&path).map_err(Error::file("create", &path))?;
         let blob = NewBlob { blobs: self.clone(), name, path, kept: false };
-        Ok(BlobWriter { blob, file, md5: Md5::new(), size: 0, sealing: data_key.map(Sealing::new) })
+        Ok(BlobWriter { blob, file, size: 0, sealing: data_key.map(Sealing::new) })
     }
 
     /// Removes files that no row names any more, as soon as nobody reads them by name.
@@ -104,7 +111,7 @@ impl Blobs {
                 blobs.into_iter().filter(is_unread).collect()
             };
             for blob in unread {
-                remove(&this.path(&blob));
+                this.remove(this.path(&blob));
             }
         };
         // What is not removed now is removed at the next start.
@@ -120,6 +127,28 @@ impl Blobs {
             }
         }
         PinnedBlobs { blobs: self.clone(), names: blobs }
+    }
+
+    /// Keeps all files from being removed while the value lives.
+    pub(super) fn hold(&self) -> HeldBlobs {
+        self.held().holders += 1;
+        HeldBlobs(self.clone())
+    }
+
+    /// Removes a file that no row names any more, or has it removed when nobody holds it.
+    fn remove(&self, path: PathBuf) {
+        {
+            let mut held = self.held();
+            if held.holders > 0 {
+                held.discarded.push(path);
+                return;
+            }
+        }
+        remove(&path);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pinned(&self) -> MutexGuard<'_, HashMap<String, Pin>> {
@@ -166,6 +195,22 @@ impl Drop for PinnedBlobs {
         }
         drop(pinned);
         for path in discarded {
+            self.blobs.remove(path);
+        }
+    }
+}
+
+/// All files are kept while this lives.
+pub(crate) struct HeldBlobs(Blobs);
+
+impl Drop for HeldBlobs {
+    fn drop(&mut self) {
+        let discarded = {
+            let mut held = self.0.held();
+            held.holders -= 1;
+            if held.holders > 0 { Vec::new() } else { std::mem::take(&mut held.discarded) }
+        };
+        for path in discarded {
             remove(&path);
         }
     }
@@ -202,7 +247,6 @@ impl Drop for NewBlob {
 pub(super) struct BlobWriter {
     blob: NewBlob,
     file: File,
-    md5: Md5,
     size: u64,
     sealing: Option<Sealing>,
 }
@@ -248,12 +292,10 @@ impl Sealing {
 pub(super) struct WrittenBlob {
     pub(super) blob: NewBlob,
     pub(super) size: u64,
-    pub(super) md5: [u8; 16],
 }
 
 impl BlobWriter {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.md5.update(bytes);
         self.size += bytes.len() as u64;
         let written = match &mut self.sealing {
             Some(sealing) => sealing.write(bytes, &mut self.file),
@@ -262,7 +304,7 @@ impl BlobWriter {
         written.map_err(Error::file("write", &self.blob.path))
     }
 
-    /// Appends a file as it is, and shares its blocks where the file system can do so. The MD5 leaves it out.
+    /// Appends a file as it is, and shares its blocks where the file system can do so.
     pub(super) fn append_file(&mut self, mut file: File) -> Result<(), Error> {
         self.size += std::io::copy(&mut file, &mut self.file).map_err(Error::file("write", &self.blob.path))?;
         Ok(())
@@ -280,6 +322,6 @@ impl BlobWriter {
         let shard = named.parent().expect("a blob is in a folder").to_owned();
         self.blob.path = named;
         sync_folder(&shard)?;
-        Ok(WrittenBlob { blob: self.blob, size: self.size, md5: self.md5.finalize().into() })
+        Ok(WrittenBlob { blob: self.blob, size: self.size })
     }
 }

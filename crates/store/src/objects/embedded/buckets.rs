@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::{Bucket, from_json, json, moment, rows};
 use crate::Error;
 use crate::database::Database;
+use crate::objects::MAX_BUCKETS;
 
 pub(super) async fn create(database: &Database, name: &str, region: &str, now: Timestamp) -> Result<(), Error> {
     let (name, region) = (name.to_owned(), region.to_owned());
@@ -18,9 +19,14 @@ pub(super) async fn create(database: &Database, name: &str, region: &str, now: T
                     .bind(name.clone())
                     .bind(region)
                     .bind(now.as_millisecond())
-                    .execute(connection)
+                    .execute(&mut *connection)
                     .await?;
-                if inserted.rows_affected() == 0 { Err(Error::BucketExists(name)) } else { Ok(()) }
+                if inserted.rows_affected() == 0 {
+                    return Err(Error::BucketExists(name));
+                }
+                let count: i64 =
+                    sqlx::query_scalar(include_str!("../sql/count_buckets.sql")).fetch_one(connection).await?;
+                if count as u64 > MAX_BUCKETS { Err(Error::TooManyBuckets(MAX_BUCKETS)) } else { Ok(()) }
             })
         })
         .await

@@ -1,11 +1,15 @@
 //! Bodies that come in: into memory while they are small, into a file when they are not.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::StreamExt as _;
 use md5::{Digest as _, Md5};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::blobs::{BlobWriter, Blobs, NewBlob};
 use crate::Error;
+use crate::disk::Disk;
 use crate::keys::{DataKey, SEGMENT_BYTES};
 use crate::objects::Body;
 
@@ -36,13 +40,17 @@ pub(super) struct Storing {
     pub(super) limit: u64,
     /// Whether a small body stays in memory.
     pub(super) in_row: bool,
+    /// What has to have room for it.
+    pub(super) disk: Arc<Disk>,
+    /// Bytes of all other objects, as far as the quota is concerned.
+    pub(super) others: u64,
 }
 
 /// Reads a body to its end and stores it.
 pub(super) async fn store(blobs: &Blobs, mut body: Body, storing: Storing) -> Result<StoredBody, Error> {
     let mut batch = Batch::default();
     let mut size = 0;
-    let mut file: Option<FileTask> = None;
+    let mut file: Option<UnderWay> = None;
     let threshold = if storing.in_row { MAX_ROW_BYTES } else { 0 };
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(Error::Body)?;
@@ -50,6 +58,7 @@ pub(super) async fn store(blobs: &Blobs, mut body: Body, storing: Storing) -> Re
         if size > storing.limit {
             return Err(Error::EntityTooLarge { limit: storing.limit });
         }
+        storing.disk.check_quota(storing.others + size)?;
         batch.push(piece);
         if file.is_some() && batch.bytes < BATCH_BYTES || batch.bytes <= threshold {
             continue;
@@ -57,31 +66,46 @@ pub(super) async fn store(blobs: &Blobs, mut body: Body, storing: Storing) -> Re
         file = Some(write(blobs, file, &storing, batch.take()).await?);
     }
     if file.is_none() && storing.in_row {
+        storing.disk.check(size)?;
         return Ok(small(&batch.pieces, storing.data_key));
     }
-    let task = write(blobs, file, &storing, batch.take()).await?;
-    let writer = task.await??;
-    let written = tokio::task::spawn_blocking(move || writer.finish()).await??;
+    let UnderWay { writing, hashing } = write(blobs, file, &storing, batch.take()).await?;
+    let writer = writing.await??;
+    let written = spawn_blocking(move || writer.finish());
+    let md5 = hashing.await?.finalize().into();
+    let written = written.await??;
     let data_key = storing.data_key.map(|(_, wrapped)| wrapped);
-    Ok(StoredBody { size: written.size, md5: written.md5, place: Place::File(written.blob), data_key })
+    Ok(StoredBody { size: written.size, md5, place: Place::File(written.blob), data_key })
 }
 
-type FileTask = tokio::task::JoinHandle<Result<BlobWriter, Error>>;
+/// A batch that is written and hashed, each on a thread: either takes about as long as the disk.
+struct UnderWay {
+    writing: JoinHandle<Result<BlobWriter, Error>>,
+    hashing: JoinHandle<Md5>,
+}
 
-/// Writes a batch on another thread once the one before is written, while the next one comes in.
+/// Writes and hashes a batch once this is done with the one before, while the next one comes in.
 async fn write(
     blobs: &Blobs,
-    before: Option<FileTask>,
+    before: Option<UnderWay>,
     storing: &Storing,
     batch: Vec<Bytes>,
-) -> Result<FileTask, Error> {
-    let writer = match before {
-        Some(task) => Some(task.await??),
-        None => None,
+) -> Result<UnderWay, Error> {
+    storing.disk.check(batch.iter().map(|piece| piece.len() as u64).sum())?;
+    let (writer, mut md5) = match before {
+        Some(UnderWay { writing, hashing }) => (Some(writing.await??), hashing.await?),
+        None => (None, Md5::new()),
     };
     let blobs = blobs.clone();
     let data_key = storing.data_key.as_ref().map(|(data_key, _)| data_key.clone());
-    Ok(tokio::task::spawn_blocking(move || {
+    let hashed = batch.clone();
+    let hashing = spawn_blocking(move || {
+        for piece in hashed {
+            md5.update(&piece);
+        }
+        md5
+    });
+    let writing = spawn_blocking(move || {
         let mut writer = match writer {
             Some(writer) => writer,
             None => blobs.create(data_key)?,
@@ -90,7 +114,8 @@ async fn write(
             writer.write(&piece)?;
         }
         Ok(writer)
-    }))
+    });
+    Ok(UnderWay { writing, hashing })
 }
 
 fn small(pieces: &[Bytes], data_key: Option<(DataKey, Vec<u8>)>) -> StoredBody {

@@ -12,15 +12,18 @@ mod outgoing;
 mod rows;
 mod staging;
 mod uploads;
+mod usage;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub(crate) use self::blobs::HeldBlobs;
 use self::blobs::{Blobs, NewBlob, PinnedBlobs};
 use self::incoming::{Place, StoredBody, Storing};
 use self::outgoing::{Piece, PieceReader};
@@ -32,6 +35,7 @@ use super::{
 };
 use crate::Error;
 use crate::database::Database;
+use crate::disk::Disk;
 use crate::keys::{DataKey, KeyMaterial, KmsKeys};
 
 /// How often a read starts again because the object was replaced meanwhile.
@@ -43,11 +47,12 @@ pub(crate) struct EmbeddedObjects {
     database: Database,
     blobs: Blobs,
     keys: KmsKeys,
+    disk: Arc<Disk>,
 }
 
 impl EmbeddedObjects {
     /// Opens the folder of bodies, and removes what a crash has left there.
-    pub(crate) async fn open(folder: &Path, database: Database, keys: KmsKeys) -> Result<Self, Error> {
+    pub(crate) async fn open(folder: &Path, database: Database, keys: KmsKeys, disk: Arc<Disk>) -> Result<Self, Error> {
         let mut kept = HashSet::new();
         {
             let mut names =
@@ -66,7 +71,17 @@ impl EmbeddedObjects {
             Ok::<_, Error>(blobs)
         };
         let blobs = tokio::task::spawn_blocking(open).await??;
-        Ok(Self { database, blobs, keys })
+        Ok(Self { database, blobs, keys, disk })
+    }
+
+    /// Keeps the files of all bodies, of those that are deleted too, while the value lives.
+    pub(crate) fn hold(&self) -> HeldBlobs {
+        self.blobs.hold()
+    }
+
+    /// The file of a body.
+    pub(crate) fn blob_path(&self, blob: &str) -> PathBuf {
+        self.blobs.path(blob)
     }
 
     /// A new data key of the KMS key that the attributes name.
@@ -101,8 +116,8 @@ impl EmbeddedObjects {
                     Ok(value)
                 }
                 Err(error) => {
-                    // After a failed commit nobody knows whether the row is there; the next start does.
-                    if matches!(error, Error::Database(_) | Error::Closed) {
+                    // The next start knows whether the row is there.
+                    if error.leaves_commit_unknown() {
                         blob.into_iter().for_each(NewBlob::keep);
                     }
                     Err(error)
@@ -188,7 +203,9 @@ impl Objects for EmbeddedObjects {
         attributes.check()?;
         rows::bucket_id(self.database.readers(), bucket).await?;
         let data_key = self.data_key(&attributes).await?;
-        let storing = Storing { data_key, limit: MAX_PUT_BYTES, in_row: true };
+        let others = usage::beside_object(&self.database, &self.disk, bucket, key).await?;
+        let disk = Arc::clone(&self.disk);
+        let storing = Storing { data_key, limit: MAX_PUT_BYTES, in_row: true, disk: Arc::clone(&disk), others };
         let StoredBody { size, md5, place, data_key } = incoming::store(&self.blobs, body, storing).await?;
         attributes.checksums.append(&mut trailer().map_err(Error::Body)?);
         let (body, blob) = match place {
@@ -198,7 +215,14 @@ impl Objects for EmbeddedObjects {
         let piece = blob.as_ref().map(|blob| blob.name().to_owned());
         let info = ObjectInfo { key: key.to_owned(), size, etag: hex::encode(md5), modified: now(), attributes };
         let object = NewObject { bucket: bucket.to_owned(), info, precondition, body, data_key };
-        self.commit(blob, move |connection| Box::pin(rows::put(connection, object, piece))).await
+        self.commit(blob, move |connection| {
+            Box::pin(async move {
+                let put = rows::put(&mut *connection, object, piece).await?;
+                usage::check(connection, &disk).await?;
+                Ok(put)
+            })
+        })
+        .await
     }
 
     async fn head(&self, bucket: &str, key: &str) -> Result<Option<ObjectInfo>, Error> {
@@ -306,6 +330,20 @@ impl Objects for EmbeddedObjects {
     async fn stage(&self, bucket: &str, key: &str, path: &Path, staging: Staging) -> Result<(), Error> {
         staging::stage(self, bucket, key, path, staging).await
     }
+}
+
+/// Says in the log that there are objects here, as nobody sees them while others are kept elsewhere.
+pub(crate) async fn tell_of_left_objects(database: &Database) -> Result<(), Error> {
+    let left: bool = sqlx::query_scalar(include_str!("../sql/has_objects.sql"))
+        .bind(super::SYSTEM_BUCKET)
+        .fetch_one(database.readers())
+        .await?;
+    if left {
+        tracing::warn!(
+            "there are objects in the data directory from before `objects.endpoint_url` was set: they are kept, and not seen"
+        );
+    }
+    Ok(())
 }
 
 fn check_key(key: &str) -> Result<(), Error> {

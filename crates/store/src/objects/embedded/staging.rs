@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{EmbeddedObjects, MAX_READ_ATTEMPTS, Piece, Staging, damaged, rows};
 use crate::Error;
@@ -20,6 +21,7 @@ pub(super) async fn stage(
             return Err(Error::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() });
         };
         if let Some(body) = body {
+            objects.disk.check(row.info.size)?;
             let body = objects.row_body(&row, body).await?;
             return write(path, move |file| file.write_all(&body)).await;
         }
@@ -36,6 +38,7 @@ pub(super) async fn stage(
             _ => match objects.reader(&row, (0, row.info.size)).await? {
                 None => false,
                 Some(mut reader) => {
+                    objects.disk.check(row.info.size)?;
                     let copy = move |file: &mut File| {
                         while let Some(bytes) = reader.read().map_err(std::io::Error::other)? {
                             file.write_all(&bytes)?;
@@ -75,6 +78,7 @@ async fn write(
 async fn link_or_copy(objects: &EmbeddedObjects, piece: &Piece, path: &Path, staging: Staging) -> Result<bool, Error> {
     let source: PathBuf = objects.blobs.path(&piece.blob);
     let path = path.to_owned();
+    let (disk, size) = (Arc::clone(&objects.disk), piece.size);
     let stage = move || {
         let mut body = match File::open(&source) {
             Ok(body) => body,
@@ -91,6 +95,7 @@ async fn link_or_copy(objects: &EmbeddedObjects, piece: &Piece, path: &Path, sta
                 Err(_) => {}
             }
         }
+        disk.check(size)?;
         let mut file = private_file().create_new(true).open(&path).map_err(Error::file("create", &path))?;
         // Shares blocks, or at least copies within the kernel, where the file system can do so.
         std::io::copy(&mut body, &mut file).map_err(|error| {
@@ -104,6 +109,7 @@ async fn link_or_copy(objects: &EmbeddedObjects, piece: &Piece, path: &Path, sta
 
 /// Makes one file of an object's files, unless the object is replaced meanwhile.
 async fn join(objects: &EmbeddedObjects, object: i64, pieces: &[Piece]) -> Result<(), Error> {
+    objects.disk.check(pieces.iter().map(|piece| piece.size).sum())?;
     let Some(pinned) = objects.pin(object, pieces).await? else { return Ok(()) };
     let names: Vec<String> = pieces.iter().map(|piece| piece.blob.clone()).collect();
     let blobs = objects.blobs.clone();

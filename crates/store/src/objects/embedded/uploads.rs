@@ -1,5 +1,7 @@
 //! Uploads in parts.
 
+use std::sync::Arc;
+
 use md5::{Digest as _, Md5};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -8,13 +10,14 @@ use uuid::Uuid;
 use super::incoming::{self, Place, Storing};
 use super::list::text;
 use super::rows::{self, NewObject};
+use super::usage;
 use super::{
     Body, CompletedPart, EmbeddedObjects, ListUploads, MAX_PUT_BYTES, ObjectAttributes, ObjectInfo, PartInfo,
     PartListing, Precondition, Trailer, UploadInfo, UploadListing, from_json, json, moment, now,
 };
 use crate::Error;
 use crate::database::Database;
-use crate::objects::{MAX_OBJECT_BYTES, MAX_PART_NUMBER, MIN_PART_BYTES};
+use crate::objects::{MAX_OBJECT_BYTES, MAX_PART_NUMBER, MAX_UPLOADS, MIN_PART_BYTES};
 
 pub(super) async fn create(
     database: &Database,
@@ -28,6 +31,11 @@ pub(super) async fn create(
         .write(move |connection| {
             Box::pin(async move {
                 let bucket = rows::bucket_id(&mut *connection, &bucket).await?;
+                let count: i64 =
+                    sqlx::query_scalar(include_str!("../sql/count_uploads.sql")).fetch_one(&mut *connection).await?;
+                if count as u64 >= MAX_UPLOADS {
+                    return Err(Error::TooManyUploads(MAX_UPLOADS));
+                }
                 sqlx::query(include_str!("../sql/insert_upload.sql"))
                     .bind(id)
                     .bind(bucket)
@@ -83,7 +91,9 @@ pub(super) async fn put_part(
     }
     let upload = upload(&objects.database, bucket, key, id).await?;
     let data_key = objects.data_key(&upload.attributes).await?;
-    let storing = Storing { data_key, limit: MAX_PUT_BYTES, in_row: false };
+    let disk = Arc::clone(&objects.disk);
+    let others = usage::beside_part(&objects.database, &disk, id, number).await?;
+    let storing = Storing { data_key, limit: MAX_PUT_BYTES, in_row: false, disk: Arc::clone(&disk), others };
     let stored = incoming::store(&objects.blobs, body, storing).await?;
     let checksums = trailer().map_err(Error::Body)?;
     let Place::File(blob) = stored.place else { unreachable!("a part is stored in a file") };
@@ -91,7 +101,15 @@ pub(super) async fn put_part(
     let info = PartInfo { number, size: stored.size, etag: hex::encode(stored.md5), modified: now(), checksums };
     let bucket = bucket.to_owned();
     let work = NewPart { bucket, upload, info, blob: name, data_key: stored.data_key };
-    objects.commit(Some(blob), move |connection| Box::pin(replace_part(connection, work))).await
+    objects
+        .commit(Some(blob), move |connection| {
+            Box::pin(async move {
+                let replaced = replace_part(&mut *connection, work).await?;
+                usage::check(connection, &disk).await?;
+                Ok(replaced)
+            })
+        })
+        .await
 }
 
 struct NewPart {

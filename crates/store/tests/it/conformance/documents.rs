@@ -153,6 +153,9 @@ async fn conditions(store: &Store) {
     let cases = [
         (Query { name_contains: text("NAME-7"), ..Query::default() }, "7"),
         (Query { name_contains: text("%"), ..Query::default() }, ""),
+        (Query { name_contains: text("\0"), ..Query::default() }, ""),
+        (Query { status: text("Failed\0"), ..Query::default() }, ""),
+        (Query { key_prefix: text("k1\0"), ..Query::default() }, ""),
         (Query { status: text("failed"), ..Query::default() }, "1 3 5 7 9"),
         (Query { statuses: vec!["Failed".into(), "Stopped".into()], ..Query::default() }, "1 3 5 7 9"),
         (Query { endpoint: text("ENDPOINT-1"), ..Query::default() }, "5 6 7 8 9"),
@@ -168,6 +171,7 @@ async fn conditions(store: &Store) {
         (Query { sort_by: SortBy::Status, limit: 6, ..Query::default() }, "0 2 4 6 8 1"),
         (Query { sort_by: SortBy::Scheduled, descending: true, limit: 2, ..Query::default() }, "9 8"),
     ];
+    assert_eq!(store.get(kind, "k1\0").await.unwrap(), None);
     for (query, expected) in cases {
         let expected: Vec<String> = expected.split_whitespace().map(|number| format!("k{number}")).collect();
         assert_eq!(keys(store, kind, &query).await, expected, "{query:?}");

@@ -19,6 +19,7 @@ pub(crate) async fn all(store: &Store) {
     limits(store).await;
     filters(store).await;
     filter_agrees_with_sorting(store).await;
+    retention(store).await;
 }
 
 fn event(timestamp: i64, message: impl Into<String>) -> LogEvent {
@@ -178,11 +179,11 @@ async fn limits(store: &Store) {
     assert_eq!(filter(store, "pages", filtered).await.len(), 6);
 
     new_stream(store, "pages", "many").await;
-    let events = (0..10_500).map(|number| event(number, format!("ü\n\"{number}"))).collect();
+    let events = (0..10_500).map(|number| event(number, format!("ü\n\0\"{number}"))).collect();
     store.append("pages", "many", events, 1).await.unwrap();
     let first = page(store, "many", head).await;
     assert_eq!(first.events.len(), 10_000);
-    assert_eq!(first.events[9999].message, "ü\n\"9999");
+    assert_eq!(first.events[9999].message, "ü\n\0\"9999");
 }
 
 /// All pages of a filter.
@@ -263,4 +264,104 @@ async fn filter_agrees_with_sorting(store: &Store) {
             assert!(read == expected);
         }
     }
+}
+
+const DAY: i64 = 86_400_000;
+
+/// Removes until nothing goes any more; gives how many went.
+async fn remove_all(store: &Store, now: i64, default_days: Option<u32>) -> u64 {
+    let mut removed = 0;
+    loop {
+        match store.remove_expired(now, default_days).await.unwrap() {
+            0 => return removed,
+            some => removed += some,
+        }
+    }
+}
+
+async fn stream_of(store: &Store, group: &str, stream: &str) -> Option<watchkeeper_store::logs::LogStream> {
+    let query = StreamsQuery { group: group.into(), prefix: stream.into(), ..StreamsQuery::default() };
+    store.streams(&query).await.unwrap().into_iter().find(|found| found.name == stream)
+}
+
+async fn group_of(store: &Store, group: &str) -> watchkeeper_store::logs::LogGroup {
+    let groups = store.groups(group, None, 100).await.unwrap();
+    groups.into_iter().find(|found| found.name == group).unwrap()
+}
+
+async fn retention(store: &Store) {
+    let (long, short, other) = ("retention/long", "retention/short", "retention/other");
+    // Long after the events of the other tests.
+    let now = 1000 * DAY;
+    for group in [long, short, other] {
+        store.create_group(group, now).await.unwrap();
+        for stream in ["all-old", "some-old", "empty"] {
+            store.create_stream(group, stream, now - 100 * DAY).await.unwrap();
+        }
+        store.create_stream(group, "new", now).await.unwrap();
+        let old = [event(now - 40 * DAY, "äb"), event(now - 39 * DAY, "c"), event(now - 38 * DAY, "\"d\n")];
+        for stream in ["all-old", "some-old"] {
+            store.append(group, stream, old.to_vec(), now - 40 * DAY).await.unwrap();
+        }
+        store.append(group, "some-old", vec![event(now - DAY, "young")], now - DAY).await.unwrap();
+    }
+    // A stream that is written to late is not taken for one that is done with.
+    store.append(short, "all-old", vec![event(now - 39 * DAY, "late")], now - 2 * DAY).await.unwrap();
+
+    let days = async |group: &str| group_of(store, group).await.retention_days;
+    store.set_retention(long, Some(60)).await.unwrap();
+    store.set_retention(short, Some(30)).await.unwrap();
+    assert_eq!((days(long).await, days(short).await, days(other).await), (Some(60), Some(30), None));
+    assert!(matches!(store.set_retention("none", Some(1)).await, Err(Error::NoSuchLogGroup(_))));
+
+    let all = async |group: &str| {
+        let found = filter(store, group, FilterQuery::default()).await;
+        found.into_iter().map(|event| (event.stream, event.message, event.id)).collect::<Vec<_>>()
+    };
+    let (long_before, other_before, short_before) = (all(long).await, all(other).await, all(short).await);
+    let token = page_of(store, short, "some-old", EventsQuery { from_head: true, limit: 1, ..EventsQuery::default() });
+    let token = token.await.forward;
+
+    // Without a default, those of the groups that say so: seven events, and two streams that never had any.
+    assert_eq!(remove_all(store, now, None).await, 7 + 2);
+    assert_eq!(all(long).await, long_before);
+    assert_eq!(all(other).await, other_before);
+    let young: Vec<_> = short_before.into_iter().filter(|(_, message, _)| message == "young").collect();
+    assert_eq!(all(short).await, young, "what stays has its id");
+    let group = group_of(store, short).await;
+    assert_eq!(group.stored_bytes, 5);
+    let some_old = stream_of(store, short, "some-old").await.unwrap();
+    assert_eq!((some_old.first_event, some_old.last_event), (Some(now - DAY), Some(now - DAY)));
+    assert_eq!((some_old.stored_bytes, some_old.last_ingestion), (5, Some(now - DAY)));
+    let all_old = stream_of(store, short, "all-old").await.unwrap();
+    assert_eq!((all_old.first_event, all_old.last_event, all_old.stored_bytes), (None, None, 0));
+    assert!(stream_of(store, short, "empty").await.is_none(), "a stream that had no event for so long goes");
+    assert!(stream_of(store, short, "new").await.is_some());
+    let on = EventsQuery { token: Some(token), ..EventsQuery::default() };
+    assert_eq!(messages(&page_of(store, short, "some-old", on).await.events), ["young"], "tokens read on");
+    store.append(short, "all-old", vec![event(now, "again")], now).await.unwrap();
+    assert_eq!(stream_of(store, short, "all-old").await.unwrap().first_event, Some(now));
+
+    // With a default, those of the groups without one of their own as well.
+    remove_all(store, now, Some(30)).await;
+    assert_eq!(all(long).await, long_before);
+    assert_eq!(all(other).await.into_iter().map(|(_, message, _)| message).collect::<Vec<_>>(), ["young"]);
+    assert!(stream_of(store, other, "all-old").await.is_none());
+    // A group says so no more.
+    store.set_retention(long, None).await.unwrap();
+    assert_eq!(days(long).await, None);
+    remove_all(store, now, Some(30)).await;
+    assert_eq!(all(long).await.len(), 1);
+
+    // More than one step may remove.
+    store.create_stream(long, "many", now).await.unwrap();
+    for day in 0..700 {
+        store.append(long, "many", vec![event(day * DAY, "x")], now).await.unwrap();
+    }
+    assert_eq!(remove_all(store, now, Some(30)).await, 700);
+    assert!(stream_of(store, long, "many").await.unwrap().last_event.is_none());
+}
+
+async fn page_of(store: &Store, group: &str, stream: &str, query: EventsQuery) -> EventsPage {
+    store.events(group, stream, &query).await.unwrap()
 }

@@ -1,0 +1,1 @@
+SELECT key, number, material FROM key_materials

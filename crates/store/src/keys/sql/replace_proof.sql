@@ -1,0 +1,1 @@
+UPDATE master_key SET proof = $1

@@ -1,0 +1,3 @@
+DELETE FROM log_chunks
+WHERE stream = $1 AND first = $2
+RETURNING log_group, events

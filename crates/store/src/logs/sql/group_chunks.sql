@@ -1,6 +1,0 @@
--- ?2 is the first time, ?3 the same less the longest span of a chunk.
-SELECT first_time, stream, first
-FROM log_chunks
-WHERE log_group = ?1 AND first_time >= ?3 AND first_time < ?4 AND last_time >= ?2
-ORDER BY first_time, stream, first
-LIMIT ?5

@@ -1,0 +1,1 @@
+SELECT id FROM log_streams WHERE id = $1

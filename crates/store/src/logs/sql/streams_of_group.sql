@@ -1,0 +1,1 @@
+SELECT id FROM log_streams WHERE log_group = $1

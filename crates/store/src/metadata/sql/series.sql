@@ -1,0 +1,1 @@
+SELECT id FROM metric_series WHERE id = $1

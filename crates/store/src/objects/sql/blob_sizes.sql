@@ -1,0 +1,3 @@
+SELECT blob, size, data_key IS NOT NULL FROM pieces
+UNION ALL
+SELECT blob, size, data_key IS NOT NULL FROM parts

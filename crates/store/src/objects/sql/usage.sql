@@ -1,0 +1,1 @@
+SELECT bytes FROM object_usage

@@ -1,0 +1,1 @@
+SELECT cast(current_setting('server_version_num') AS bigint), current_setting('server_encoding')
