@@ -4,6 +4,7 @@
 //! `https://` too, for the SDK (feature `tls`). An answer is read whole, up to a bound; there are no retries, as the caller
 //! knows what may be sent twice.
 
+mod bodies;
 mod error;
 #[cfg(feature = "tls")]
 mod proxy;
@@ -15,11 +16,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use bodies::{OutgoingBody, Received};
 pub use error::ClientError;
 #[cfg(feature = "tls")]
 pub use proxy::Proxy;
@@ -129,13 +131,32 @@ impl Client {
     ) -> Result<Response<Bytes>, ClientError> {
         let request = self.signed(method, path_and_query, headers, body.into(), signing_service)?;
         let exchange = tokio::time::timeout(self.timeout, self.transport.send(request, self.timeout)).await;
-        exchange.unwrap_or(Err(TransportError::Timeout(self.timeout))).map_err(|error| match error {
+        exchange.unwrap_or(Err(TransportError::Timeout(self.timeout))).map_err(|error| self.failure(error))
+    }
+
+    /// Asks for something large: the head of the answer, whatever its status, and what its body is read from. Neither the
+    /// head nor a piece of the body may take longer than the limit of a request.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn download(
+        &self,
+        path_and_query: &str,
+        signing_service: &str,
+    ) -> Result<Response<Received>, ClientError> {
+        let request = self.signed(Method::GET, path_and_query, &[], Bytes::new(), signing_service)?;
+        let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+        self.transport.exchange(request, self.timeout).await.map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, error: TransportError) -> ClientError {
+        match error {
             TransportError::Timeout(after) => ClientError::Timeout { endpoint: self.authority.clone(), after },
-            TransportError::TooLong => ClientError::Answer(error.to_string()),
+            TransportError::TooLong(_) => ClientError::Answer(error.to_string()),
             TransportError::Unreachable(reason) | TransportError::Broken(reason) => {
                 ClientError::Connection { endpoint: self.authority.clone(), reason }
             }
-        })
+        }
     }
 
     fn signed(

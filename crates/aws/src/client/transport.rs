@@ -1,6 +1,7 @@
 //! Requests over HTTP/1.1, as they are: whoever sends them has signed them, and repeats them or not.
 //!
-//! Connections are kept and used again, one request at a time. Decided against: the client of `hyper-util` with
+//! Connections are kept and used again, one request at a time. An answer is read whole, or piece by piece as a [`Received`]
+//! body. Decided against: the client of `hyper-util` with
 //! `hyper-rustls`, which took a tenth of what every user of the SDK may compile, and knows no proxies without more.
 
 use std::collections::HashMap;
@@ -8,16 +9,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::bodies::{Counted, OutgoingBody, Progress, Received};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 
@@ -46,8 +47,11 @@ pub(super) struct Origin {
     pub port: u16,
 }
 
+/// A connection, between two requests.
+pub(super) type Connection = SendRequest<Counted>;
+
 struct Free {
-    connection: SendRequest<Full<Bytes>>,
+    connection: Connection,
     since: Instant,
 }
 
@@ -66,8 +70,8 @@ pub enum TransportError {
     Broken(String),
     /// The answer, or the next piece of it, did not come in time: the request may have been carried out.
     Timeout(Duration),
-    /// The answer is longer than any that is read.
-    TooLong,
+    /// The answer has more than so many bytes.
+    TooLong(usize),
 }
 
 impl fmt::Display for TransportError {
@@ -75,7 +79,7 @@ impl fmt::Display for TransportError {
         match self {
             Self::Unreachable(reason) | Self::Broken(reason) => formatter.write_str(reason),
             Self::Timeout(after) => write!(formatter, "no answer within {} seconds", after.as_secs_f64()),
-            Self::TooLong => write!(formatter, "the answer has more than {} MiB", LONGEST_ANSWER >> 20),
+            Self::TooLong(most) => write!(formatter, "the answer has more than {} MiB", most >> 20),
         }
     }
 }
@@ -111,21 +115,34 @@ impl Transport {
         request: Request<Full<Bytes>>,
         patience: Duration,
     ) -> Result<Response<Bytes>, TransportError> {
+        let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+        let (parts, body) = self.exchange(request, patience).await?.into_parts();
+        Ok(Response::from_parts(parts, body.whole(LONGEST_ANSWER).await?))
+    }
+
+    /// Sends a request with an absolute address, and gives the head of the answer and what its body is read from. The body of the
+    /// request is sent as it comes: where it is not in memory, `content-length` must be among the headers. No byte may stand
+    /// still for longer than `patience`, neither of the request nor of the answer.
+    pub async fn exchange(
+        &self,
+        request: Request<OutgoingBody>,
+        patience: Duration,
+    ) -> Result<Response<Received>, TransportError> {
         let origin = Origin::of(request.uri())?;
-        let request = in_origin_form(request)?;
-        let (connection, response) = in_time(patience, self.begin(&origin, request)).await?;
-        let (parts, mut body) = response.into_parts();
-        let body = whole(&mut body, patience).await?;
-        self.keep(origin, connection);
-        Ok(Response::from_parts(parts, body))
+        let progress = Progress::default();
+        let request = in_origin_form(request)?.map(|body| Counted::new(body, progress.clone()));
+        let (connection, response) = progress.in_time(patience, self.begin(&origin, request)).await?;
+        let (parts, body) = response.into_parts();
+        let keeper = (self.clone(), origin, connection);
+        Ok(Response::from_parts(parts, Received::new(body, keeper, patience)))
     }
 
     /// Sends a request over a free connection or a new one; the head of the answer.
     async fn begin(
         &self,
         origin: &Origin,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<(SendRequest<Full<Bytes>>, Response<Incoming>), TransportError> {
+        mut request: Request<Counted>,
+    ) -> Result<(Connection, Response<hyper::body::Incoming>), TransportError> {
         while let Some(mut connection) = self.take_free(origin) {
             if connection.ready().await.is_err() {
                 continue;
@@ -145,14 +162,15 @@ impl Transport {
         Ok((connection, response))
     }
 
-    fn take_free(&self, origin: &Origin) -> Option<SendRequest<Full<Bytes>>> {
+    fn take_free(&self, origin: &Origin) -> Option<Connection> {
         let mut free = self.free.lock().expect("nobody panics while holding it");
         let free = free.get_mut(&(tokio::runtime::Handle::current().id(), origin.clone()))?;
         free.retain(Free::is_usable);
         free.pop().map(|free| free.connection)
     }
 
-    fn keep(&self, origin: Origin, connection: SendRequest<Full<Bytes>>) {
+    /// Keeps a connection whose answer was read to its end.
+    pub(super) fn keep(&self, origin: Origin, connection: Connection) {
         let mut free = self.free.lock().expect("nobody panics while holding it");
         free.retain(|_, connections| {
             connections.retain(Free::is_usable);
@@ -164,7 +182,7 @@ impl Transport {
         }
     }
 
-    async fn open(&self, origin: &Origin) -> Result<SendRequest<Full<Bytes>>, TransportError> {
+    async fn open(&self, origin: &Origin) -> Result<Connection, TransportError> {
         #[cfg(feature = "tls")]
         if origin.is_encrypted
             && let Some(tls) = &self.tls
@@ -194,7 +212,7 @@ impl Origin {
 }
 
 /// The request as HTTP/1.1 has it: a path alone, and the host as a header.
-fn in_origin_form(mut request: Request<Full<Bytes>>) -> Result<Request<Full<Bytes>>, TransportError> {
+fn in_origin_form(mut request: Request<OutgoingBody>) -> Result<Request<OutgoingBody>, TransportError> {
     let unusable = |error: &dyn fmt::Display| TransportError::Unreachable(error.to_string());
     let uri = std::mem::take(request.uri_mut());
     if !request.headers().contains_key(HOST) {
@@ -207,9 +225,7 @@ fn in_origin_form(mut request: Request<Full<Bytes>>) -> Result<Request<Full<Byte
 }
 
 /// A connection over a stream, whose bytes a task moves.
-async fn driven<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-) -> Result<SendRequest<Full<Bytes>>, TransportError> {
+async fn driven<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> Result<Connection, TransportError> {
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     tokio::spawn(async move {
         // Whoever waits for the answer is told.
@@ -239,38 +255,6 @@ pub(super) async fn connected(host: &str, port: u16, limit: Duration) -> Result<
 
 fn too_late(limit: Duration) -> TransportError {
     TransportError::Unreachable(format!("no connection within {} seconds", limit.as_secs_f64()))
-}
-
-async fn in_time<T>(
-    patience: Duration,
-    step: impl Future<Output = Result<T, TransportError>>,
-) -> Result<T, TransportError> {
-    tokio::time::timeout(patience, step).await.unwrap_or(Err(TransportError::Timeout(patience)))
-}
-
-async fn whole(body: &mut Incoming, patience: Duration) -> Result<Bytes, TransportError> {
-    let mut pieces: Vec<Bytes> = Vec::new();
-    let mut length = 0;
-    loop {
-        let piece = in_time(patience, async { Ok(body.frame().await) }).await?;
-        let Some(piece) = piece else { break };
-        let piece =
-            piece.map_err(|error| TransportError::Broken(format!("the answer broke off: {}", innermost(&error))))?;
-        let Ok(piece) = piece.into_data() else { continue };
-        length += piece.len();
-        if length > LONGEST_ANSWER {
-            return Err(TransportError::TooLong);
-        }
-        pieces.push(piece);
-    }
-    if let [_] = pieces.as_slice() {
-        return Ok(pieces.remove(0));
-    }
-    let mut whole = BytesMut::with_capacity(length);
-    for piece in &pieces {
-        whole.extend_from_slice(piece);
-    }
-    Ok(whole.freeze())
 }
 
 fn broken(error: &dyn std::error::Error) -> TransportError {

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the members are those of the service's public reference")]
 #![allow(clippy::all, clippy::pedantic, reason = "written by a generator, names and all")]
 
+use std::collections::BTreeMap;
 use std::future::{Future, ready};
 
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,53 @@ enumeration! {
     }
 }
 
+enumeration! {
+    DataKeySpec {
+        Aes256 = "AES_256",
+        Aes128 = "AES_128",
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DecryptRequest {
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_blob: Option<Vec<u8>>,
+    #[serde(rename = "EncryptionContext", skip_serializing_if = "Option::is_none")]
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    #[serde(rename = "GrantTokens", skip_serializing_if = "Option::is_none")]
+    pub grant_tokens: Option<Vec<String>>,
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "EncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "Recipient", skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientInfo>,
+    #[serde(rename = "DryRun", skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    #[serde(rename = "DryRunModifiers", skip_serializing_if = "Option::is_none")]
+    pub dry_run_modifiers: Option<Vec<DryRunModifierType>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DecryptResponse {
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "Plaintext", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub plaintext: Option<Vec<u8>>,
+    #[serde(rename = "EncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "CiphertextForRecipient", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_for_recipient: Option<Vec<u8>>,
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteAliasRequest {
+    #[serde(rename = "AliasName")]
+    pub alias_name: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DescribeKeyRequest {
     #[serde(rename = "KeyId")]
@@ -122,6 +170,12 @@ pub struct DisableKeyRotationRequest {
     pub key_id: String,
 }
 
+enumeration! {
+    DryRunModifierType {
+        IgnoreCiphertext = "IGNORE_CIPHERTEXT",
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnableKeyRequest {
     #[serde(rename = "KeyId")]
@@ -142,6 +196,32 @@ enumeration! {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncryptRequest {
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    #[serde(rename = "Plaintext", with = "crate::blob")]
+    pub plaintext: Vec<u8>,
+    #[serde(rename = "EncryptionContext", skip_serializing_if = "Option::is_none")]
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    #[serde(rename = "GrantTokens", skip_serializing_if = "Option::is_none")]
+    pub grant_tokens: Option<Vec<String>>,
+    #[serde(rename = "EncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "DryRun", skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EncryptResponse {
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_blob: Option<Vec<u8>>,
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "EncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+}
+
 enumeration! {
     EncryptionAlgorithmSpec {
         SymmetricDefault = "SYMMETRIC_DEFAULT",
@@ -156,6 +236,64 @@ enumeration! {
         KeyMaterialExpires = "KEY_MATERIAL_EXPIRES",
         KeyMaterialDoesNotExpire = "KEY_MATERIAL_DOES_NOT_EXPIRE",
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerateDataKeyRequest {
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    #[serde(rename = "EncryptionContext", skip_serializing_if = "Option::is_none")]
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    #[serde(rename = "NumberOfBytes", skip_serializing_if = "Option::is_none")]
+    pub number_of_bytes: Option<i32>,
+    #[serde(rename = "KeySpec", skip_serializing_if = "Option::is_none")]
+    pub key_spec: Option<DataKeySpec>,
+    #[serde(rename = "GrantTokens", skip_serializing_if = "Option::is_none")]
+    pub grant_tokens: Option<Vec<String>>,
+    #[serde(rename = "Recipient", skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientInfo>,
+    #[serde(rename = "DryRun", skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GenerateDataKeyResponse {
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_blob: Option<Vec<u8>>,
+    #[serde(rename = "Plaintext", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub plaintext: Option<Vec<u8>>,
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "CiphertextForRecipient", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_for_recipient: Option<Vec<u8>>,
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerateDataKeyWithoutPlaintextRequest {
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    #[serde(rename = "EncryptionContext", skip_serializing_if = "Option::is_none")]
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    #[serde(rename = "KeySpec", skip_serializing_if = "Option::is_none")]
+    pub key_spec: Option<DataKeySpec>,
+    #[serde(rename = "NumberOfBytes", skip_serializing_if = "Option::is_none")]
+    pub number_of_bytes: Option<i32>,
+    #[serde(rename = "GrantTokens", skip_serializing_if = "Option::is_none")]
+    pub grant_tokens: Option<Vec<String>>,
+    #[serde(rename = "DryRun", skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GenerateDataKeyWithoutPlaintextResponse {
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_blob: Option<Vec<u8>>,
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -195,8 +333,28 @@ pub struct GetKeyRotationStatusResponse {
 }
 
 enumeration! {
+    ImportState {
+        Imported = "IMPORTED",
+        PendingImport = "PENDING_IMPORT",
+    }
+}
+
+enumeration! {
+    IncludeKeyMaterial {
+        AllKeyMaterial = "ALL_KEY_MATERIAL",
+        RotationsOnly = "ROTATIONS_ONLY",
+    }
+}
+
+enumeration! {
     KeyAgreementAlgorithmSpec {
         Ecdh = "ECDH",
+    }
+}
+
+enumeration! {
+    KeyEncryptionMechanism {
+        RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
     }
 }
 
@@ -212,6 +370,15 @@ enumeration! {
     KeyManagerType {
         Aws = "AWS",
         Customer = "CUSTOMER",
+    }
+}
+
+enumeration! {
+    KeyMaterialState {
+        NonCurrent = "NON_CURRENT",
+        Current = "CURRENT",
+        PendingRotation = "PENDING_ROTATION",
+        PendingMultiRegionImportAndRotation = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
     }
 }
 
@@ -341,6 +508,28 @@ pub struct ListAliasesResponse {
     pub truncated: Option<bool>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListKeyRotationsRequest {
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    #[serde(rename = "IncludeKeyMaterial", skip_serializing_if = "Option::is_none")]
+    pub include_key_material: Option<IncludeKeyMaterial>,
+    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListKeyRotationsResponse {
+    #[serde(rename = "Rotations", skip_serializing_if = "Option::is_none")]
+    pub rotations: Option<Vec<RotationsListEntry>>,
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    #[serde(rename = "Truncated", skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ListKeysRequest {
     #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
@@ -416,11 +605,102 @@ pub struct PutKeyPolicyRequest {
     pub bypass_policy_lockout_safety_check: Option<bool>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReEncryptRequest {
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_blob: Option<Vec<u8>>,
+    #[serde(rename = "SourceEncryptionContext", skip_serializing_if = "Option::is_none")]
+    pub source_encryption_context: Option<BTreeMap<String, String>>,
+    #[serde(rename = "SourceKeyId", skip_serializing_if = "Option::is_none")]
+    pub source_key_id: Option<String>,
+    #[serde(rename = "DestinationKeyId")]
+    pub destination_key_id: String,
+    #[serde(rename = "DestinationEncryptionContext", skip_serializing_if = "Option::is_none")]
+    pub destination_encryption_context: Option<BTreeMap<String, String>>,
+    #[serde(rename = "SourceEncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub source_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "DestinationEncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub destination_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "GrantTokens", skip_serializing_if = "Option::is_none")]
+    pub grant_tokens: Option<Vec<String>>,
+    #[serde(rename = "DryRun", skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    #[serde(rename = "DryRunModifiers", skip_serializing_if = "Option::is_none")]
+    pub dry_run_modifiers: Option<Vec<DryRunModifierType>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReEncryptResponse {
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub ciphertext_blob: Option<Vec<u8>>,
+    #[serde(rename = "SourceKeyId", skip_serializing_if = "Option::is_none")]
+    pub source_key_id: Option<String>,
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "SourceEncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub source_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "DestinationEncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub destination_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    #[serde(rename = "SourceKeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub source_key_material_id: Option<String>,
+    #[serde(rename = "DestinationKeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub destination_key_material_id: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecipientInfo {
+    #[serde(rename = "KeyEncryptionAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub key_encryption_algorithm: Option<KeyEncryptionMechanism>,
+    #[serde(rename = "AttestationDocument", skip_serializing_if = "Option::is_none", default, with = "crate::blob::optional")]
+    pub attestation_document: Option<Vec<u8>>,
+}
+
 enumeration! {
     ResourceOwnerType {
         SelfValue = "SELF",
         OtherAccountsViaRam = "OTHER_ACCOUNTS_VIA_RAM",
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RotateKeyOnDemandRequest {
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RotateKeyOnDemandResponse {
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+enumeration! {
+    RotationType {
+        Automatic = "AUTOMATIC",
+        OnDemand = "ON_DEMAND",
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RotationsListEntry {
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+    #[serde(rename = "KeyMaterialDescription", skip_serializing_if = "Option::is_none")]
+    pub key_material_description: Option<String>,
+    #[serde(rename = "ImportState", skip_serializing_if = "Option::is_none")]
+    pub import_state: Option<ImportState>,
+    #[serde(rename = "KeyMaterialState", skip_serializing_if = "Option::is_none")]
+    pub key_material_state: Option<KeyMaterialState>,
+    #[serde(rename = "ExpirationModel", skip_serializing_if = "Option::is_none")]
+    pub expiration_model: Option<ExpirationModelType>,
+    #[serde(rename = "ValidTo", skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<crate::Time>,
+    #[serde(rename = "RotationDate", skip_serializing_if = "Option::is_none")]
+    pub rotation_date: Option<crate::Time>,
+    #[serde(rename = "RotationType", skip_serializing_if = "Option::is_none")]
+    pub rotation_type: Option<RotationType>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -467,6 +747,14 @@ pub struct Tag {
     pub tag_key: String,
     #[serde(rename = "TagValue")]
     pub tag_value: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateAliasRequest {
+    #[serde(rename = "AliasName")]
+    pub alias_name: String,
+    #[serde(rename = "TargetKeyId")]
+    pub target_key_id: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -533,6 +821,42 @@ pub trait Kms: Send + Sync {
         let _ = (call, input);
         ready(Err(Error::unknown_operation("GetKeyRotationStatus")))
     }
+    fn rotate_key_on_demand(&self, call: &Call, input: RotateKeyOnDemandRequest) -> impl Future<Output = Result<RotateKeyOnDemandResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("RotateKeyOnDemand")))
+    }
+    fn list_key_rotations(&self, call: &Call, input: ListKeyRotationsRequest) -> impl Future<Output = Result<ListKeyRotationsResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("ListKeyRotations")))
+    }
+    fn update_alias(&self, call: &Call, input: UpdateAliasRequest) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("UpdateAlias")))
+    }
+    fn delete_alias(&self, call: &Call, input: DeleteAliasRequest) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("DeleteAlias")))
+    }
+    fn encrypt(&self, call: &Call, input: EncryptRequest) -> impl Future<Output = Result<EncryptResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("Encrypt")))
+    }
+    fn decrypt(&self, call: &Call, input: DecryptRequest) -> impl Future<Output = Result<DecryptResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("Decrypt")))
+    }
+    fn re_encrypt(&self, call: &Call, input: ReEncryptRequest) -> impl Future<Output = Result<ReEncryptResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("ReEncrypt")))
+    }
+    fn generate_data_key(&self, call: &Call, input: GenerateDataKeyRequest) -> impl Future<Output = Result<GenerateDataKeyResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("GenerateDataKey")))
+    }
+    fn generate_data_key_without_plaintext(&self, call: &Call, input: GenerateDataKeyWithoutPlaintextRequest) -> impl Future<Output = Result<GenerateDataKeyWithoutPlaintextResponse, Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("GenerateDataKeyWithoutPlaintext")))
+    }
 }
 
 /// Checks the input, calls the operation of that name and gives its output; none where it has none.
@@ -576,6 +900,21 @@ pub async fn dispatch<S: Kms>(
             Ok(None)
         }
         "GetKeyRotationStatus" => dispatch::write(&Box::pin(service.get_key_rotation_status(call, dispatch::read(input)?)).await?),
+        "RotateKeyOnDemand" => dispatch::write(&Box::pin(service.rotate_key_on_demand(call, dispatch::read(input)?)).await?),
+        "ListKeyRotations" => dispatch::write(&Box::pin(service.list_key_rotations(call, dispatch::read(input)?)).await?),
+        "UpdateAlias" => {
+            Box::pin(service.update_alias(call, dispatch::read(input)?)).await?;
+            Ok(None)
+        }
+        "DeleteAlias" => {
+            Box::pin(service.delete_alias(call, dispatch::read(input)?)).await?;
+            Ok(None)
+        }
+        "Encrypt" => dispatch::write(&Box::pin(service.encrypt(call, dispatch::read(input)?)).await?),
+        "Decrypt" => dispatch::write(&Box::pin(service.decrypt(call, dispatch::read(input)?)).await?),
+        "ReEncrypt" => dispatch::write(&Box::pin(service.re_encrypt(call, dispatch::read(input)?)).await?),
+        "GenerateDataKey" => dispatch::write(&Box::pin(service.generate_data_key(call, dispatch::read(input)?)).await?),
+        "GenerateDataKeyWithoutPlaintext" => dispatch::write(&Box::pin(service.generate_data_key_without_plaintext(call, dispatch::read(input)?)).await?),
         _ => Err(Error::unknown_operation(operation)),
     }
 }
@@ -610,20 +949,36 @@ mod shapes {
         Operation { name: "EnableKeyRotation", input: Some(&ENABLE_KEY_ROTATION_REQUEST), output: None },
         Operation { name: "DisableKeyRotation", input: Some(&DISABLE_KEY_ROTATION_REQUEST), output: None },
         Operation { name: "GetKeyRotationStatus", input: Some(&GET_KEY_ROTATION_STATUS_REQUEST), output: Some(&GET_KEY_ROTATION_STATUS_RESPONSE) },
+        Operation { name: "RotateKeyOnDemand", input: Some(&ROTATE_KEY_ON_DEMAND_REQUEST), output: Some(&ROTATE_KEY_ON_DEMAND_RESPONSE) },
+        Operation { name: "ListKeyRotations", input: Some(&LIST_KEY_ROTATIONS_REQUEST), output: Some(&LIST_KEY_ROTATIONS_RESPONSE) },
+        Operation { name: "UpdateAlias", input: Some(&UPDATE_ALIAS_REQUEST), output: None },
+        Operation { name: "DeleteAlias", input: Some(&DELETE_ALIAS_REQUEST), output: None },
+        Operation { name: "Encrypt", input: Some(&ENCRYPT_REQUEST), output: Some(&ENCRYPT_RESPONSE) },
+        Operation { name: "Decrypt", input: Some(&DECRYPT_REQUEST), output: Some(&DECRYPT_RESPONSE) },
+        Operation { name: "ReEncrypt", input: Some(&RE_ENCRYPT_REQUEST), output: Some(&RE_ENCRYPT_RESPONSE) },
+        Operation { name: "GenerateDataKey", input: Some(&GENERATE_DATA_KEY_REQUEST), output: Some(&GENERATE_DATA_KEY_RESPONSE) },
+        Operation { name: "GenerateDataKeyWithoutPlaintext", input: Some(&GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_REQUEST), output: Some(&GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_RESPONSE) },
     ];
 
     pub static ERRORS: &[ErrorModel] = &[
         ErrorModel { shape: "AlreadyExistsException", code: "AlreadyExistsException", status: 400 },
         ErrorModel { shape: "CloudHsmClusterInvalidConfigurationException", code: "CloudHsmClusterInvalidConfigurationException", status: 400 },
+        ErrorModel { shape: "ConflictException", code: "ConflictException", status: 400 },
         ErrorModel { shape: "CustomKeyStoreInvalidStateException", code: "CustomKeyStoreInvalidStateException", status: 400 },
         ErrorModel { shape: "CustomKeyStoreNotFoundException", code: "CustomKeyStoreNotFoundException", status: 400 },
         ErrorModel { shape: "DependencyTimeoutException", code: "DependencyTimeoutException", status: 400 },
         ErrorModel { shape: "DisabledException", code: "DisabledException", status: 400 },
+        ErrorModel { shape: "DryRunOperationException", code: "DryRunOperationException", status: 400 },
+        ErrorModel { shape: "IncorrectKeyException", code: "IncorrectKeyException", status: 400 },
         ErrorModel { shape: "InvalidAliasNameException", code: "InvalidAliasNameException", status: 400 },
         ErrorModel { shape: "InvalidArnException", code: "InvalidArnException", status: 400 },
+        ErrorModel { shape: "InvalidCiphertextException", code: "InvalidCiphertextException", status: 400 },
+        ErrorModel { shape: "InvalidGrantTokenException", code: "InvalidGrantTokenException", status: 400 },
+        ErrorModel { shape: "InvalidKeyUsageException", code: "InvalidKeyUsageException", status: 400 },
         ErrorModel { shape: "InvalidMarkerException", code: "InvalidMarkerException", status: 400 },
         ErrorModel { shape: "KMSInternalException", code: "KMSInternalException", status: 400 },
         ErrorModel { shape: "KMSInvalidStateException", code: "KMSInvalidStateException", status: 400 },
+        ErrorModel { shape: "KeyUnavailableException", code: "KeyUnavailableException", status: 400 },
         ErrorModel { shape: "LimitExceededException", code: "LimitExceededException", status: 400 },
         ErrorModel { shape: "MalformedPolicyDocumentException", code: "MalformedPolicyDocumentException", status: 400 },
         ErrorModel { shape: "NotFoundException", code: "NotFoundException", status: 400 },
@@ -645,6 +1000,7 @@ mod shapes {
     ] };
     static ALIAS_NAME_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(256) }, pattern: Some(&PATTERN_7), values: &[] };
     static ARN_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(20), maximum: Some(2048) }, pattern: None, values: &[] };
+    static ATTESTATION_DOCUMENT_TYPE: Shape = Shape::Blob(Limits { minimum: Some(1), maximum: Some(262144) });
     static BACKING_KEY_ID_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(64), maximum: Some(64) }, pattern: Some(&PATTERN_5), values: &[] };
     static BOOLEAN_TYPE: Shape = Shape::Boolean;
     static CANCEL_KEY_DELETION_REQUEST: Shape = Shape::Structure { name: "CancelKeyDeletionRequest", members: &[
@@ -653,7 +1009,8 @@ mod shapes {
     static CANCEL_KEY_DELETION_RESPONSE: Shape = Shape::Structure { name: "CancelKeyDeletionResponse", members: &[
         Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
     ] };
-    static CLOUD_HSM_CLUSTER_ID_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(19), maximum: Some(24) }, pattern: Some(&PATTERN_8), values: &[] };
+    static CIPHERTEXT_TYPE: Shape = Shape::Blob(Limits { minimum: Some(1), maximum: Some(6144) });
+    static CLOUD_HSM_CLUSTER_ID_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(19), maximum: Some(24) }, pattern: Some(&PATTERN_9), values: &[] };
     static CREATE_ALIAS_REQUEST: Shape = Shape::Structure { name: "CreateAliasRequest", members: &[
         Member { name: "AliasName", required: true, shape: &ALIAS_NAME_TYPE, location: Location::Body },
         Member { name: "TargetKeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
@@ -676,7 +1033,28 @@ mod shapes {
     ] };
     static CUSTOM_KEY_STORE_ID_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(64) }, pattern: None, values: &[] };
     static CUSTOMER_MASTER_KEY_SPEC: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::CustomerMasterKeySpec::TEXTS };
+    static DATA_KEY_SPEC: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::DataKeySpec::TEXTS };
     static DATE_TYPE: Shape = Shape::Time;
+    static DECRYPT_REQUEST: Shape = Shape::Structure { name: "DecryptRequest", members: &[
+        Member { name: "CiphertextBlob", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "EncryptionContext", required: false, shape: &ENCRYPTION_CONTEXT_TYPE, location: Location::Body },
+        Member { name: "GrantTokens", required: false, shape: &GRANT_TOKEN_LIST, location: Location::Body },
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "EncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "Recipient", required: false, shape: &RECIPIENT_INFO, location: Location::Body },
+        Member { name: "DryRun", required: false, shape: &NULLABLE_BOOLEAN_TYPE, location: Location::Body },
+        Member { name: "DryRunModifiers", required: false, shape: &DRY_RUN_MODIFIER_LIST, location: Location::Body },
+    ] };
+    static DECRYPT_RESPONSE: Shape = Shape::Structure { name: "DecryptResponse", members: &[
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "Plaintext", required: false, shape: &PLAINTEXT_TYPE, location: Location::Body },
+        Member { name: "EncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "CiphertextForRecipient", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "KeyMaterialId", required: false, shape: &BACKING_KEY_ID_TYPE, location: Location::Body },
+    ] };
+    static DELETE_ALIAS_REQUEST: Shape = Shape::Structure { name: "DeleteAliasRequest", members: &[
+        Member { name: "AliasName", required: true, shape: &ALIAS_NAME_TYPE, location: Location::Body },
+    ] };
     static DESCRIBE_KEY_REQUEST: Shape = Shape::Structure { name: "DescribeKeyRequest", members: &[
         Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
         Member { name: "GrantTokens", required: false, shape: &GRANT_TOKEN_LIST, location: Location::Body },
@@ -691,6 +1069,8 @@ mod shapes {
     static DISABLE_KEY_ROTATION_REQUEST: Shape = Shape::Structure { name: "DisableKeyRotationRequest", members: &[
         Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
     ] };
+    static DRY_RUN_MODIFIER_LIST: Shape = Shape::List { member: &DRY_RUN_MODIFIER_TYPE, size: Limits::NONE };
+    static DRY_RUN_MODIFIER_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::DryRunModifierType::TEXTS };
     static ENABLE_KEY_REQUEST: Shape = Shape::Structure { name: "EnableKeyRequest", members: &[
         Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
     ] };
@@ -700,9 +1080,54 @@ mod shapes {
     ] };
     static ENCAPSULATION_ALGORITHM_SPEC: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::EncapsulationAlgorithmSpec::TEXTS };
     static ENCAPSULATION_ALGORITHM_SPEC_LIST: Shape = Shape::List { member: &ENCAPSULATION_ALGORITHM_SPEC, size: Limits::NONE };
+    static ENCRYPT_REQUEST: Shape = Shape::Structure { name: "EncryptRequest", members: &[
+        Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "Plaintext", required: true, shape: &PLAINTEXT_TYPE, location: Location::Body },
+        Member { name: "EncryptionContext", required: false, shape: &ENCRYPTION_CONTEXT_TYPE, location: Location::Body },
+        Member { name: "GrantTokens", required: false, shape: &GRANT_TOKEN_LIST, location: Location::Body },
+        Member { name: "EncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "DryRun", required: false, shape: &NULLABLE_BOOLEAN_TYPE, location: Location::Body },
+    ] };
+    static ENCRYPT_RESPONSE: Shape = Shape::Structure { name: "EncryptResponse", members: &[
+        Member { name: "CiphertextBlob", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "EncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+    ] };
     static ENCRYPTION_ALGORITHM_SPEC: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::EncryptionAlgorithmSpec::TEXTS };
     static ENCRYPTION_ALGORITHM_SPEC_LIST: Shape = Shape::List { member: &ENCRYPTION_ALGORITHM_SPEC, size: Limits::NONE };
+    static ENCRYPTION_CONTEXT_KEY: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: &[] };
+    static ENCRYPTION_CONTEXT_TYPE: Shape = Shape::Map { key: &ENCRYPTION_CONTEXT_KEY, value: &ENCRYPTION_CONTEXT_VALUE, size: Limits::NONE };
+    static ENCRYPTION_CONTEXT_VALUE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: &[] };
     static EXPIRATION_MODEL_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::ExpirationModelType::TEXTS };
+    static GENERATE_DATA_KEY_REQUEST: Shape = Shape::Structure { name: "GenerateDataKeyRequest", members: &[
+        Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "EncryptionContext", required: false, shape: &ENCRYPTION_CONTEXT_TYPE, location: Location::Body },
+        Member { name: "NumberOfBytes", required: false, shape: &NUMBER_OF_BYTES_TYPE, location: Location::Body },
+        Member { name: "KeySpec", required: false, shape: &DATA_KEY_SPEC, location: Location::Body },
+        Member { name: "GrantTokens", required: false, shape: &GRANT_TOKEN_LIST, location: Location::Body },
+        Member { name: "Recipient", required: false, shape: &RECIPIENT_INFO, location: Location::Body },
+        Member { name: "DryRun", required: false, shape: &NULLABLE_BOOLEAN_TYPE, location: Location::Body },
+    ] };
+    static GENERATE_DATA_KEY_RESPONSE: Shape = Shape::Structure { name: "GenerateDataKeyResponse", members: &[
+        Member { name: "CiphertextBlob", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "Plaintext", required: false, shape: &PLAINTEXT_TYPE, location: Location::Body },
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "CiphertextForRecipient", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "KeyMaterialId", required: false, shape: &BACKING_KEY_ID_TYPE, location: Location::Body },
+    ] };
+    static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_REQUEST: Shape = Shape::Structure { name: "GenerateDataKeyWithoutPlaintextRequest", members: &[
+        Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "EncryptionContext", required: false, shape: &ENCRYPTION_CONTEXT_TYPE, location: Location::Body },
+        Member { name: "KeySpec", required: false, shape: &DATA_KEY_SPEC, location: Location::Body },
+        Member { name: "NumberOfBytes", required: false, shape: &NUMBER_OF_BYTES_TYPE, location: Location::Body },
+        Member { name: "GrantTokens", required: false, shape: &GRANT_TOKEN_LIST, location: Location::Body },
+        Member { name: "DryRun", required: false, shape: &NULLABLE_BOOLEAN_TYPE, location: Location::Body },
+    ] };
+    static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_RESPONSE: Shape = Shape::Structure { name: "GenerateDataKeyWithoutPlaintextResponse", members: &[
+        Member { name: "CiphertextBlob", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "KeyMaterialId", required: false, shape: &BACKING_KEY_ID_TYPE, location: Location::Body },
+    ] };
     static GET_KEY_POLICY_REQUEST: Shape = Shape::Structure { name: "GetKeyPolicyRequest", members: &[
         Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
         Member { name: "PolicyName", required: false, shape: &POLICY_NAME_TYPE, location: Location::Body },
@@ -723,8 +1148,11 @@ mod shapes {
     ] };
     static GRANT_TOKEN_LIST: Shape = Shape::List { member: &GRANT_TOKEN_TYPE, size: Limits { minimum: Some(0), maximum: Some(10) } };
     static GRANT_TOKEN_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(8192) }, pattern: None, values: &[] };
+    static IMPORT_STATE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::ImportState::TEXTS };
+    static INCLUDE_KEY_MATERIAL: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::IncludeKeyMaterial::TEXTS };
     static KEY_AGREEMENT_ALGORITHM_SPEC: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::KeyAgreementAlgorithmSpec::TEXTS };
     static KEY_AGREEMENT_ALGORITHM_SPEC_LIST: Shape = Shape::List { member: &KEY_AGREEMENT_ALGORITHM_SPEC, size: Limits::NONE };
+    static KEY_ENCRYPTION_MECHANISM: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::KeyEncryptionMechanism::TEXTS };
     static KEY_ID_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(2048) }, pattern: None, values: &[] };
     static KEY_LIST: Shape = Shape::List { member: &KEY_LIST_ENTRY, size: Limits::NONE };
     static KEY_LIST_ENTRY: Shape = Shape::Structure { name: "KeyListEntry", members: &[
@@ -732,6 +1160,8 @@ mod shapes {
         Member { name: "KeyArn", required: false, shape: &ARN_TYPE, location: Location::Body },
     ] };
     static KEY_MANAGER_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::KeyManagerType::TEXTS };
+    static KEY_MATERIAL_DESCRIPTION_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(0), maximum: Some(256) }, pattern: Some(&PATTERN_8), values: &[] };
+    static KEY_MATERIAL_STATE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::KeyMaterialState::TEXTS };
     static KEY_METADATA: Shape = Shape::Structure { name: "KeyMetadata", members: &[
         Member { name: "AWSAccountId", required: false, shape: &AWS_ACCOUNT_ID_TYPE, location: Location::Body },
         Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
@@ -775,6 +1205,17 @@ mod shapes {
         Member { name: "NextMarker", required: false, shape: &MARKER_TYPE, location: Location::Body },
         Member { name: "Truncated", required: false, shape: &BOOLEAN_TYPE, location: Location::Body },
     ] };
+    static LIST_KEY_ROTATIONS_REQUEST: Shape = Shape::Structure { name: "ListKeyRotationsRequest", members: &[
+        Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "IncludeKeyMaterial", required: false, shape: &INCLUDE_KEY_MATERIAL, location: Location::Body },
+        Member { name: "Limit", required: false, shape: &LIMIT_TYPE, location: Location::Body },
+        Member { name: "Marker", required: false, shape: &MARKER_TYPE, location: Location::Body },
+    ] };
+    static LIST_KEY_ROTATIONS_RESPONSE: Shape = Shape::Structure { name: "ListKeyRotationsResponse", members: &[
+        Member { name: "Rotations", required: false, shape: &ROTATIONS_LIST, location: Location::Body },
+        Member { name: "NextMarker", required: false, shape: &MARKER_TYPE, location: Location::Body },
+        Member { name: "Truncated", required: false, shape: &BOOLEAN_TYPE, location: Location::Body },
+    ] };
     static LIST_KEYS_REQUEST: Shape = Shape::Structure { name: "ListKeysRequest", members: &[
         Member { name: "Limit", required: false, shape: &LIMIT_TYPE, location: Location::Body },
         Member { name: "Marker", required: false, shape: &MARKER_TYPE, location: Location::Body },
@@ -800,8 +1241,10 @@ mod shapes {
     static MULTI_REGION_KEY_LIST: Shape = Shape::List { member: &MULTI_REGION_KEY, size: Limits::NONE };
     static MULTI_REGION_KEY_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::MultiRegionKeyType::TEXTS };
     static NULLABLE_BOOLEAN_TYPE: Shape = Shape::Boolean;
+    static NUMBER_OF_BYTES_TYPE: Shape = Shape::Integer(Limits { minimum: Some(1), maximum: Some(1024) });
     static ORIGIN_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::OriginType::TEXTS };
     static PENDING_WINDOW_IN_DAYS_TYPE: Shape = Shape::Integer(Limits { minimum: Some(1), maximum: Some(365) });
+    static PLAINTEXT_TYPE: Shape = Shape::Blob(Limits { minimum: Some(1), maximum: Some(4096) });
     static POLICY_NAME_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(128) }, pattern: Some(&PATTERN_3), values: &[] };
     static POLICY_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(131072) }, pattern: Some(&PATTERN_1), values: &[] };
     static PUT_KEY_POLICY_REQUEST: Shape = Shape::Structure { name: "PutKeyPolicyRequest", members: &[
@@ -810,10 +1253,54 @@ mod shapes {
         Member { name: "Policy", required: true, shape: &POLICY_TYPE, location: Location::Body },
         Member { name: "BypassPolicyLockoutSafetyCheck", required: false, shape: &BOOLEAN_TYPE, location: Location::Body },
     ] };
+    static RE_ENCRYPT_REQUEST: Shape = Shape::Structure { name: "ReEncryptRequest", members: &[
+        Member { name: "CiphertextBlob", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "SourceEncryptionContext", required: false, shape: &ENCRYPTION_CONTEXT_TYPE, location: Location::Body },
+        Member { name: "SourceKeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "DestinationKeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "DestinationEncryptionContext", required: false, shape: &ENCRYPTION_CONTEXT_TYPE, location: Location::Body },
+        Member { name: "SourceEncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "DestinationEncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "GrantTokens", required: false, shape: &GRANT_TOKEN_LIST, location: Location::Body },
+        Member { name: "DryRun", required: false, shape: &NULLABLE_BOOLEAN_TYPE, location: Location::Body },
+        Member { name: "DryRunModifiers", required: false, shape: &DRY_RUN_MODIFIER_LIST, location: Location::Body },
+    ] };
+    static RE_ENCRYPT_RESPONSE: Shape = Shape::Structure { name: "ReEncryptResponse", members: &[
+        Member { name: "CiphertextBlob", required: false, shape: &CIPHERTEXT_TYPE, location: Location::Body },
+        Member { name: "SourceKeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "SourceEncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "DestinationEncryptionAlgorithm", required: false, shape: &ENCRYPTION_ALGORITHM_SPEC, location: Location::Body },
+        Member { name: "SourceKeyMaterialId", required: false, shape: &BACKING_KEY_ID_TYPE, location: Location::Body },
+        Member { name: "DestinationKeyMaterialId", required: false, shape: &BACKING_KEY_ID_TYPE, location: Location::Body },
+    ] };
+    static RECIPIENT_INFO: Shape = Shape::Structure { name: "RecipientInfo", members: &[
+        Member { name: "KeyEncryptionAlgorithm", required: false, shape: &KEY_ENCRYPTION_MECHANISM, location: Location::Body },
+        Member { name: "AttestationDocument", required: false, shape: &ATTESTATION_DOCUMENT_TYPE, location: Location::Body },
+    ] };
     static REGION_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(32) }, pattern: Some(&PATTERN_4), values: &[] };
     static RESOURCE_OWNER_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::ResourceOwnerType::TEXTS };
     static RESOURCE_OWNERS_LIST: Shape = Shape::List { member: &RESOURCE_OWNER_TYPE, size: Limits { minimum: Some(1), maximum: Some(2) } };
+    static ROTATE_KEY_ON_DEMAND_REQUEST: Shape = Shape::Structure { name: "RotateKeyOnDemandRequest", members: &[
+        Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+    ] };
+    static ROTATE_KEY_ON_DEMAND_RESPONSE: Shape = Shape::Structure { name: "RotateKeyOnDemandResponse", members: &[
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+    ] };
     static ROTATION_PERIOD_IN_DAYS_TYPE: Shape = Shape::Integer(Limits { minimum: Some(90), maximum: Some(2560) });
+    static ROTATION_TYPE: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::RotationType::TEXTS };
+    static ROTATIONS_LIST: Shape = Shape::List { member: &ROTATIONS_LIST_ENTRY, size: Limits::NONE };
+    static ROTATIONS_LIST_ENTRY: Shape = Shape::Structure { name: "RotationsListEntry", members: &[
+        Member { name: "KeyId", required: false, shape: &KEY_ID_TYPE, location: Location::Body },
+        Member { name: "KeyMaterialId", required: false, shape: &BACKING_KEY_ID_TYPE, location: Location::Body },
+        Member { name: "KeyMaterialDescription", required: false, shape: &KEY_MATERIAL_DESCRIPTION_TYPE, location: Location::Body },
+        Member { name: "ImportState", required: false, shape: &IMPORT_STATE, location: Location::Body },
+        Member { name: "KeyMaterialState", required: false, shape: &KEY_MATERIAL_STATE, location: Location::Body },
+        Member { name: "ExpirationModel", required: false, shape: &EXPIRATION_MODEL_TYPE, location: Location::Body },
+        Member { name: "ValidTo", required: false, shape: &DATE_TYPE, location: Location::Body },
+        Member { name: "RotationDate", required: false, shape: &DATE_TYPE, location: Location::Body },
+        Member { name: "RotationType", required: false, shape: &ROTATION_TYPE, location: Location::Body },
+    ] };
     static SCHEDULE_KEY_DELETION_REQUEST: Shape = Shape::Structure { name: "ScheduleKeyDeletionRequest", members: &[
         Member { name: "KeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
         Member { name: "PendingWindowInDays", required: false, shape: &PENDING_WINDOW_IN_DAYS_TYPE, location: Location::Body },
@@ -833,6 +1320,10 @@ mod shapes {
     static TAG_KEY_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(1), maximum: Some(128) }, pattern: None, values: &[] };
     static TAG_LIST: Shape = Shape::List { member: &TAG, size: Limits::NONE };
     static TAG_VALUE_TYPE: Shape = Shape::Text { length: Limits { minimum: Some(0), maximum: Some(256) }, pattern: None, values: &[] };
+    static UPDATE_ALIAS_REQUEST: Shape = Shape::Structure { name: "UpdateAliasRequest", members: &[
+        Member { name: "AliasName", required: true, shape: &ALIAS_NAME_TYPE, location: Location::Body },
+        Member { name: "TargetKeyId", required: true, shape: &KEY_ID_TYPE, location: Location::Body },
+    ] };
     static XKS_KEY_CONFIGURATION_TYPE: Shape = Shape::Structure { name: "XksKeyConfigurationType", members: &[
         Member { name: "Id", required: false, shape: &XKS_KEY_ID_TYPE, location: Location::Body },
     ] };
@@ -844,11 +1335,12 @@ mod shapes {
     static PATTERN_5: Pattern = Pattern::new("^[a-f0-9]+$", "\\A(?:[a-f0-9]+)\\z");
     static PATTERN_6: Pattern = Pattern::new("^[a-zA-Z0-9-_.]+$", "\\A(?:[a-zA-Z0-9-_.]+)\\z");
     static PATTERN_7: Pattern = Pattern::new("^[a-zA-Z0-9:/_-]+$", "\\A(?:[a-zA-Z0-9:/_-]+)\\z");
-    static PATTERN_8: Pattern = Pattern::new("cluster-[2-7a-zA-Z]{11,16}", "\\A(?:cluster-[2-7a-zA-Z]{11,16})\\z");
+    static PATTERN_8: Pattern = Pattern::new("^[a-zA-Z0-9:/_\\s.-]+$", "\\A(?:[a-zA-Z0-9:/_[\\t\\n\\x0B\\f\\r ].-]+)\\z");
+    static PATTERN_9: Pattern = Pattern::new("cluster-[2-7a-zA-Z]{11,16}", "\\A(?:cluster-[2-7a-zA-Z]{11,16})\\z");
 
     /// For the test that compiles them.
     #[cfg(test)]
-    pub static PATTERNS: &[&Pattern] = &[&PATTERN_1, &PATTERN_2, &PATTERN_3, &PATTERN_4, &PATTERN_5, &PATTERN_6, &PATTERN_7, &PATTERN_8];
+    pub static PATTERNS: &[&Pattern] = &[&PATTERN_1, &PATTERN_2, &PATTERN_3, &PATTERN_4, &PATTERN_5, &PATTERN_6, &PATTERN_7, &PATTERN_8, &PATTERN_9];
 }
 
 #[cfg(test)]

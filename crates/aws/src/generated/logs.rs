@@ -50,6 +50,12 @@ pub struct DeleteLogGroupRequest {
     pub log_group_name: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteRetentionPolicyRequest {
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DescribeLogGroupsRequest {
     #[serde(rename = "accountIdentifiers", skip_serializing_if = "Option::is_none")]
@@ -325,6 +331,14 @@ pub struct PutLogEventsResponse {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PutRetentionPolicyRequest {
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    #[serde(rename = "retentionInDays")]
+    pub retention_in_days: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RejectedEntityInfo {
     #[serde(rename = "errorType")]
     pub error_type: EntityRejectionErrorType,
@@ -382,6 +396,14 @@ pub trait Logs: Send + Sync {
         let _ = (call, input);
         ready(Err(Error::unknown_operation("PutLogEvents")))
     }
+    fn put_retention_policy(&self, call: &Call, input: PutRetentionPolicyRequest) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("PutRetentionPolicy")))
+    }
+    fn delete_retention_policy(&self, call: &Call, input: DeleteRetentionPolicyRequest) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (call, input);
+        ready(Err(Error::unknown_operation("DeleteRetentionPolicy")))
+    }
 }
 
 /// Checks the input, calls the operation of that name and gives its output; none where it has none.
@@ -410,6 +432,14 @@ pub async fn dispatch<S: Logs>(
             Ok(None)
         }
         "PutLogEvents" => dispatch::write(&Box::pin(service.put_log_events(call, dispatch::read(input)?)).await?),
+        "PutRetentionPolicy" => {
+            Box::pin(service.put_retention_policy(call, dispatch::read(input)?)).await?;
+            Ok(None)
+        }
+        "DeleteRetentionPolicy" => {
+            Box::pin(service.delete_retention_policy(call, dispatch::read(input)?)).await?;
+            Ok(None)
+        }
         _ => Err(Error::unknown_operation(operation)),
     }
 }
@@ -438,6 +468,8 @@ mod shapes {
         Operation { name: "DeleteLogGroup", input: Some(&DELETE_LOG_GROUP_REQUEST), output: None },
         Operation { name: "CreateLogStream", input: Some(&CREATE_LOG_STREAM_REQUEST), output: None },
         Operation { name: "PutLogEvents", input: Some(&PUT_LOG_EVENTS_REQUEST), output: Some(&PUT_LOG_EVENTS_RESPONSE) },
+        Operation { name: "PutRetentionPolicy", input: Some(&PUT_RETENTION_POLICY_REQUEST), output: None },
+        Operation { name: "DeleteRetentionPolicy", input: Some(&DELETE_RETENTION_POLICY_REQUEST), output: None },
     ];
 
     pub static ERRORS: &[ErrorModel] = &[
@@ -471,6 +503,9 @@ mod shapes {
     static DATA_PROTECTION_STATUS: Shape = Shape::Text { length: Limits::NONE, pattern: None, values: super::DataProtectionStatus::TEXTS };
     static DAYS: Shape = Shape::Integer(Limits::NONE);
     static DELETE_LOG_GROUP_REQUEST: Shape = Shape::Structure { name: "DeleteLogGroupRequest", members: &[
+        Member { name: "logGroupName", required: true, shape: &LOG_GROUP_NAME, location: Location::Body },
+    ] };
+    static DELETE_RETENTION_POLICY_REQUEST: Shape = Shape::Structure { name: "DeleteRetentionPolicyRequest", members: &[
         Member { name: "logGroupName", required: true, shape: &LOG_GROUP_NAME, location: Location::Body },
     ] };
     static DELETION_PROTECTION_ENABLED: Shape = Shape::Boolean;
@@ -629,6 +664,10 @@ mod shapes {
         Member { name: "nextSequenceToken", required: false, shape: &SEQUENCE_TOKEN, location: Location::Body },
         Member { name: "rejectedLogEventsInfo", required: false, shape: &REJECTED_LOG_EVENTS_INFO, location: Location::Body },
         Member { name: "rejectedEntityInfo", required: false, shape: &REJECTED_ENTITY_INFO, location: Location::Body },
+    ] };
+    static PUT_RETENTION_POLICY_REQUEST: Shape = Shape::Structure { name: "PutRetentionPolicyRequest", members: &[
+        Member { name: "logGroupName", required: true, shape: &LOG_GROUP_NAME, location: Location::Body },
+        Member { name: "retentionInDays", required: true, shape: &DAYS, location: Location::Body },
     ] };
     static REJECTED_ENTITY_INFO: Shape = Shape::Structure { name: "RejectedEntityInfo", members: &[
         Member { name: "errorType", required: true, shape: &ENTITY_REJECTION_ERROR_TYPE, location: Location::Body },

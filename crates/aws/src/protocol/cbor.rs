@@ -6,6 +6,7 @@ use ciborium::Value as Cbor;
 use serde_json::{Map, Number, Value};
 
 use super::body::too_large;
+use super::json::{HEAVIEST, OBJECT, too_heavy};
 use crate::Error;
 use crate::model::Shape;
 
@@ -28,10 +29,14 @@ pub fn decode(body: &[u8]) -> Result<Value, Error> {
     }
     let mut rest = body;
     let cbor = ciborium::from_reader(&mut rest).map_err(|_| Error::serialization("the body is not CBOR"))?;
-    if rest.is_empty() { json(cbor) } else { Err(Error::serialization("the body is longer than its CBOR")) }
+    let mut left = HEAVIEST;
+    if rest.is_empty() { json(cbor, &mut left) } else { Err(Error::serialization("the body is longer than its CBOR")) }
 }
 
-fn json(cbor: Cbor) -> Result<Value, Error> {
+/// `left` is what the values may still weigh.
+fn json(cbor: Cbor, left: &mut usize) -> Result<Value, Error> {
+    let weight = if matches!(cbor, Cbor::Map(_)) { OBJECT } else { 1 };
+    *left = left.checked_sub(weight).ok_or_else(too_heavy)?;
     Ok(match cbor {
         Cbor::Null => Value::Null,
         Cbor::Bool(value) => Value::Bool(value),
@@ -39,18 +44,18 @@ fn json(cbor: Cbor) -> Result<Value, Error> {
         Cbor::Float(number) => floating(number),
         Cbor::Text(text) => Value::String(text),
         Cbor::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
-        Cbor::Array(items) => Value::Array(items.into_iter().map(json).collect::<Result<_, _>>()?),
+        Cbor::Array(items) => Value::Array(items.into_iter().map(|item| json(item, left)).collect::<Result<_, _>>()?),
         Cbor::Map(entries) => {
             let mut object = Map::new();
             for (key, value) in entries {
                 let Cbor::Text(key) = key else {
                     return Err(Error::serialization("a key of a map is not a text"));
                 };
-                object.insert(key, json(value)?);
+                object.insert(key, json(value, left)?);
             }
             Value::Object(object)
         }
-        Cbor::Tag(_, value) => json(*value)?,
+        Cbor::Tag(_, value) => json(*value, left)?,
         _ => return Err(Error::serialization("the body holds a value that has no meaning here")),
     })
 }

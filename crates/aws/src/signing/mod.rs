@@ -5,7 +5,7 @@
 //! crate checks; [`sign()`] and [`presign`] sign for all of them, S3 included.
 //!
 //! What is accepted is what AWS accepts, and no more: one signature a request, in the `Authorization` header or in the
-//! query; the host, the moment and every `x-amz-` header under it; a moment within fifteen minutes of ours; the body
+//! query; the host, the moment and every `x-amz-` and `x-amzn-` header under it; a moment within fifteen minutes of ours; the body
 //! under it by its hash, unless the client itself said `UNSIGNED-PAYLOAD`. Any region is taken, and a session token
 //! that goes with a key which has none is let pass, as shells keep old ones around.
 //! Source: AWS's reference "Signature Version 4 for API requests".

@@ -23,6 +23,7 @@ pub struct Scope {
 pub(super) enum ScopeFault {
     Elements,
     Terminator,
+    Region,
     Date,
 }
 
@@ -39,6 +40,10 @@ impl Scope {
         }
         if terminator != TERMINATOR {
             return Err(ScopeFault::Terminator);
+        }
+        // It becomes a part of ARNs, which colons would divide.
+        if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+            return Err(ScopeFault::Region);
         }
         if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ScopeFault::Date);

@@ -300,13 +300,19 @@ fn signed_headers<'c>(request: &Canonical<'_>, claim: &'c Claim<'_>) -> Result<V
         return Err(Fault::Mismatch("'X-Amz-Date' must be a 'SignedHeader' in the AWS Authorization.".to_owned()));
     }
     for (name, _) in &request.headers {
-        let is_of_aws = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
-        if is_of_aws && !names.iter().any(|signed| signed.eq_ignore_ascii_case(name)) {
+        if is_of_aws(name) && !names.iter().any(|signed| signed.eq_ignore_ascii_case(name)) {
             let name = name.to_ascii_lowercase();
             return Err(Fault::Mismatch(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
     Ok(names)
+}
+
+/// Whether a header means something to a service: `x-amz-` as AWS has it, and `x-amzn-`, by which invocations are sent to
+/// another variant or model. Clients sign all of them but the trace id, which whoever passes a request on may add.
+fn is_of_aws(name: &str) -> bool {
+    let begins = |start: &str| name.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+    (begins("x-amz-") || begins("x-amzn-")) && !name.eq_ignore_ascii_case("x-amzn-trace-id")
 }
 
 /// The text that stands for the body: its hash, which a declared one must equal, or that it is not signed.
@@ -362,6 +368,7 @@ fn scope_fault(fault: ScopeFault, credential: &str) -> Fault {
         ScopeFault::Terminator => {
             Fault::Mismatch(format!("Credential should be scoped with a valid terminator: '{}'.", super::TERMINATOR))
         }
+        ScopeFault::Region => Fault::Mismatch("Credential should be scoped to a valid region.".to_owned()),
         ScopeFault::Date => Fault::Mismatch("Date in Credential scope must be of the form YYYYMMDD.".to_owned()),
     }
 }

@@ -55,6 +55,30 @@ fn depth_is_bounded() {
 }
 
 #[test]
+fn bodies_of_many_values_are_refused_and_the_largest_request_is_not() {
+    let lists = format!(r#"{{"Unknown":[{}[]]}}"#, "[],".repeat(3_000_000));
+    let objects = format!(r#"{{"Unknown":[{}{{}}]}}"#, r#"{"a":1},"#.repeat(200_000));
+    for json in [&lists, &objects] {
+        assert_eq!(put_metric_data(Protocol::Json10, json.as_bytes()).unwrap_err().status, 413);
+    }
+    // An array of 200,000 maps of one entry.
+    let maps = [&[0x9a, 0x00, 0x03, 0x0d, 0x40][..], &[0xa1, 0x61, b'a', 0x00].repeat(200_000)].concat();
+    assert_eq!(put_metric_data(Protocol::Cbor, &maps).unwrap_err().status, 413);
+
+    // CloudWatch's own limits: 1,000 metrics, 30 dimensions, 150 values. What is in texts is no value.
+    let dimension = r#"{"Name":"a","Value":"{,[\",{"},"#.repeat(29) + r#"{"Name":"a","Value":"b"}"#;
+    let values = "1.5,".repeat(149) + "1.5";
+    let datum = format!(
+        r#"{{"MetricName":"m","Dimensions":[{dimension}],"Timestamp":1,"Unit":"None","StorageResolution":1,"Values":[{values}],"Counts":[{values}]}}"#
+    );
+    let largest = format!(r#"{{"Namespace":"n","MetricData":[{}{datum}]}}"#, format!("{datum},").repeat(999));
+    let input = put_metric_data(Protocol::Json10, largest.as_bytes()).unwrap();
+    assert_eq!(input["MetricData"].as_array().unwrap().len(), 1000);
+    let commas = serde_json::json!({ "Namespace": "n", "Text": ",[{".repeat(1_000_000) });
+    put_metric_data(Protocol::Json10, commas.to_string().as_bytes()).unwrap();
+}
+
+#[test]
 fn a_length_that_is_only_claimed_takes_no_memory() {
     // Texts, bytes, arrays and maps of 2^62 items.
     for head in [0x7b, 0x5b, 0x9b, 0xbb_u8] {

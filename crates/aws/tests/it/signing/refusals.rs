@@ -95,6 +95,12 @@ fn a_signature_is_for_one_service_and_any_region() {
     let authorization = moved.header("authorization").replace("eu-central-1", "us-east-1");
     moved.set("authorization", &authorization);
     assert_eq!(refusal(&moved).1, MISMATCH);
+    for region in ["<b>", "a:b", "a b", "\u{e4}"] {
+        let mut nowhere = signed();
+        let authorization = nowhere.header("authorization").replace("eu-central-1", region);
+        nowhere.set("authorization", &authorization);
+        assert_eq!(refusal(&nowhere).1, "Credential should be scoped to a valid region.", "{region}");
+    }
 }
 
 #[test]
@@ -145,6 +151,9 @@ fn host_moment_and_aws_headers_are_under_the_signature() {
     let mut added = signed();
     added.add("X-Amz-Extra", "1");
     assert!(refusal(&added).1.contains("'x-amz-extra' must be a 'SignedHeader'"));
+    let mut redirected = signed();
+    redirected.add("X-Amzn-SageMaker-Target-Variant", "another");
+    assert!(refusal(&redirected).1.contains("'x-amzn-sagemaker-target-variant' must be a 'SignedHeader'"));
     // Headers that say nothing to a service may come along.
     let mut harmless = signed();
     harmless.add("user-agent", "Boto3/1.43");
