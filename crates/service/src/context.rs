@@ -5,12 +5,15 @@ use std::sync::{Arc, OnceLock, Weak};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
+use watchkeeper_store::backup::Backups;
+use watchkeeper_store::keys::KmsKeys;
 use watchkeeper_store::logs::Logs;
 use watchkeeper_store::objects::Objects;
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Role};
 use crate::control::Stamp;
 use crate::hosting::capture::CaptureWriter;
+use crate::processes::Processes;
 use crate::resources::Resources;
 
 /// A source of moments: the machine's clock in production, a settable one in tests.
@@ -39,6 +42,10 @@ pub struct Context {
     pub objects: Arc<dyn Objects>,
     /// Log groups, streams and events.
     pub logs: Arc<dyn Logs>,
+    /// Takes backups of what is kept.
+    pub backups: Backups,
+    /// Encrypts and decrypts by KMS keys.
+    pub kms: KmsKeys,
     /// Where moments come from.
     pub clock: Arc<dyn Clock>,
     /// Rung after every change that may give the scheduler something to do.
@@ -51,8 +58,10 @@ pub struct Context {
     pub capture: OnceLock<Weak<CaptureWriter>>,
     /// True once the service is shutting down.
     pub stopping: watch::Receiver<bool>,
-    /// Where this service answers, once it listens: what jobs are given as `AWS_ENDPOINT_URL`.
+    /// Where this process answers, once it listens.
     pub endpoint_url: OnceLock<String>,
+    /// What is known of the processes that share the store.
+    pub processes: Processes,
     /// The service's own key, access key id and secret: temporary credentials are made by its secret, and those of jobs
     /// come from it.
     pub job_credentials: OnceLock<(String, String)>,
@@ -64,6 +73,20 @@ impl Context {
     /// This moment.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether other processes may work on the same store.
+    pub fn is_shared(&self) -> bool {
+        self.configuration.database.url.is_some()
+    }
+
+    /// Where AWS's requests are answered: what programs are given as `AWS_ENDPOINT_URL`.
+    pub fn api_url(&self) -> Option<String> {
+        let own = || self.endpoint_url.get().cloned();
+        if self.configuration.has_role(Role::Api) || self.configuration.server.endpoint_url.is_some() {
+            return own();
+        }
+        self.processes.api_url().or_else(own)
     }
 
     /// The moment, place and identity that a change of state is made with.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use watchkeeper_store::metadata::{Change, Columns, CommitError, Datum, Document, Kind, MetadataStore, Query};
+use watchkeeper_store::metadata::{
+    Change, Columns, CommitError, Datum, Document, Kind, MetadataStore, Position, Query,
+};
 
 /// A kind of document.
 pub trait Resource: Serialize + DeserializeOwned + Send {
@@ -50,6 +52,14 @@ pub enum Error {
         /// What serde says.
         source: serde_json::Error,
     },
+}
+
+/// Documents of a list that is read piece by piece.
+pub struct Page<T> {
+    /// Those that can be read.
+    pub found: Vec<Versioned<T>>,
+    /// Where to read on; none at the end.
+    pub next: Option<Position>,
 }
 
 /// Changes that become true together or not at all.
@@ -135,6 +145,17 @@ impl Resources {
     /// Those that meet a query.
     pub async fn list<T: Resource>(&self, query: &Query) -> Result<Vec<Versioned<T>>, Error> {
         self.store.list(T::KIND, query).await?.iter().map(read).collect()
+    }
+
+    /// Those of a query with a limit that can be read: one that cannot must not keep others from being looked at.
+    pub async fn page<T: Resource>(&self, query: &Query) -> Result<Page<T>, Error> {
+        let documents = self.store.list(T::KIND, query).await?;
+        let last = documents.last().filter(|_| documents.len() == query.limit);
+        let next = last.map(|last| Position::of(last, query.sort_by));
+        let found = documents.iter().filter_map(|document| {
+            read(document).inspect_err(|error| tracing::error!(%error, "a document is left alone")).ok()
+        });
+        Ok(Page { found: found.collect(), next })
     }
 
     /// Claims up to `limit` documents that are due at `now` until `until`; no other owner gets them before that.

@@ -1,5 +1,9 @@
 //! What others say about a job while it is carried out here: that it should stop, that it is somebody else's, that the
 //! service stops. Keeps the job's claim alive meanwhile. Processing and transform jobs are watched alike.
+//!
+//! A process that cannot reach the store, where others can, must have let go of its jobs before its claims run out and another
+//! takes them up: it goes by its own monotonic clock, and gives up some time before. A store that nobody shares may stay away
+//! for longer: there is nobody who could take the job.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -8,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use watchkeeper_aws::Time;
 
 use crate::context::Context;
@@ -52,6 +56,8 @@ pub(crate) struct Watch<J> {
     bell: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
     renewal: Instant,
+    /// When the job counts as lost unless the claim is renewed before; none where nobody else could have it.
+    lost: Option<Instant>,
     job: PhantomData<fn() -> J>,
 }
 
@@ -60,7 +66,15 @@ impl<J: Job> Watch<J> {
     pub(crate) fn new(context: Arc<Context>, job: &J, claim: Duration, bell: watch::Receiver<()>) -> Self {
         let stopping = context.stopping.clone();
         let renewal = Instant::now() + claim / 3;
-        Self { context, claim, key: job.key(), created: job.created(), bell, stopping, renewal, job: PhantomData }
+        let (key, created) = (job.key(), job.created());
+        let mut watch = Self { context, claim, key, created, bell, stopping, renewal, lost: None, job: PhantomData };
+        watch.claimed(Instant::now());
+        watch
+    }
+
+    /// The claim was asked for at a moment, and given. A fifth of it is left for ending what runs.
+    fn claimed(&mut self, asked: Instant) {
+        self.lost = self.context.is_shared().then(|| asked + self.claim * 4 / 5);
     }
 
     /// Waits for an order. It may be dropped at any time and asked again.
@@ -70,9 +84,9 @@ impl<J: Job> Watch<J> {
                 // Whoever could say so has gone: the service stops as well.
                 _ = self.stopping.wait_for(|stopping| *stopping) => return Order::Shutdown,
                 changed = self.bell.changed() => if changed.is_err() { return Order::Shutdown },
-                () = sleep_until(self.renewal) => {}
+                () = sleep_until(self.lost.map_or(self.renewal, |lost| lost.min(self.renewal))) => {}
             }
-            if let Some(order) = self.look().await {
+            if let Some(order) = self.look_in_time().await {
                 return order;
             }
         }
@@ -81,6 +95,13 @@ impl<J: Job> Watch<J> {
     /// Does some work unless an order comes first; with `stops` false only those count after which the job is no longer
     /// ours.
     pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>, stops: bool) -> Result<T, Order> {
+        // What came before may have taken long without a look.
+        if Instant::now() >= self.renewal
+            && let Some(order) = self.look_in_time().await
+            && (stops || order != Order::Stop)
+        {
+            return Err(order);
+        }
         let mut work = pin!(work);
         loop {
             tokio::select! {
@@ -93,36 +114,53 @@ impl<J: Job> Watch<J> {
 
     /// The job as it is now; None when it is somebody else's, or has ended.
     pub(crate) async fn load(&self) -> Result<Option<Versioned<J>>, Error> {
-        let job = self.context.resources.get::<J>(&self.key).await?;
-        Ok(job.filter(|job| job.resource.created() == self.created && !job.resource.is_terminal()))
+        Ok(self.held().await?.map(|(job, _)| job))
+    }
+
+    /// The job, and whether it is claimed by this process rather than by nobody; None when it is somebody else's, or has ended.
+    async fn held(&self) -> Result<Option<(Versioned<J>, bool)>, Error> {
+        let context = &self.context;
+        let Some(document) = context.resources.store().get(J::KIND, &self.key).await? else { return Ok(None) };
+        let Ok(resource) = serde_json::from_str::<J>(&document.body) else { return Ok(None) };
+        let claim = &document.columns;
+        let is_ours = claim.claimed_by == context.owner;
+        let is_free = claim.claimed_by.is_empty() || claim.claimed_until <= context.now().as_millisecond();
+        let is_held = resource.created() == self.created && !resource.is_terminal() && (is_ours || is_free);
+        Ok(is_held.then_some((Versioned { resource, version: document.version }, is_ours)))
+    }
+
+    /// A look, unless the job counts as lost before it is done.
+    async fn look_in_time(&mut self) -> Option<Order> {
+        let Some(lost) = self.lost else { return self.look().await };
+        if let Ok(order) = timeout_at(lost, self.look()).await {
+            return order;
+        }
+        tracing::error!(job = self.key, "the store was away for too long: the job is left to other processes");
+        Some(Order::Gone)
     }
 
     async fn look(&mut self) -> Option<Order> {
-        let context = &self.context;
         let pause = self.claim / 10;
-        let document = match context.resources.store().get(J::KIND, &self.key).await {
-            Ok(document) => document,
+        let (job, is_ours) = match self.held().await {
+            Ok(Some(held)) => held,
+            Ok(None) => return Some(Order::Gone),
             Err(error) => {
                 tracing::warn!(kind = ?J::KIND, job = self.key, %error, "a running job could not be looked at");
                 self.renewal = Instant::now() + pause;
                 return None;
             }
         };
-        let Some(document) = document else { return Some(Order::Gone) };
-        let Ok(job) = serde_json::from_str::<J>(&document.body) else { return Some(Order::Gone) };
-        let claim = &document.columns;
-        let is_ours = claim.claimed_by == context.owner;
-        let is_free = claim.claimed_by.is_empty() || claim.claimed_until <= context.now().as_millisecond();
-        if job.created() != self.created || job.is_terminal() || !(is_ours || is_free) {
-            return Some(Order::Gone);
-        }
         if !is_ours || Instant::now() >= self.renewal {
+            let (context, asked) = (&self.context, Instant::now());
             let (owner, until) = (context.owner.as_str(), claimed_until(context, self.claim));
-            let renewed = Transaction::new().update_claimed(&job, document.version, owner, until);
+            let renewed = Transaction::new().update_claimed(&job.resource, job.version, owner, until);
             let renewed = context.resources.commit(renewed).await;
             // Where somebody changed the job meanwhile, the next look sees how.
             self.renewal = Instant::now() + if renewed.is_ok() { self.claim / 3 } else { pause };
+            if renewed.is_ok() {
+                self.claimed(asked);
+            }
         }
-        job.is_stopping().then_some(Order::Stop)
+        job.resource.is_stopping().then_some(Order::Stop)
     }
 }

@@ -1,21 +1,30 @@
-//! KMS: keys that encrypt objects, and their aliases. Keys are documents; their material is the store's
-//! (`store::keys`), made at first use, usable while the document's status is `Enabled`.
+//! KMS: keys that encrypt objects and secrets of clients, and their aliases. Keys are documents; their materials are the
+//! store's (`store::keys`), made at first use, usable while the document's status is `Enabled`.
 
+mod cryptography;
+mod encrypting;
 mod key;
+mod upkeep;
 
 use std::sync::Arc;
 
 use watchkeeper_aws::generated::kms::{
     AliasListEntry, CancelKeyDeletionRequest, CancelKeyDeletionResponse, CreateAliasRequest, CreateKeyRequest,
-    CreateKeyResponse, DescribeKeyRequest, DescribeKeyResponse, DisableKeyRequest, DisableKeyRotationRequest,
-    EnableKeyRequest, EnableKeyRotationRequest, GetKeyPolicyRequest, GetKeyPolicyResponse, GetKeyRotationStatusRequest,
-    GetKeyRotationStatusResponse, KeyListEntry, KeyState, Kms as KmsApi, ListAliasesRequest, ListAliasesResponse,
-    ListKeysRequest, ListKeysResponse, PutKeyPolicyRequest, ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse,
+    CreateKeyResponse, DecryptRequest, DecryptResponse, DeleteAliasRequest, DescribeKeyRequest, DescribeKeyResponse,
+    DisableKeyRequest, DisableKeyRotationRequest, EnableKeyRequest, EnableKeyRotationRequest, EncryptRequest,
+    EncryptResponse, GenerateDataKeyRequest, GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextRequest,
+    GenerateDataKeyWithoutPlaintextResponse, GetKeyPolicyRequest, GetKeyPolicyResponse, GetKeyRotationStatusRequest,
+    GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyListEntry, KeyState, Kms as KmsApi, ListAliasesRequest,
+    ListAliasesResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, ListKeysRequest, ListKeysResponse,
+    PutKeyPolicyRequest, ReEncryptRequest, ReEncryptResponse, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse,
+    ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateAliasRequest,
 };
 use watchkeeper_aws::{Call, Error};
-use watchkeeper_store::metadata::{Kind, Query};
+use watchkeeper_store::metadata::Kind;
 
+pub(crate) use encrypting::{Unusable, encrypting_key};
 pub(crate) use key::{Alias, Key, KeyName};
+pub(crate) use upkeep::run;
 
 use super::{failure, paging, quota};
 use crate::Context;
@@ -23,6 +32,7 @@ use crate::resources::{self, Transaction, Versioned};
 
 const KEYS: &str = "keys";
 const ALIASES: &str = "aliases";
+const ROTATIONS: &str = "rotations";
 /// The one policy a key has.
 const POLICY: &str = "default";
 /// How often a change is tried again that met somebody else's.
@@ -33,8 +43,8 @@ const MOST_KEYS: u64 = 100_000;
 /// The service.
 pub struct Kms(pub Arc<Context>);
 
-/// The key of an id, an alias, or the ARN of either; None when there is no such key. A key whose time has come is
-/// deleted on this occasion, with its material and aliases.
+/// The key of an id, an alias, or the ARN of either; None when there is no such key. What is due for it is done first:
+/// it may be rotated, or gone.
 pub(crate) async fn find_key(context: &Context, name: &KeyName) -> Result<Option<Versioned<Key>>, resources::Error> {
     let id = match name {
         KeyName::Id(id) => id.clone(),
@@ -43,29 +53,32 @@ pub(crate) async fn find_key(context: &Context, name: &KeyName) -> Result<Option
             None => return Ok(None),
         },
     };
-    let Some(found) = context.resources.get::<Key>(&id).await? else { return Ok(None) };
-    if !found.resource.is_gone(context.now()) {
-        return Ok(Some(found));
+    match context.resources.get::<Key>(&id).await? {
+        Some(found) => upkeep::kept_up(context, found).await,
+        None => Ok(None),
     }
-    let aliases = Query { definition: Some(id), ..Query::default() };
-    let mut transaction = Transaction::new().delete(&found.resource, found.version);
-    for alias in context.resources.list::<Alias>(&aliases).await? {
-        transaction = transaction.delete(&alias.resource, alias.version);
-    }
-    match context.resources.commit(transaction).await {
-        // Somebody else has seen that its time has come, too.
-        Ok(()) | Err(resources::Error::Conflict { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+}
+
+/// Whether an ARN is that of another account's key, which has the name of none here.
+pub(crate) fn is_of_another(key_id: &str, account: &str) -> bool {
+    key_id.starts_with("arn:") && key_id.split(':').nth(4).is_some_and(|owner| owner != account)
 }
 
 impl Kms {
     async fn key(&self, call: &Call, key_id: &str) -> Result<Versioned<Key>, Error> {
         let name = KeyName::of(key_id);
+        if is_of_another(key_id, &call.account) {
+            return Err(name.not_found(&call.region, key_id.split(':').nth(4).unwrap_or_default()));
+        }
         find_key(&self.0, &name)
             .await
             .map_err(failure::of_resources)?
             .ok_or_else(|| name.not_found(&call.region, &call.account))
+    }
+
+    async fn alias(&self, call: &Call, name: &str) -> Result<Versioned<Alias>, Error> {
+        let found = self.0.resources.get::<Alias>(name).await.map_err(failure::of_resources)?;
+        found.ok_or_else(|| KeyName::Alias(name.to_owned()).not_found(&call.region, &call.account))
     }
 
     /// Changes a key and gives it as it is then.
@@ -170,7 +183,7 @@ impl KmsApi for Kms {
             alias_arn: Some(alias.arn),
             target_key_id: Some(alias.key_id),
             creation_date: Some(alias.created),
-            last_updated_date: Some(alias.created),
+            last_updated_date: Some(alias.updated.unwrap_or(alias.created)),
         };
         Ok(ListAliasesResponse {
             aliases: Some(aliases.into_iter().map(entry).collect()),
@@ -213,11 +226,11 @@ impl KmsApi for Kms {
 
     async fn enable_key_rotation(&self, call: &Call, input: EnableKeyRotationRequest) -> Result<(), Error> {
         let days = input.rotation_period_in_days;
-        self.change(call, &input.key_id, |key| key.set_rotation(true, days)).await.map(drop)
+        self.change(call, &input.key_id, |key| key.set_rotation(true, days, call.now)).await.map(drop)
     }
 
     async fn disable_key_rotation(&self, call: &Call, input: DisableKeyRotationRequest) -> Result<(), Error> {
-        self.change(call, &input.key_id, |key| key.set_rotation(false, None)).await.map(drop)
+        self.change(call, &input.key_id, |key| key.set_rotation(false, None, call.now)).await.map(drop)
     }
 
     async fn get_key_rotation_status(
@@ -226,12 +239,104 @@ impl KmsApi for Kms {
         input: GetKeyRotationStatusRequest,
     ) -> Result<GetKeyRotationStatusResponse, Error> {
         let key = self.key(call, &input.key_id).await?.resource;
-        key.not_pending_deletion()?;
+        // A key on its way out is not rotated; kept after all, it is again as before.
+        let rotation_days = key.rotation_days.filter(|_| key.state != KeyState::PendingDeletion);
         Ok(GetKeyRotationStatusResponse {
-            key_rotation_enabled: Some(key.rotation_days.is_some()),
+            key_rotation_enabled: Some(rotation_days.is_some()),
+            rotation_period_in_days: rotation_days,
+            next_rotation_date: rotation_days.and_then(|_| key.next_rotation()),
             key_id: Some(key.arn),
-            rotation_period_in_days: key.rotation_days,
-            ..GetKeyRotationStatusResponse::default()
+            // Rotations take place at once.
+            on_demand_rotation_start_date: None,
         })
+    }
+
+    async fn rotate_key_on_demand(
+        &self,
+        call: &Call,
+        input: RotateKeyOnDemandRequest,
+    ) -> Result<RotateKeyOnDemandResponse, Error> {
+        let (key, ()) = self.change(call, &input.key_id, |key| key.rotate_on_demand(call.now)).await?;
+        Ok(RotateKeyOnDemandResponse { key_id: Some(key.arn) })
+    }
+
+    async fn list_key_rotations(
+        &self,
+        call: &Call,
+        input: ListKeyRotationsRequest,
+    ) -> Result<ListKeyRotationsResponse, Error> {
+        let key = self.key(call, &input.key_id).await?.resource;
+        let size = paging::size(input.limit, 100, 1000);
+        let place = input.marker.as_deref().map(|marker| paging::key_of(ROTATIONS, marker).ok_or_else(invalid_marker));
+        let shown = match place.transpose()? {
+            Some(place) => place.parse::<usize>().map_err(|_| invalid_marker())?,
+            None => 0,
+        };
+        let mut rotations = key.materials(input.include_key_material == Some(IncludeKeyMaterial::AllKeyMaterial));
+        rotations.drain(..shown.min(rotations.len()));
+        let truncated = rotations.len() > size;
+        rotations.truncate(size);
+        Ok(ListKeyRotationsResponse {
+            next_marker: truncated.then(|| paging::token_of(ROTATIONS, &(shown + size).to_string())),
+            truncated: Some(truncated),
+            rotations: Some(rotations),
+        })
+    }
+
+    async fn encrypt(&self, call: &Call, input: EncryptRequest) -> Result<EncryptResponse, Error> {
+        self.encrypted(call, input).await
+    }
+
+    async fn decrypt(&self, call: &Call, input: DecryptRequest) -> Result<DecryptResponse, Error> {
+        self.decrypted(call, input).await
+    }
+
+    async fn re_encrypt(&self, call: &Call, input: ReEncryptRequest) -> Result<ReEncryptResponse, Error> {
+        self.re_encrypted(call, input).await
+    }
+
+    async fn generate_data_key(
+        &self,
+        call: &Call,
+        input: GenerateDataKeyRequest,
+    ) -> Result<GenerateDataKeyResponse, Error> {
+        self.generated_data_key(call, input).await
+    }
+
+    async fn generate_data_key_without_plaintext(
+        &self,
+        call: &Call,
+        input: GenerateDataKeyWithoutPlaintextRequest,
+    ) -> Result<GenerateDataKeyWithoutPlaintextResponse, Error> {
+        let input = GenerateDataKeyRequest {
+            key_id: input.key_id,
+            encryption_context: input.encryption_context,
+            number_of_bytes: input.number_of_bytes,
+            key_spec: input.key_spec,
+            grant_tokens: input.grant_tokens,
+            recipient: None,
+            dry_run: input.dry_run,
+        };
+        let made = self.generated_data_key(call, input).await?;
+        Ok(GenerateDataKeyWithoutPlaintextResponse {
+            ciphertext_blob: made.ciphertext_blob,
+            key_id: made.key_id,
+            key_material_id: made.key_material_id,
+        })
+    }
+
+    async fn update_alias(&self, call: &Call, input: UpdateAliasRequest) -> Result<(), Error> {
+        let target = self.key(call, &input.target_key_id).await?.resource;
+        target.not_pending_deletion()?;
+        let mut alias = self.alias(call, &input.alias_name).await?;
+        alias.resource.point_at(&target, call.now);
+        let transaction = Transaction::new().update(&alias.resource, alias.version);
+        self.0.resources.commit(transaction).await.map_err(failure::of_resources)
+    }
+
+    async fn delete_alias(&self, call: &Call, input: DeleteAliasRequest) -> Result<(), Error> {
+        let alias = self.alias(call, &input.alias_name).await?;
+        let transaction = Transaction::new().delete(&alias.resource, alias.version);
+        self.0.resources.commit(transaction).await.map_err(failure::of_resources)
     }
 }

@@ -5,11 +5,11 @@ mod filter_pattern;
 use std::sync::Arc;
 
 use watchkeeper_aws::generated::logs::{
-    CreateLogGroupRequest, CreateLogStreamRequest, DeleteLogGroupRequest, DescribeLogGroupsRequest,
-    DescribeLogGroupsResponse, DescribeLogStreamsRequest, DescribeLogStreamsResponse, FilterLogEventsRequest,
-    FilterLogEventsResponse, FilteredLogEvent, GetLogEventsRequest, GetLogEventsResponse, InputLogEvent, LogGroup,
-    LogStream, Logs as LogsApi, OrderBy, OutputLogEvent, PutLogEventsRequest, PutLogEventsResponse,
-    RejectedLogEventsInfo,
+    CreateLogGroupRequest, CreateLogStreamRequest, DeleteLogGroupRequest, DeleteRetentionPolicyRequest,
+    DescribeLogGroupsRequest, DescribeLogGroupsResponse, DescribeLogStreamsRequest, DescribeLogStreamsResponse,
+    FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent, GetLogEventsRequest, GetLogEventsResponse,
+    InputLogEvent, LogGroup, LogStream, Logs as LogsApi, OrderBy, OutputLogEvent, PutLogEventsRequest,
+    PutLogEventsResponse, PutRetentionPolicyRequest, RejectedLogEventsInfo,
 };
 use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::Error as StoreError;
@@ -34,6 +34,10 @@ const NEWEST_EVENT: i64 = 2 * 3600 * 1000;
 /// The most bytes of one `PutLogEvents`, and what each event counts beside its text.
 const BATCH_BYTES: usize = 1_048_576;
 const EVENT_BYTES: usize = 26;
+
+/// The days that a group's retention may have.
+const RETENTIONS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// The service.
 pub struct Logs(pub Arc<Context>);
@@ -92,6 +96,7 @@ fn shown_group(call: &Call, group: watchkeeper_store::logs::LogGroup) -> LogGrou
         arn: Some(format!("{arn}:*")),
         log_group_arn: Some(arn),
         stored_bytes: Some(group.stored_bytes as i64),
+        retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),
         ..LogGroup::default()
     }
 }
@@ -179,6 +184,19 @@ impl LogsApi for Logs {
     async fn create_log_stream(&self, call: &Call, input: CreateLogStreamRequest) -> Result<(), Error> {
         let now = call.now.as_millisecond();
         self.0.logs.create_stream(&input.log_group_name, &input.log_stream_name, now).await.map_err(refusal)
+    }
+
+    async fn put_retention_policy(&self, _: &Call, input: PutRetentionPolicyRequest) -> Result<(), Error> {
+        let days = u32::try_from(input.retention_in_days).ok().filter(|days| RETENTIONS.contains(days));
+        let Some(days) = days else {
+            let all = RETENTIONS.map(|days| days.to_string()).join(", ");
+            return Err(invalid(format!("Invalid retention value. Valid values are: [{all}]")));
+        };
+        self.0.logs.set_retention(&input.log_group_name, Some(days)).await.map_err(refusal)
+    }
+
+    async fn delete_retention_policy(&self, _: &Call, input: DeleteRetentionPolicyRequest) -> Result<(), Error> {
+        self.0.logs.set_retention(&input.log_group_name, None).await.map_err(refusal)
     }
 
     async fn put_log_events(&self, call: &Call, input: PutLogEventsRequest) -> Result<PutLogEventsResponse, Error> {

@@ -12,4 +12,4 @@ pub mod sts;
 
 pub(crate) mod failure;
 mod paging;
-mod quota;
+pub(crate) mod quota;

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::Configuration;
+use super::{Configuration, DatabaseSettings, ObjectsSettings};
 
 /// What a variable's name begins with.
 const PREFIX: &str = "WATCHKEEPER_";
 /// More connections than any machine has ports.
 const MAX_CONNECTIONS: u32 = 100_000;
+/// Ten times what a server takes by default, from all of its clients.
+const MOST_DATABASE_CONNECTIONS: u32 = 1000;
+/// Ten years, the longest that AWS keeps logs.
+const MOST_DAYS: u32 = 3653;
 /// The variable that names the file.
 const FILE_VARIABLE: &str = "WATCHKEEPER_CONFIG";
 
@@ -120,8 +124,9 @@ impl Configuration {
         let defaults = tree_of(&Self::default());
         let mut tree = defaults.clone();
         let mut origins = BTreeMap::new();
-        if let Some(path) = sources.file.clone().or_else(|| sources.variables.get(FILE_VARIABLE).map(PathBuf::from)) {
-            let file = read_file(&path)?;
+        let file = sources.file.clone().or_else(|| sources.variables.get(FILE_VARIABLE).map(PathBuf::from));
+        if let Some(path) = &file {
+            let file = read_file(path)?;
             for key in leaves(&file, &defaults) {
                 origins.insert(key, Origin::File(path.clone()));
             }
@@ -138,6 +143,7 @@ impl Configuration {
         }
         let mut configuration: Self = serde_json::from_value(tree)
             .map_err(|error| Error::Meaning { key: "configuration", message: error.to_string() })?;
+        configuration.file = file;
         if configuration.data_dir.as_os_str().is_empty() {
             configuration.data_dir = default_data_directory(&sources.variables).ok_or(Error::NoDataDirectory)?;
         }
@@ -248,11 +254,42 @@ fn check(configuration: &Configuration) -> Result<(), Error> {
             format!("`{region}` is no region of AWS, which clients want it to be (such as us-east-1)"),
         );
     }
+    if configuration.server.requests_per_second > 0 && configuration.server.request_burst == 0 {
+        return fail("server.request_burst", "a key that may make no request at once can make none".to_owned());
+    }
+    if configuration.runner.max_unended_jobs == 0 {
+        return fail("runner.max_unended_jobs", "without a job that may wait or run there is nothing to do".to_owned());
+    }
+    let retention = &configuration.retention;
+    let days = [
+        ("retention.log_days", retention.log_days),
+        ("retention.metric_days", retention.metric_days),
+        ("retention.execution_days", retention.execution_days),
+        ("retention.job_days", retention.job_days),
+        ("retention.capture_days", retention.capture_days),
+    ];
+    if let Some((key, _)) = days.into_iter().find(|(_, days)| *days > MOST_DAYS) {
+        return fail(key, format!("it takes up to {MOST_DAYS} days, and 0 for ever"));
+    }
+    if let Some(key) = &configuration.master_key {
+        let key = key.expose().trim();
+        if key.len() != 64 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return fail("master_key", "it takes 64 hexadecimal digits".to_owned());
+        }
+        if configuration.master_key_file.is_some() {
+            return fail("master_key", "there is `master_key_file` too: take one of them away".to_owned());
+        }
+    }
     if configuration.roles.is_empty() {
         return fail("roles", "a process without a role does nothing".to_owned());
     }
     if !(1..=MAX_CONNECTIONS).contains(&configuration.server.max_connections) {
         return fail("server.max_connections", format!("it takes 1 to {MAX_CONNECTIONS} connections"));
+    }
+    if let Some(url) = &configuration.server.endpoint_url
+        && !is_address(url)
+    {
+        return fail("server.endpoint_url", format!("`{url}` is not of the form http://host:port"));
     }
     if let Some(bucket) = &configuration.default_bucket
         && !s3s::path::check_bucket_name(bucket)
@@ -275,10 +312,88 @@ fn check(configuration: &Configuration) -> Result<(), Error> {
     {
         return fail("secret_access_key", "it takes at least 8 visible ASCII characters".to_owned());
     }
+    check_database(&configuration.database)?;
+    check_objects(&configuration.objects)?;
+    // A program in an unpacked image sees all of it.
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let data = absolute(&configuration.data_dir);
+    if let Some(rootfs) = configuration
+        .images
+        .iter()
+        .filter_map(|image| image.rootfs.as_ref())
+        .find(|rootfs| data.starts_with(absolute(rootfs)))
+    {
+        return fail(
+            "images",
+            format!("rootfs {} holds the data directory: unpack the image elsewhere", rootfs.display()),
+        );
+    }
     match configuration.images.iter().position(|image| image.pattern.is_empty()) {
         Some(index) => fail("images", format!("entry {} has no `match`", index + 1)),
         None => Ok(()),
     }
+}
+
+/// The settings of a database server. What is said about its address does not repeat it, as a password is in it.
+fn check_database(database: &DatabaseSettings) -> Result<(), Error> {
+    let fail = |key, message: String| Err(Error::Meaning { key, message });
+    let is_of_scheme = |url: &str| url.starts_with("postgresql://") || url.starts_with("postgres://");
+    if database.url.as_ref().is_some_and(|url| !is_of_scheme(url.expose())) {
+        return fail("database.url", "it must be postgresql://user:password@host:port/database".to_owned());
+    }
+    if !(1..=MOST_DATABASE_CONNECTIONS).contains(&database.max_connections) {
+        return fail("database.max_connections", format!("it takes 1 to {MOST_DATABASE_CONNECTIONS} connections"));
+    }
+    Ok(())
+}
+
+/// The settings of an outside S3: an address, a key, and nothing of it alone.
+fn check_objects(objects: &ObjectsSettings) -> Result<(), Error> {
+    let fail = |key, message: &str| Err(Error::Meaning { key, message: message.to_owned() });
+    let key = (objects.access_key_id.is_some(), objects.secret_access_key.is_some());
+    let Some(url) = &objects.endpoint_url else {
+        if key != (false, false) {
+            return fail(
+                "objects.endpoint_url",
+                "there is a key to an S3 service, and no address of it: set it, or take the key away",
+            );
+        }
+        return Ok(());
+    };
+    // A password in the address would be in every message of it.
+    let uri = url.parse::<http::Uri>().ok().filter(|uri| {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && !authority.is_empty()
+            && !authority.contains('@')
+            && uri.query().is_none()
+    });
+    if uri.is_none() {
+        return fail(
+            "objects.endpoint_url",
+            "it must be http://host:port or https://host:port, without user and query",
+        );
+    }
+    if key != (true, true) {
+        return fail(
+            "objects.access_key_id",
+            "the S3 service needs both `objects.access_key_id` and `objects.secret_access_key`",
+        );
+    }
+    if objects.region.is_empty() {
+        return fail("objects.region", "requests have to be signed for some region, such as us-east-1");
+    }
+    Ok(())
+}
+
+/// Whether a text is the address of a server, without a path.
+fn is_address(text: &str) -> bool {
+    text.parse().is_ok_and(|uri: http::Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some()
+            && uri.path() == "/"
+            && !text.ends_with('/')
+    })
 }
 
 fn settings(configuration: &Configuration, defaults: &Value, origins: &BTreeMap<String, Origin>) -> Vec<Setting> {

@@ -19,6 +19,9 @@ pub use secret::Secret;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// Address and port of the one listener.
     pub listen: SocketAddr,
     /// The folder of everything that is kept.
@@ -75,6 +78,17 @@ pub enum Role {
     Runner,
 }
 
+impl Role {
+    /// Its name in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Scheduler => "scheduler",
+            Self::Runner => "runner",
+        }
+    }
+}
+
 /// Where documents, metrics and logs are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -125,6 +139,8 @@ pub struct RetentionSettings {
 pub struct ServerSettings {
     /// Connections that are served at the same time; more wait.
     pub max_connections: u32,
+    /// Where clients and jobs reach the service, where that is not the address it listens on: `http://host:port`.
+    pub endpoint_url: Option<String>,
     /// Requests a second that one access key may make, on average; 0 means no limit.
     pub requests_per_second: u32,
     /// Requests that it may make at once.
@@ -295,6 +311,8 @@ impl Configuration {
                 (None, Some(path)) => MasterKeySource::File(path.clone()),
                 (None, None) => MasterKeySource::DataDirectory,
             },
+            quota_bytes: self.objects.quota_bytes,
+            reserve_bytes: self.objects.reserve_bytes,
         }
     }
 
@@ -307,6 +325,7 @@ impl Configuration {
 impl Default for Configuration {
     fn default() -> Self {
         Self {
+            file: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8470)),
             data_dir: PathBuf::new(),
             account: "000000000000".to_owned(),
@@ -336,6 +355,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            endpoint_url: None,
             requests_per_second: 0,
             request_burst: 100,
             header_seconds: 60,

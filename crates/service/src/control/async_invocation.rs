@@ -9,7 +9,7 @@ use watchkeeper_aws::types::S3Uri;
 use watchkeeper_aws::{Error, Time};
 use watchkeeper_store::metadata::{Columns, Kind};
 
-use super::Stamp;
+use super::{Stamp, place_in_queue};
 use crate::resources::Resource;
 
 /// How long an invocation waits for its turn where the request does not say, as on AWS.
@@ -162,7 +162,7 @@ impl Resource for AsyncInvocation {
             created,
             modified: created,
             // Until its output is stored it is due: whoever carries it out holds a claim on it.
-            due: Some(created),
+            due: Some(place_in_queue(self.created)),
             ..Columns::default()
         }
     }

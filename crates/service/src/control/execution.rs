@@ -94,6 +94,18 @@ pub enum Outcome {
     Paused,
 }
 
+impl Outcome {
+    /// Its name. Ticks that did not start have it as a status of their own, so that clients' lists leave them out by it.
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Skipped => "skipped",
+            Self::Missed => "missed",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// A span of time, the end excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
@@ -264,6 +276,11 @@ impl Execution {
         ended.map(|status| status.as_str().to_owned()).into()
     }
 
+    /// The statuses, as a query has them, of ticks that nothing was started for.
+    pub fn unstarted_statuses() -> [&'static str; 3] {
+        [Outcome::Skipped, Outcome::Missed, Outcome::Paused].map(Outcome::status)
+    }
+
     /// Whether it has ended.
     pub fn is_terminal(&self) -> bool {
         !matches!(self.status, ExecutionStatus::Pending | ExecutionStatus::InProgress | ExecutionStatus::Stopping)
@@ -312,16 +329,13 @@ impl Resource for Execution {
     }
 
     fn columns(&self) -> Columns {
-        // Ticks that did not start have a status of their own, so that clients' lists leave them out by it.
         let status = match self.outcome {
-            Outcome::Started => self.status.as_str().to_owned(),
-            Outcome::Skipped => "skipped".to_owned(),
-            Outcome::Missed => "missed".to_owned(),
-            Outcome::Paused => "paused".to_owned(),
+            Outcome::Started => self.status.as_str(),
+            other => other.status(),
         };
         Columns {
             name: self.key.clone(),
-            status,
+            status: status.to_owned(),
             monitoring_type: self.monitoring_type.as_str().to_owned(),
             endpoint: self.endpoint_name.clone().unwrap_or_default(),
             definition: self.definition_name.clone().unwrap_or_default(),

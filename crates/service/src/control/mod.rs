@@ -50,3 +50,10 @@ impl Stamp {
 pub fn milliseconds(moment: Timestamp) -> Time {
     Time(Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment))
 }
+
+/// The `due` of work that may be taken up as soon as it is asked for: its place in the queue, in the order of creation. A moment
+/// long past, so that work which was asked for before a clock was put back does not wait until the clock has caught up.
+pub fn place_in_queue(created: Time) -> i64 {
+    const TEN_YEARS: i64 = 3652 * 24 * 3600 * 1000;
+    created.0.as_millisecond() - TEN_YEARS
+}

@@ -12,7 +12,7 @@ use watchkeeper_store::metadata::{Columns, Kind};
 
 use super::addresses::{check_local_path, check_uri};
 use super::names::Named;
-use super::{Stamp, milliseconds, tags};
+use super::{Stamp, milliseconds, place_in_queue, tags};
 use crate::resources::Resource;
 
 /// The time limit of a job whose request has none.
@@ -358,7 +358,7 @@ impl Resource for ProcessingJob {
             created: self.created.0.as_millisecond(),
             modified: self.modified.0.as_millisecond(),
             // A job that has not ended is always due: whoever runs it holds a claim on it.
-            due: (!self.is_terminal()).then(|| self.created.0.as_millisecond()),
+            due: (!self.is_terminal()).then(|| place_in_queue(self.created)),
             ..Columns::default()
         }
     }

@@ -11,7 +11,7 @@ use watchkeeper_store::metadata::{Columns, Kind};
 
 use super::addresses::check_uri;
 use super::names::Named;
-use super::{Stamp, milliseconds, tags};
+use super::{Stamp, milliseconds, place_in_queue, tags};
 use crate::resources::Resource;
 
 /// The longest `FailureReason`, in characters.
@@ -218,7 +218,7 @@ impl Resource for TransformJob {
             created: self.created.0.as_millisecond(),
             modified: self.modified.0.as_millisecond(),
             // A job that has not ended is always due: whoever carries it out holds a claim on it.
-            due: (!self.is_terminal()).then(|| self.created.0.as_millisecond()),
+            due: (!self.is_terminal()).then(|| place_in_queue(self.created)),
             ..Columns::default()
         }
     }

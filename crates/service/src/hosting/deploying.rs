@@ -11,7 +11,7 @@ use watchkeeper_aws::types::Arn;
 
 use super::capture::{CapturePlan, CaptureStream};
 use super::model::{ModelServer, ModelSpecification, StartError};
-use super::{Deployment, Found, Hosting, Variant};
+use super::{Deployment, Found, Hosting, Origin, Variant};
 use crate::control::endpoint::{Endpoint, Revision, weight};
 use crate::telemetry::program_log::{ENDPOINTS, ProgramLog};
 
@@ -53,7 +53,7 @@ impl Hosting {
         let variants = config.production_variants.iter().chain(config.shadow_production_variants.iter().flatten());
         let made = try_join_all(variants.map(|variant| self.make(&making, variant))).await?;
         if made.iter().all(Option::is_none) {
-            return Ok(Found::External);
+            return Ok(Found::External(Arc::new(Origin { created: endpoint.created, revision })));
         }
         let mut variants: Vec<Variant> = made.into_iter().collect::<Option<_>>().ok_or(
             "some variants have the image watchkeeper-external, whose models are served elsewhere, and others have not: \
@@ -68,7 +68,7 @@ impl Hosting {
             async_config: config.async_inference_config.clone(),
             capture_config: config.data_capture_config.clone(),
             region,
-            revision,
+            origin: Origin { created: endpoint.created, revision },
             spread: AtomicU64::new(0),
         })))
     }
@@ -167,11 +167,12 @@ impl Making<'_> {
     /// What answers for a variant already, by the same model on the same instances.
     fn running(&self, variant: &ProductionVariant, model: &CreateModelInput) -> Option<Arc<ModelServer>> {
         let old = self.old?;
-        let config = &old.revision.config;
+        let before_it = &old.origin.revision;
+        let config = &before_it.config;
         let mut variants = config.production_variants.iter().chain(config.shadow_production_variants.iter().flatten());
         let before = variants.find(|before| before.variant_name == variant.variant_name)?;
         let is_same = before.instance_type == variant.instance_type
-            && before.model_name.as_ref().and_then(|name| old.revision.model(name)) == Some(model);
+            && before.model_name.as_ref().and_then(|name| before_it.model(name)) == Some(model);
         let mut running = old.variants.iter().chain(&old.shadows);
         let running = running.find(|running| running.name == variant.variant_name)?;
         running.model.clone().filter(|_| is_same)

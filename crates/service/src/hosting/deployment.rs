@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use watchkeeper_aws::Time;
 use watchkeeper_aws::generated::sagemaker::DataCaptureConfig;
 
 use super::capture::CaptureStream;
 use super::model::ModelServer;
 use super::traffic::Traffic;
-use crate::control::endpoint::Revision;
+use crate::control::endpoint::{Endpoint, Revision};
 
 /// 2^64 divided by the golden ratio: multiples of it, taken modulo 2^64, are spread over the range more evenly than chance
 /// would (the Weyl sequence of Knuth's multiplicative hashing).
@@ -31,9 +32,25 @@ pub struct Deployment {
     /// How what passes is captured.
     pub capture_config: Option<DataCaptureConfig>,
     /// What it was made from.
-    pub revision: Revision,
+    pub origin: Origin,
     /// The number of requests that were spread over its variants.
     pub spread: AtomicU64,
+}
+
+/// What an endpoint's place was made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// When the endpoint was created: another of the same name has another moment.
+    pub created: Time,
+    /// What it ran then.
+    pub revision: Revision,
+}
+
+impl Origin {
+    /// Whether this is what the endpoint's document says that it runs.
+    pub(super) fn is_current(&self, endpoint: &Endpoint) -> bool {
+        self.created == endpoint.created && self.revision == endpoint.current()
+    }
 }
 
 /// A production variant.

@@ -4,6 +4,9 @@
 //! takes each a step further that is not where it should be: its models are started, started again after the service
 //! was, or ended. Steps of different endpoints know nothing of each other, so that a slow model delays nobody. A step that is
 //! cut off, by the end of the process too, is taken again from the beginning.
+//!
+//! Of several processes that answer requests each runs the models of all endpoints. The first whose models answer, or do not
+//! start, says so in the document; the others follow what it says, whether they have seen each state on the way or not.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -16,7 +19,7 @@ use watchkeeper_aws::generated::sagemaker::EndpointStatus;
 use watchkeeper_store::metadata::Query;
 
 use super::capture::{CaptureWriter, StoreSink};
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Origin};
 use super::invocation::Invocations;
 use super::model::{self, ModelServer};
 use super::traffic;
@@ -61,11 +64,22 @@ pub enum Found {
     /// It exists, and its model is not there yet.
     Starting,
     /// It exists, and its models are served elsewhere: its captures come from outside.
-    External,
+    External(Arc<Origin>),
     /// It exists and has failed, or is being deleted.
     OutOfService,
     /// There is none.
     Unknown,
+}
+
+impl Found {
+    /// What it was made from, where something answers or is served elsewhere.
+    fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Serving(deployment) => Some(&deployment.origin),
+            Self::External(origin) => Some(origin),
+            Self::Starting | Self::OutOfService | Self::Unknown => None,
+        }
+    }
 }
 
 /// What an endpoint needs.
@@ -73,10 +87,13 @@ pub enum Found {
 enum Step {
     /// Its models are to be started, and its status is to say how that went.
     Start,
-    /// It is in service, and its models are to be started again.
+    /// It is in service, and its models are to be started here: for the first time since this process was, or since another
+    /// process has put them in service.
     Restart,
     /// It is to go.
     Delete,
+    /// Another process has found that it failed, or deleted it: nothing of it is to stay here.
+    Withdraw,
 }
 
 impl Step {
@@ -84,6 +101,7 @@ impl Step {
     fn supersedes(self, other: Self) -> bool {
         match self {
             Self::Delete => other != Self::Delete,
+            Self::Withdraw => matches!(other, Self::Start | Self::Restart),
             Self::Start => other == Self::Restart,
             Self::Restart => false,
         }
@@ -95,6 +113,14 @@ struct Pause {
     step: Step,
     until: Instant,
     length: Duration,
+}
+
+/// A step that is due.
+struct Due {
+    key: String,
+    step: Step,
+    /// None where there is no document any more.
+    endpoint: Option<Endpoint>,
 }
 
 /// A step under way.
@@ -186,7 +212,7 @@ impl Hosting {
             if due.is_empty() {
                 return Ok(());
             }
-            join_all(due.into_iter().map(|(endpoint, step)| Arc::clone(self).take(endpoint, step))).await;
+            join_all(due.into_iter().map(|due| Arc::clone(self).take(due))).await;
         }
     }
 
@@ -211,14 +237,14 @@ impl Hosting {
 
     /// Starts what is due and not under way. A deletion waits for nothing that goes on at the endpoint, and an update not
     /// for models that do not come back.
-    fn begin(self: &Arc<Self>, due: Vec<(Endpoint, Step)>, busy: &mut HashMap<String, Busy>, steps: &mut JoinSet<()>) {
-        for (endpoint, step) in due {
-            match busy.get(&endpoint.key()) {
-                Some(other) if step.supersedes(other.step) => other.handle.abort(),
+    fn begin(self: &Arc<Self>, due: Vec<Due>, busy: &mut HashMap<String, Busy>, steps: &mut JoinSet<()>) {
+        for due in due {
+            match busy.get(&due.key) {
+                Some(other) if due.step.supersedes(other.step) => other.handle.abort(),
                 Some(_) => {}
                 None => {
-                    let key = endpoint.key();
-                    let handle = steps.spawn(Arc::clone(self).take(endpoint, step));
+                    let (key, step) = (due.key.clone(), due.step);
+                    let handle = steps.spawn(Arc::clone(self).take(due));
                     busy.insert(key, Busy { step, handle });
                 }
             }
@@ -243,7 +269,7 @@ impl Hosting {
     }
 
     /// All endpoints that have to be taken a step further. Those that nobody knew are known from now on.
-    async fn due(&self) -> Result<Vec<(Endpoint, Step)>, Error> {
+    async fn due(&self) -> Result<Vec<Due>, Error> {
         let endpoints = self.context.resources.list::<Endpoint>(&Query::default()).await?;
         let now = Instant::now();
         let pauses = self.pauses().clone();
@@ -253,35 +279,36 @@ impl Hosting {
         for endpoint in endpoints.into_iter().map(|endpoint| endpoint.resource) {
             let key = endpoint.key();
             known.insert(key.clone());
-            let is_deployed = matches!(places.get(&key), Some(Found::Serving(_) | Found::External));
-            let (step, place) = match endpoint.status {
-                EndpointStatus::Creating | EndpointStatus::Updating => (Some(Step::Start), Found::Starting),
-                EndpointStatus::InService if is_deployed => continue,
-                EndpointStatus::InService => (Some(Step::Restart), Found::Starting),
-                EndpointStatus::Deleting => (Some(Step::Delete), Found::OutOfService),
-                _ => (None, Found::OutOfService),
-            };
-            if !is_deployed {
+            let (step, place) = next(&endpoint, places.get(&key).and_then(Found::origin));
+            if let Some(place) = place {
                 places.insert(key.clone(), place);
             }
             if let Some(step) = step
                 && pauses.get(&key).is_none_or(|pause| pause.until <= now || pause.step != step)
             {
-                due.push((endpoint, step));
+                due.push(Due { key, step, endpoint: Some(endpoint) });
             }
         }
         // One whose deletion ended while the endpoints were read, after this had put it back.
-        places.retain(|key, _| known.contains(key));
+        places.retain(|key, place| known.contains(key) || !matches!(place, Found::OutOfService | Found::Unknown));
+        let left = places.keys().filter(|key| !known.contains(*key));
+        due.extend(left.map(|key| Due { key: key.clone(), step: Step::Withdraw, endpoint: None }));
         Ok(due)
     }
 
     /// Takes an endpoint a step further.
-    async fn take(self: Arc<Self>, endpoint: Endpoint, step: Step) {
-        let key = endpoint.key();
-        let taken = match step {
-            Step::Start => self.start_models(&endpoint).await,
-            Step::Restart => self.restart_models(&endpoint).await,
-            Step::Delete => self.delete(&endpoint).await,
+    async fn take(self: Arc<Self>, Due { key, step, endpoint }: Due) {
+        let taken = match (step, &endpoint) {
+            (Step::Start, Some(endpoint)) => self.start_models(endpoint).await,
+            (Step::Restart, Some(endpoint)) => self.restart_models(endpoint).await,
+            (Step::Delete, Some(endpoint)) => self.delete(endpoint).await,
+            (_, endpoint) => {
+                self.withdraw(&key).await;
+                if endpoint.is_none() {
+                    self.places.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                }
+                Ok(true)
+            }
         };
         match taken {
             Ok(true) => {
@@ -289,7 +316,7 @@ impl Hosting {
             }
             Ok(false) => self.pause(key, step),
             Err(error) => {
-                tracing::error!(endpoint = endpoint.name, %error, "the status of an endpoint could not be stored");
+                tracing::error!(endpoint = key, %error, "the status of an endpoint could not be stored");
                 self.pause(key, step);
             }
         }
@@ -298,7 +325,7 @@ impl Hosting {
     /// Starts what a new endpoint runs, or what one is updated to; what is in service is so until then.
     async fn start_models(&self, endpoint: &Endpoint) -> Result<bool, Error> {
         let key = endpoint.key();
-        let old = self.serving(&key);
+        let old = self.serving(endpoint);
         let deployed = tokio::select! {
             biased;
             deployed = self.deploy(endpoint, endpoint.target(), old.as_deref()) => deployed,
@@ -332,10 +359,12 @@ impl Hosting {
         std::future::pending().await
     }
 
-    /// Starts what an endpoint in service runs after the service itself was started again.
+    /// Starts what an endpoint in service runs, after the service itself was started again or another process has put it in
+    /// service.
     async fn restart_models(&self, endpoint: &Endpoint) -> Result<bool, Error> {
         let key = endpoint.key();
-        match self.deploy(endpoint, endpoint.current(), None).await {
+        let old = self.serving(endpoint);
+        match self.deploy(endpoint, endpoint.current(), old.as_deref()).await {
             Ok(found) => {
                 self.replace(&key, found);
                 self.change(&key, |endpoint| endpoint.restarted(self.context.now())).await?;
@@ -349,25 +378,28 @@ impl Hosting {
         }
     }
 
-    /// Ends an endpoint: requests under way, captures, models, and then the document, so that nothing remains.
+    /// Ends an endpoint: requests under way, models, captures, and then the document, so that nothing remains.
     async fn delete(&self, endpoint: &Endpoint) -> Result<bool, Error> {
         let key = endpoint.key();
-        let old = self.set(&key, Found::OutOfService);
-        let mut models: Vec<Arc<ModelServer>> = Vec::new();
-        if let Some(Found::Serving(deployment)) = old {
-            models.extend(deployment.models().cloned());
-            let longest = Duration::from_secs(self.context.configuration.hosting.invocation_seconds);
-            if tokio::time::timeout(longest, drained_with(deployment, &models)).await.is_err() {
-                tracing::warn!(endpoint = endpoint.name, "requests did not end in time and are cut off");
-            }
-        }
+        self.withdraw(&key).await;
         if tokio::time::timeout(LONGEST_FLUSH, self.capture.flush(&endpoint.name)).await.is_err() {
             tracing::warn!(endpoint = endpoint.name, "the captures of a deleted endpoint are not stored yet");
         }
-        join_all(models.iter().map(|model| model.stop())).await;
         self.remove(&key).await?;
         self.places.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
         Ok(true)
+    }
+
+    /// Takes an endpoint out of service in this process: requests under way, then models.
+    async fn withdraw(&self, key: &str) {
+        let Some(Found::Serving(deployment)) = self.set(key, Found::OutOfService) else { return };
+        let name = deployment.name.clone();
+        let models: Vec<Arc<ModelServer>> = deployment.models().cloned().collect();
+        let longest = Duration::from_secs(self.context.configuration.hosting.invocation_seconds);
+        if tokio::time::timeout(longest, drained_with(deployment, &models)).await.is_err() {
+            tracing::warn!(endpoint = name, "requests did not end in time and are cut off");
+        }
+        join_all(models.iter().map(|model| model.stop())).await;
     }
 
     /// Puts something in an endpoint's place; models that are no longer in service end with the last request.
@@ -389,9 +421,11 @@ impl Hosting {
         self.places.write().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), found)
     }
 
-    fn serving(&self, key: &str) -> Option<Arc<Deployment>> {
-        match self.endpoint(key) {
-            Found::Serving(deployment) => Some(deployment),
+    /// What answers for an endpoint. Of an earlier one of its name nothing is taken over: its models may have been others at
+    /// the same address.
+    fn serving(&self, endpoint: &Endpoint) -> Option<Arc<Deployment>> {
+        match self.endpoint(&endpoint.key()) {
+            Found::Serving(deployment) if deployment.origin.created == endpoint.created => Some(deployment),
             _ => None,
         }
     }
@@ -445,6 +479,19 @@ impl Hosting {
 
     fn models(&self) -> MutexGuard<'_, Vec<Weak<ModelServer>>> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an endpoint needs, whose place was made from `origin` where it has one that answers, and what is to be in its place
+/// from now on, where that is something else.
+fn next(endpoint: &Endpoint, origin: Option<&Origin>) -> (Option<Step>, Option<Found>) {
+    let unless_deployed = |place: Found| origin.is_none().then_some(place);
+    match endpoint.status {
+        EndpointStatus::Creating | EndpointStatus::Updating => (Some(Step::Start), unless_deployed(Found::Starting)),
+        EndpointStatus::InService if origin.is_some_and(|origin| origin.is_current(endpoint)) => (None, None),
+        EndpointStatus::InService => (Some(Step::Restart), unless_deployed(Found::Starting)),
+        EndpointStatus::Deleting => (Some(Step::Delete), unless_deployed(Found::OutOfService)),
+        _ => (origin.map(|_| Step::Withdraw), unless_deployed(Found::OutOfService)),
     }
 }
 

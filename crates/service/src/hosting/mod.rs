@@ -14,6 +14,6 @@ pub mod model;
 pub mod traffic;
 pub mod transform;
 
-pub use deployment::{Deployment, Variant};
+pub use deployment::{Deployment, Origin, Variant};
 pub use endpoints::{Found, Hosting};
 pub use traffic::Traffic;

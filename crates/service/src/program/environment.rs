@@ -7,6 +7,7 @@ use watchkeeper_aws::signing::Credentials;
 
 use crate::api::sts::{self, JobMark};
 use crate::context::Context;
+use crate::program::image::Place;
 
 /// What programs take from the machine they run on.
 const OF_THE_MACHINE: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "WATCHKEEPER_PYTHON"];
@@ -14,8 +15,24 @@ const OF_THE_MACHINE: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "LC
 /// Variables of a program, by name.
 pub(crate) type Variables = BTreeMap<String, String>;
 
+/// The search path in an unpacked image that does not say another.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// A home folder that every program may write to, where the image's own belongs to somebody else.
+const HOME: &str = "/opt/ml/tmp";
+
+/// Those of the place where a program runs.
+pub(crate) fn of_place(place: &Place) -> Variables {
+    match place {
+        Place::Machine => of_the_machine(),
+        Place::Rootfs(_) => {
+            [("PATH", PATH), ("HOME", HOME)].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        }
+        Place::Container(_) => Variables::new(),
+    }
+}
+
 /// Those of the machine.
-pub(crate) fn of_the_machine() -> Variables {
+fn of_the_machine() -> Variables {
     OF_THE_MACHINE.iter().filter_map(|&name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
 }
 
@@ -36,8 +53,8 @@ pub(crate) fn of_the_service(context: &Context, region: &str, credentials: Optio
     set("AWS_REGION", region);
     set("AWS_DEFAULT_REGION", region);
     set("AWS_EC2_METADATA_DISABLED", "true");
-    if let Some(url) = context.endpoint_url.get() {
-        set("AWS_ENDPOINT_URL", url);
+    if let Some(url) = context.api_url() {
+        set("AWS_ENDPOINT_URL", &url);
     }
     if let Some(credentials) = credentials.and_then(|wanted| issue(context, wanted)) {
         set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);

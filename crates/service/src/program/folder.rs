@@ -3,12 +3,21 @@
 //! A program can put anything in the place of its files and folders. What is read here is not a link, nor below one, so
 //! that nothing outside becomes a result; and nothing that has to be waited for, as a pipe.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
+
+/// Makes the folder of a program, which nobody else gets into. What the program is has a user of its own, perhaps, and gets it
+/// then.
+pub(crate) fn make(folder: &Path) -> std::io::Result<()> {
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    DirBuilder::new().mode(0o700).create(folder)
+}
 
 /// Refuses a path below a folder when a part of it is a link.
 pub(crate) fn refuse_links(folder: &Path, relative: &Path) -> std::io::Result<()> {

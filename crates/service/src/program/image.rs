@@ -4,10 +4,12 @@
 //! their registry, region and tag. Their program is this one, told by arguments which analyzer it is.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use watchkeeper_aws::generated::sagemaker::AppSpecification;
 use watchkeeper_aws::types::ImageUri;
 
+use super::rootfs;
 use crate::configuration::Image;
 use crate::control::execution_plan::MERGER;
 
@@ -20,15 +22,37 @@ const BUILT_IN: [(&str, [&str; 2]); 3] = [
 /// The repository of the Clarify image, whose jobs take no entrypoint, run on one machine and may make endpoints.
 const CLARIFY: &str = "sagemaker-clarify-processing";
 
+/// Where a program runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this machine, with what there is on it.
+    Machine,
+    /// In the folder with the unpacked file system of an image.
+    Rootfs(PathBuf),
+    /// In a container of this image.
+    Container(String),
+}
+
 /// What an image runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// The executable and its arguments.
-    pub(crate) command: Vec<String>,
+    /// Where.
+    pub(crate) place: Place,
+    /// The executable and its first arguments; in a container, where it may be empty, what replaces the image's own.
+    pub(crate) entrypoint: Vec<String>,
+    /// Arguments behind them.
+    pub(crate) arguments: Vec<String>,
     /// Variables that the image itself sets.
     pub(crate) environment: BTreeMap<String, String>,
     /// What the job's log should say about it.
     pub(crate) note: Option<String>,
+}
+
+impl Program {
+    /// The executable and all its arguments.
+    pub(crate) fn command(&self) -> Vec<String> {
+        self.entrypoint.iter().chain(&self.arguments).cloned().collect()
+    }
 }
 
 /// Whether a job's program is the built-in Clarify.
@@ -65,8 +89,9 @@ pub(crate) fn resolve(
     }
     let note = is_told
         .then(|| format!("image `{image}` is built in: ContainerEntrypoint and ContainerArguments mean nothing to it"));
-    let command = own_program.iter().cloned().chain(own_arguments.iter().map(|&word| word.to_owned())).collect();
-    Ok(Program { command, environment: BTreeMap::new(), note })
+    let entrypoint = own_program.iter().cloned().chain(own_arguments.iter().map(|&word| word.to_owned())).collect();
+    let (arguments, environment) = (Vec::new(), BTreeMap::new());
+    Ok(Program { place: Place::Machine, entrypoint, arguments, environment, note })
 }
 
 /// The entry of the configuration for an image: the first that matches.
@@ -74,17 +99,63 @@ pub(crate) fn entry<'a>(images: &'a [Image], image: &ImageUri) -> Option<&'a Ima
     images.iter().find(|entry| matches(&entry.pattern, image))
 }
 
+/// The entry of the configuration for the image of a job or model, by its text.
+pub(crate) fn entry_of<'a>(images: &'a [Image], image: &str) -> Option<&'a Image> {
+    entry(images, &image.parse().ok()?)
+}
+
 fn of_entry(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &[String]) -> Result<Program, String> {
-    let program = if entrypoint.is_empty() { entry.command.as_slice() } else { entrypoint };
-    if program.is_empty() {
+    let own = if entrypoint.is_empty() { entry.command.as_slice() } else { entrypoint };
+    let mut program = Program {
+        place: Place::Machine,
+        entrypoint: own.to_vec(),
+        arguments: arguments.to_vec(),
+        environment: entry.environment.clone(),
+        note: None,
+    };
+    if let Some(container) = &entry.container {
+        program.place = Place::Container(container_image(container, image)?);
+        return Ok(program);
+    }
+    if let Some(rootfs) = &entry.rootfs {
+        program = in_rootfs(program, rootfs.clone())?;
+    }
+    if program.entrypoint.is_empty() {
         return Err(format!(
             "the [[images]] entry `{}` of the service's configuration has no command, and the job for image `{image}` \
              has no ContainerEntrypoint: add command = [\"python3\", \"/path/of/program.py\"]",
             entry.pattern
         ));
     }
-    let command = program.iter().chain(arguments).cloned().collect();
-    Ok(Program { command, environment: entry.environment.clone(), note: None })
+    Ok(program)
+}
+
+/// What the unpacked image says of its program, where neither the entry nor the request does. Whoever replaces the entrypoint
+/// of an image replaces its arguments as well.
+pub(crate) fn in_rootfs(mut program: Program, folder: PathBuf) -> Result<Program, String> {
+    let image = rootfs::read(&folder)?;
+    if program.entrypoint.is_empty() {
+        program.entrypoint = image.entrypoint;
+        if program.arguments.is_empty() {
+            program.arguments = image.arguments;
+        }
+        if program.entrypoint.is_empty() {
+            program.entrypoint = std::mem::take(&mut program.arguments);
+        }
+    }
+    program.environment = image.environment.into_iter().chain(program.environment).collect();
+    program.place = Place::Rootfs(folder);
+    Ok(program)
+}
+
+/// The image of the container engine that an entry names for an image.
+pub(crate) fn container_image(container: &str, image: &ImageUri) -> Result<String, String> {
+    let image = container.replace('*', image.as_str());
+    // The engine would read it as an option.
+    if image.starts_with('-') {
+        return Err(format!("`{image}` begins with a hyphen, which no image of a container does"));
+    }
+    Ok(image)
 }
 
 /// Whether an image is of a repository, whatever its registry, region and tag.
@@ -140,7 +211,7 @@ mod tests {
 
     fn command_of(images: &[Image], specification: &AppSpecification) -> Result<Vec<String>, String> {
         let own = ["watchkeeper".to_owned()];
-        resolve(images, &own, specification).map(|program| program.command)
+        resolve(images, &own, specification).map(|program| program.command())
     }
 
     #[test]
@@ -189,6 +260,36 @@ mod tests {
         };
         assert_eq!(command(&[], &["--x", "1"]), ["python3", "monitor.py", "--x", "1"]);
         assert_eq!(command(&["sh", "-c"], &["exit 3"]), ["sh", "-c", "exit 3"]);
+    }
+
+    #[test]
+    fn an_unpacked_image_says_what_it_runs_unless_somebody_else_does() {
+        let bundle = tempfile::tempdir().unwrap();
+        let document = r#"{"config": {"Entrypoint": ["python3"], "Cmd": ["a.py"], "Env": ["A=image", "B=image"]}}"#;
+        std::fs::write(bundle.path().join("config.json"), document).unwrap();
+        let environment = [("B".to_owned(), "entry".to_owned())].into();
+        let rootfs = Image { rootfs: Some(bundle.path().join("rootfs")), environment, ..entry("mine", &[]) };
+        let images = [rootfs];
+        let program = |entrypoint: &[&str], arguments: &[&str]| {
+            resolve(&images, &[], &specification("mine", entrypoint, arguments)).unwrap()
+        };
+        assert_eq!(program(&[], &[]).command(), ["python3", "a.py"]);
+        assert_eq!(program(&[], &["b.py"]).command(), ["python3", "b.py"]);
+        assert_eq!(program(&["sh"], &[]).command(), ["sh"]);
+        let program = program(&[], &[]);
+        assert_eq!(program.place, Place::Rootfs(bundle.path().join("rootfs")));
+        assert_eq!([&program.environment["A"], &program.environment["B"]], ["image", "entry"]);
+    }
+
+    #[test]
+    fn a_container_needs_no_command() {
+        let images = [Image { container: Some("registry.example/*".to_owned()), ..entry("mine*", &[]) }];
+        let program = resolve(&images, &[], &specification("mine:2", &[], &["--x"])).unwrap();
+        assert_eq!(program.place, Place::Container("registry.example/mine:2".to_owned()));
+        assert_eq!((program.entrypoint, program.arguments), (Vec::new(), vec!["--x".to_owned()]));
+        let images = [Image { container: Some("*".to_owned()), ..entry("*", &[]) }];
+        let reason = resolve(&images, &[], &specification("--privileged", &[], &[])).unwrap_err();
+        assert!(reason.contains("begins with a hyphen"), "{reason}");
     }
 
     #[test]

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
+/// The folders of this machine that every program sees, read-only; without those of the service where one holds them.
+pub const SYSTEM_FOLDERS: [&str; 11] =
+    ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/etc", "/opt", "/nix", "/sys"];
+
 /// One instance of a job's program, ready to be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostContract {
@@ -28,10 +32,68 @@ pub struct HostContract {
     pub linked: bool,
     /// Whether there is to be no network but the loopback.
     pub network_isolation: bool,
-    /// The most bytes of data in memory of one process.
+    /// What the program sees of this machine. None for a program that is the operator's own, as the command line of a
+    /// container engine is: it sees what the service sees, as the service's user.
+    pub confinement: Option<Confinement>,
+    /// What it may use up.
+    pub limits: Limits,
+}
+
+/// What a program sees of this machine beside the job's folder and the system's own folders. All of it is read-only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The folder with the unpacked file system of an image that takes the place of the machine's.
+    pub rootfs: Option<PathBuf>,
+    /// Files and folders that it sees as well.
+    pub shown: Vec<PathBuf>,
+    /// Files and folders that it does not see, whatever they lie in: the service's own.
+    pub hidden: Vec<PathBuf>,
+    /// Where it starts, if it sees that; else at the root.
+    pub working_directory: Option<PathBuf>,
+    /// The home folder that its variables name: an empty one of the job's own takes its place.
+    pub home: Option<PathBuf>,
+}
+
+impl HostContract {
+    /// The same for the command line of a container engine, which has the job's folder, its limits and its network from
+    /// arguments.
+    pub(crate) fn of_engine(self, command: Vec<String>, environment: BTreeMap<String, String>) -> Self {
+        let limits = Limits {
+            volume_bytes: self.limits.volume_bytes,
+            reserve_bytes: self.limits.reserve_bytes,
+            ..Limits::default()
+        };
+        Self { command, environment, linked: false, network_isolation: false, confinement: None, limits, ..self }
+    }
+}
+
+/// The most processes and threads of a program; what a numerical library starts on a machine of many cores is less.
+const MOST_PROCESSES: u64 = 4096;
+/// The most files that one of its processes may have open.
+const MOST_OPEN_FILES: u64 = 65_536;
+
+impl Limits {
+    /// Those that no request changes.
+    pub(crate) fn usual() -> Self {
+        Self { processes: Some(MOST_PROCESSES), open_files: Some(MOST_OPEN_FILES), ..Self::default() }
+    }
+}
+
+/// What a program may use up; None: nothing but the machine limits it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of data in memory of one process, and of what all its processes have in memory together.
     pub memory_bytes: Option<u64>,
-    /// The most bytes of one file.
+    /// Bytes of one file.
     pub file_bytes: Option<u64>,
+    /// Bytes of all that it has written.
+    pub volume_bytes: Option<u64>,
+    /// Bytes that stay free on the disk of its folder.
+    pub reserve_bytes: Option<u64>,
+    /// Processes and threads.
+    pub processes: Option<u64>,
+    /// Open files of one process.
+    pub open_files: Option<u64>,
 }
 
 /// A program that was started. When this is dropped, the program and whatever it started are ended.
@@ -68,6 +130,11 @@ pub enum Ended {
     /// It was never started.
     Refused {
         /// Why, for the person whose job it is.
+        reason: String,
+    },
+    /// It was ended because it used up more than it may.
+    OverLimit {
+        /// What it used up, for the person whose job it is.
         reason: String,
     },
     /// Nobody knows how it ended.

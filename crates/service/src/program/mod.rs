@@ -1,15 +1,20 @@
-//! Programs of this machine: what an image stands for ([`image`]), processes of it ([`launch`], [`sandbox`]) or threads
-//! ([`threads`]), their variables ([`environment`]) and folders ([`folder`]), what they say ([`follow`]), and what an
-//! instance type lets them use ([`instance`]). Jobs and model servers are programs alike.
+//! Programs of this machine: what an image stands for ([`image`], [`rootfs`], [`container`]), processes of it ([`launch`],
+//! [`sandbox`]) or threads ([`threads`]), what they see ([`confinement`]), their variables ([`environment`]) and folders
+//! ([`folder`]), what they say ([`follow`]), and what an instance type lets them use ([`instance`]). Jobs and model servers
+//! are programs alike.
 
+pub(crate) mod confinement;
+pub(crate) mod container;
 pub(crate) mod environment;
 pub(crate) mod folder;
 pub(crate) mod follow;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub mod launch;
+pub(crate) mod rootfs;
 pub mod sandbox;
 pub mod threads;
+mod volume;
 
 use crate::Configuration;
 

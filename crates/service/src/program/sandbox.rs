@@ -12,24 +12,30 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use super::launch::{Ended, HostContract, Launcher, Running, Signal};
+use super::volume::Volume;
 
 /// How long the stub may think about what it can do.
 const LONGEST_PROBE: Duration = Duration::from_secs(10);
 
+/// The longest report.
+const LONGEST_REPORT: u64 = 64 << 10;
+
 /// What the stub can do on this machine: its answer to `watchkeeper sandbox --probe`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abilities {
-    /// Whether folders can be made read-only to the program.
-    pub read_only_inputs: bool,
-    /// Whether the program can have a namespace of processes.
+    /// Whether programs can have a file system of their own, with folders that are read-only to them.
+    pub file_system: bool,
+    /// Whether they can have a namespace of processes.
     pub process_namespace: bool,
+    /// Why one of them cannot be had.
+    pub missing: Option<String>,
 }
 
 /// The launcher that starts the stub.
@@ -51,36 +57,63 @@ impl Sandbox {
         command
     }
 
-    async fn abilities(&self) -> Abilities {
-        *self.abilities.get_or_init(|| self.probe()).await
+    async fn abilities(&self) -> &Abilities {
+        self.abilities.get_or_init(|| self.probe()).await
     }
 
     /// Tries all there is, then all but the namespace of processes.
     async fn probe(&self) -> Abilities {
+        let mut missing = Vec::new();
         for arguments in [["--probe", "--processes"].as_slice(), &["--probe"]] {
             let probe = self.command().args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
-            let Ok(Ok(output)) = tokio::time::timeout(LONGEST_PROBE, probe).await else { continue };
-            if let Ok(abilities) = serde_json::from_slice(&output.stdout) {
-                return abilities;
-            }
-            tracing::debug!(
-                program = self.program.join(" "),
-                said = %String::from_utf8_lossy(&output.stderr).trim(),
-                "this machine does not permit jobs all of `sandbox {}`",
-                arguments.join(" ")
-            );
+            let said = match tokio::time::timeout(LONGEST_PROBE, probe).await {
+                Ok(Ok(output)) => match serde_json::from_slice::<Abilities>(&output.stdout) {
+                    Ok(abilities) if abilities.file_system => {
+                        let missing = missing.pop().or(abilities.missing);
+                        return Abilities { missing, ..abilities };
+                    }
+                    Ok(abilities) => abilities.missing.unwrap_or_default(),
+                    Err(_) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                },
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {LONGEST_PROBE:?}"),
+            };
+            tracing::debug!(said, "this machine does not permit jobs all of `sandbox {}`", arguments.join(" "));
+            missing.push(said);
         }
+        let missing = missing.pop();
         tracing::warn!(
-            "jobs have no namespaces on this machine: their folders are not at /opt/ml, and inputs are copied"
+            reason = missing,
+            "jobs have no namespaces on this machine: their folders are not at /opt/ml, inputs are copied, and what they see \
+             is limited as far as Landlock and their user permit"
         );
-        Abilities::default()
+        Abilities { missing, ..Abilities::default() }
+    }
+
+    /// The stub's command for a program.
+    async fn command_for(&self, contract: &HostContract) -> Command {
+        let mut command = self.command();
+        let abilities = self.abilities().await;
+        if contract.confinement.is_none() {
+            command.arg("--unconfined");
+        } else if abilities.file_system {
+            if abilities.process_namespace {
+                command.arg("--processes");
+            }
+            if contract.network_isolation {
+                command.arg("--isolate-network");
+            }
+        } else {
+            command.arg(format!("--without-namespaces={}", abilities.missing.as_deref().unwrap_or_default()));
+        }
+        command
     }
 }
 
 #[async_trait::async_trait]
 impl Launcher for Sandbox {
     async fn protects_inputs(&self) -> bool {
-        self.abilities().await.read_only_inputs
+        self.abilities().await.file_system
     }
 
     async fn launch(&self, contract: &HostContract) -> std::io::Result<Running> {
@@ -88,13 +121,7 @@ impl Launcher for Sandbox {
         ours.set_nonblocking(true)?;
         let mut socket = UnixStream::from_std(ours)?;
         let (reader, writer) = std::io::pipe()?;
-        let mut command = self.command();
-        if self.abilities().await.process_namespace {
-            command.arg("--processes");
-        }
-        if contract.network_isolation {
-            command.arg("--isolate-network");
-        }
+        let mut command = self.command_for(contract).await;
         let child = command
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::from(writer.try_clone()?))
@@ -107,32 +134,42 @@ impl Launcher for Sandbox {
         let _ = socket.write_all(&line).await;
         let (signals, orders) = mpsc::unbounded_channel();
         let (tell, ended) = oneshot::channel();
-        tokio::spawn(converse(socket, child, orders, tell));
+        let volume = Volume::of(contract);
+        tokio::spawn(converse(socket, child, orders, volume, tell));
         Ok(Running { output, signals, ended })
     }
 }
 
-/// Hands signals to the stub and waits for its report. Nobody to give signals any more is the order to end everything.
+/// Hands signals to the stub and waits for its report. Nobody to give signals any more is the order to end everything, and
+/// so is a program that fills its volume.
 async fn converse(
     socket: UnixStream,
     mut child: Child,
     mut orders: mpsc::UnboundedReceiver<Signal>,
+    volume: Volume,
     tell: oneshot::Sender<Ended>,
 ) {
     let (reader, mut writer) = socket.into_split();
-    let mut reports = BufReader::new(reader).lines();
+    // What the stub says is one line; whatever became of it, it does not fill this process's memory.
+    let mut reports = BufReader::new(reader.take(LONGEST_REPORT)).lines();
+    let mut over_limit = None;
+    let overflow = volume.overflow();
+    tokio::pin!(overflow);
     let report = loop {
-        tokio::select! {
+        let signal = tokio::select! {
             report = reports.next_line() => break report.ok().flatten(),
             order = orders.recv() => match order {
-                Some(signal) => {
-                    let mut line = serde_json::to_vec(&signal).expect("an enum of words is JSON");
-                    line.push(b'\n');
-                    let _ = writer.write_all(&line).await;
-                }
+                Some(signal) => signal,
                 None => break None,
             },
-        }
+            reason = &mut overflow, if over_limit.is_none() => {
+                over_limit = Some(reason);
+                Signal::Kill
+            }
+        };
+        let mut line = serde_json::to_vec(&signal).expect("an enum of words is JSON");
+        line.push(b'\n');
+        let _ = writer.write_all(&line).await;
     };
     drop((reports, writer));
     let ended = report.as_deref().and_then(|line| serde_json::from_str(line).ok());
@@ -143,5 +180,5 @@ async fn converse(
             Err(error) => format!("the process that watched over the program was lost: {error}"),
         },
     });
-    let _ = tell.send(ended);
+    let _ = tell.send(over_limit.map_or(ended, |reason| Ended::OverLimit { reason }));
 }

@@ -5,16 +5,17 @@ use jiff::SignedDuration;
 use crate::api::sts::JobMark;
 use crate::context::Context;
 use crate::control::processing_job::ProcessingJob;
-use crate::program::environment::{Variables, Wanted, has_credentials, of_the_machine, of_the_service};
+use crate::program::environment::{Variables, Wanted, has_credentials, of_place, of_the_service};
+use crate::program::image::Program;
 
 /// How much longer than the program a job's credentials hold: for what it does when it is told to stop.
 const CREDENTIALS_OUTLIVE: SignedDuration = SignedDuration::from_hours(1);
 
-/// All variables of a job's program: those of the machine, then of the image, then where this service is and how to sign
+/// All variables of a job's program: those of the place where it runs, then of the image, then where this service is and how to sign
 /// requests to it, then the job's own. The later win, so that a job can go elsewhere than to this service.
-pub(super) fn variables(context: &Context, job: &ProcessingJob, of_image: &Variables) -> Variables {
-    let mut variables = of_the_machine();
-    variables.extend(of_image.clone());
+pub(super) fn variables(context: &Context, job: &ProcessingJob, program: &Program) -> Variables {
+    let mut variables = of_place(&program.place);
+    variables.extend(program.environment.clone());
     variables.extend(of_the_service(context, &job.region, credentials(job)));
     variables.insert("PROCESSING_JOB_NAME".to_owned(), job.name().to_owned());
     variables.insert("PROCESSING_JOB_ARN".to_owned(), job.arn.clone());

@@ -23,11 +23,12 @@ use super::{Failure, Runner, environment, made_endpoints};
 use crate::api::cloudwatch::CloudWatch;
 use crate::context::Context;
 use crate::control::processing_job::{self, JobEvent, ProcessingJob, Usage};
+use crate::program::container::{Container, Volume};
 use crate::program::folder;
 use crate::program::follow::follow;
-use crate::program::image::{self, Program};
-use crate::program::instance;
-use crate::program::launch::{Ended, HostContract, Running, Signal};
+use crate::program::image::{self, Place, Program};
+use crate::program::launch::{Ended, HostContract, Limits, Running, Signal};
+use crate::program::{confinement, container, instance};
 use crate::resources::{Error, Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
 use crate::telemetry::metric_lines;
@@ -182,8 +183,10 @@ impl Attempt {
         }
         let roots: Vec<PathBuf> = (1..=machines).map(|number| self.folder.join(host_name(number))).collect();
         folder::remove(&self.folder).await;
+        let in_container = matches!(program.place, Place::Container(_));
         let staging = async {
-            let may_link = runner.launcher.protects_inputs().await;
+            // What a container engine makes of links to stored bodies is not for us to promise.
+            let may_link = !in_container && runner.launcher.protects_inputs().await;
             stage::stage(&*context.objects, &request, &self.job.region, &roots, may_link).await
         };
         let staged = match self.watch.during(staging, true).await {
@@ -198,16 +201,27 @@ impl Attempt {
         if let Some(order) = self.start().await? {
             return Ok(self.unstarted(order));
         }
+        let containers = self.containers(&roots, &program, &staged).await?;
         let mut programs = Vec::new();
-        for root in &roots {
-            let contract = self.contract(root, &program, &staged);
-            let running = runner.launcher.launch(&contract).await;
-            programs.push(running.map_err(|error| Failure(format!("the program could not be started: {error}")))?);
+        for (number, root) in roots.iter().enumerate() {
+            let mut contract = self.contract(root, &program, &staged);
+            if let Some(container) = containers.get(number) {
+                contract = contract.of_engine(container.command(None), Container::command_environment());
+            }
+            match runner.launcher.launch(&contract).await {
+                Ok(running) => programs.push(running),
+                Err(error) => {
+                    drop(programs);
+                    join_all(containers.iter().map(Container::remove)).await;
+                    return Err(Failure(format!("the program could not be started: {error}")));
+                }
+            }
         }
         let (signals, ended, followers) = self.follow(programs);
         let continuous = Continuous::start(&mut uploads, runner.timing.look);
         let (ending, exits) = self.wait(&signals, ended).await;
         uploads = continuous.end(uploads).await;
+        join_all(containers.iter().map(Container::remove)).await;
         end_of_output(followers).await;
         self.usage.peak_memory_bytes = exits.iter().filter_map(peak_memory).max();
         self.conclude(ending, &exits, &roots, uploads).await
@@ -292,19 +306,85 @@ impl Attempt {
     }
 
     fn contract(&self, root: &Path, program: &Program, staged: &Staged) -> HostContract {
-        let request = &self.job.request;
-        let cluster = &request.processing_resources.cluster_config;
-        let network = request.network_config.as_ref();
+        let (runner, request) = (&self.runner, &self.job.request);
+        let configuration = &runner.context.configuration;
+        let entry = image::entry_of(&configuration.images, &request.app_specification.image_uri);
         HostContract {
             root: root.to_owned(),
-            command: program.command.clone(),
-            environment: environment::variables(&self.runner.context, &self.job, &program.environment),
+            command: program.command(),
+            environment: environment::variables(&runner.context, &self.job, program),
             read_only: staged.read_only.clone(),
             writable: staged.writable.clone(),
             linked: staged.linked,
-            network_isolation: network.and_then(|network| network.enable_network_isolation) == Some(true),
-            memory_bytes: cluster.instance_type.as_deref().and_then(instance::memory_bytes),
-            file_bytes: Some(stage::volume_bytes(request)),
+            network_isolation: self.is_isolated(),
+            confinement: Some(confinement::of_image(configuration, &runner.own_program, entry)),
+            limits: Limits {
+                memory_bytes: self.memory_bytes(),
+                file_bytes: Some(stage::volume_bytes(request)),
+                volume_bytes: Some(stage::volume_bytes(request)),
+                reserve_bytes: Some(configuration.objects.reserve_bytes),
+                ..Limits::usual()
+            },
+        }
+    }
+
+    fn is_isolated(&self) -> bool {
+        let network = self.job.request.network_config.as_ref();
+        network.and_then(|network| network.enable_network_isolation) == Some(true)
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        let cluster = &self.job.request.processing_resources.cluster_config;
+        cluster.instance_type.as_deref().and_then(instance::memory_bytes)
+    }
+
+    /// The containers of the job, ready to be run; none where it runs in none.
+    async fn containers(
+        &self,
+        roots: &[PathBuf],
+        program: &Program,
+        staged: &Staged,
+    ) -> Result<Vec<Container>, Failure> {
+        let Place::Container(image) = &program.place else { return Ok(Vec::new()) };
+        let mut containers = Vec::new();
+        for (number, root) in roots.iter().enumerate() {
+            let container = self.container(image, number, root, program, staged);
+            if number == 0 {
+                container.check_engine().await.map_err(Failure)?;
+            }
+            // It goes with the job's folder.
+            container.write_variables().map_err(|error| Failure::of_file(&container.variables_file, &error))?;
+            containers.push(container);
+        }
+        Ok(containers)
+    }
+
+    fn container(&self, image: &str, number: usize, root: &Path, program: &Program, staged: &Staged) -> Container {
+        let configuration = &self.runner.context.configuration;
+        let volume = |place: &str, writable| Volume {
+            folder: root.join(place.trim_start_matches('/')),
+            place: place.to_owned(),
+            writable,
+        };
+        let mut volumes = vec![volume("/opt/ml", true)];
+        let inputs = staged.read_only.iter().filter(|input| !staged.writable.contains(input));
+        volumes.extend(inputs.map(|input| volume(input, false)));
+        let is_covered = |output: &&String| staged.read_only.iter().any(|input| Path::new(*output).starts_with(input));
+        volumes.extend(staged.writable.iter().filter(is_covered).map(|output| volume(output, true)));
+        volumes.sort_by(|one, other| one.place.cmp(&other.place));
+        Container {
+            engine: configuration.hosting.container_engine.clone(),
+            name: format!("watchkeeper-{}-{}-{}", self.job.key(), self.job.attempts, host_name(number + 1)),
+            owner: container::owner_of_jobs(&configuration.data_dir),
+            image: image.to_owned(),
+            entrypoint: program.entrypoint.clone(),
+            arguments: program.arguments.clone(),
+            volumes,
+            network_isolation: self.is_isolated(),
+            environment: environment::variables(&self.runner.context, &self.job, program),
+            variables_file: root.join("variables"),
+            memory_bytes: self.memory_bytes(),
+            processes: Limits::usual().processes,
         }
     }
 
@@ -409,7 +489,9 @@ impl Attempt {
         let event = match failed {
             None => JobEvent::Exited { status: Some(0), signal: None, message, usage },
             Some(&Ended::Exited { status, signal, .. }) => JobEvent::Exited { status, signal, message, usage },
-            Some(Ended::Refused { reason } | Ended::Lost { reason }) => return Err(Failure(reason.clone())),
+            Some(Ended::Refused { reason } | Ended::OverLimit { reason } | Ended::Lost { reason }) => {
+                return Err(Failure(reason.clone()));
+            }
         };
         let metrics = if completed { self.metrics(roots).await } else { Vec::new() };
         Ok(Conclusion::End(event, metrics))
@@ -508,7 +590,7 @@ async fn open_log(context: &Context, job: &ProcessingJob, number: usize, now: Ti
 fn peak_memory(ended: &Ended) -> Option<u64> {
     match ended {
         Ended::Exited { peak_memory_bytes, .. } => *peak_memory_bytes,
-        Ended::Refused { .. } | Ended::Lost { .. } => None,
+        Ended::Refused { .. } | Ended::OverLimit { .. } | Ended::Lost { .. } => None,
     }
 }
 

@@ -27,9 +27,8 @@ use tokio::task::{Id, JoinSet};
 
 use crate::context::Context;
 use crate::control::processing_job::ProcessingJob;
-use crate::program;
-use crate::program::folder;
 use crate::program::launch::Launcher;
+use crate::program::{self, container, folder};
 use crate::resources::{Resource as _, Versioned};
 use crate::watch::claimed_until;
 
@@ -110,6 +109,11 @@ pub async fn run(context: Arc<Context>, launcher: Arc<dyn Launcher>) {
 /// As [`run`], with another program of the built-in images, and other times.
 pub async fn run_with(context: Arc<Context>, launcher: Arc<dyn Launcher>, own_program: Vec<String>, timing: Timing) {
     let runner = Arc::new(Runner { context, launcher, own_program, timing });
+    let settings = &runner.context.configuration;
+    if settings.images.iter().any(|image| image.container.is_some()) {
+        let owner = container::owner_of_jobs(&settings.data_dir);
+        container::sweep(&settings.hosting.container_engine, &owner).await;
+    }
     folder::sweep(&runner.jobs_folder()).await;
     // Asked once, before there is a job that would wait for the answer.
     runner.launcher.protects_inputs().await;

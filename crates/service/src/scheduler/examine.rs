@@ -22,6 +22,7 @@ use crate::control::merge::Labels;
 use crate::control::monitoring_input::constraints_file;
 use crate::control::processing_job::ProcessingJob;
 use crate::control::schedule::MonitoringSchedule;
+use crate::processes;
 use crate::resources::Error;
 
 /// How long captures that are still in memory are waited for.
@@ -95,7 +96,7 @@ async fn jobs(
         },
     };
     if let Source::Endpoint { name } = &definition.input.source {
-        written(context, name).await;
+        written(context, name, tick).await;
     }
     let (data, merge) = if definition.needs_merge() {
         match merge_sides(context, schedule, &definition, (tick, trigger), window, looked).await? {
@@ -222,7 +223,12 @@ pub(crate) async fn definition(
     })
 }
 
-fn window_of(schedule: &MonitoringSchedule, tick: Timestamp, input: &MonitoredInput) -> Result<Window, String> {
+/// The window of a tick of a schedule, or why it has none.
+pub(crate) fn window_of(
+    schedule: &MonitoringSchedule,
+    tick: Timestamp,
+    input: &MonitoredInput,
+) -> Result<Window, String> {
     let config = schedule.config.schedule_config.as_ref();
     let expression: ScheduleExpression = config
         .ok_or_else(|| format!("monitoring schedule {} has no schedule expression", schedule.name))?
@@ -296,10 +302,16 @@ async fn data(
     }
 }
 
-/// Waits until what the endpoint has captured so far is in its objects: the end of a window is often this moment.
-async fn written(context: &Context, endpoint: &str) {
-    let Some(capture) = context.capture.get().and_then(Weak::upgrade) else { return };
-    if tokio::time::timeout(LONGEST_FLUSH, capture.flush(endpoint)).await.is_err() {
+/// Waits until what was captured up to the tick is in its objects, by this process and by the others: the end of a window is
+/// often this moment.
+async fn written(context: &Context, endpoint: &str, tick: Timestamp) {
+    let flushed = async {
+        if let Some(capture) = context.capture.get().and_then(Weak::upgrade) {
+            capture.flush(endpoint).await;
+        }
+    };
+    let all_flushed = async { tokio::join!(flushed, processes::captured(context, tick.min(context.now()))) };
+    if tokio::time::timeout(LONGEST_FLUSH, all_flushed).await.is_err() {
         tracing::warn!(
             endpoint,
             "what was captured could not be stored in time; it belongs to no window that ends now"

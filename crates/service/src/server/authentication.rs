@@ -39,6 +39,10 @@ impl s3::Tokens for S3Tokens {
     fn accepts(&self, access_key_id: &str, token: Option<&[u8]>) -> bool {
         self.keys.accepts_token(access_key_id, token, self.context.now())
     }
+
+    fn may_ask(&self, access_key_id: &str) -> bool {
+        self.keys.may_ask(access_key_id)
+    }
 }
 
 /// The scope that a request claims; nothing of it is proven.
@@ -56,8 +60,11 @@ pub(super) fn session_token(parts: &http::request::Parts) -> Option<Cow<'_, [u8]
     Some(percent_decode_str(token).into())
 }
 
-/// The calls about access keys, which would let whoever holds a temporary key have one that stays.
-const KEYS_PATH: &str = "/_watchkeeper/keys";
+/// What would let whoever holds a temporary key, as every job does, have one that stays: the calls about access keys, and a
+/// backup, which has all of them and the master key in it.
+const NOT_FOR_SESSIONS: [&str; 2] = ["/_watchkeeper/keys", "/_watchkeeper/backup"];
+/// AWS's words for more requests than a key may make.
+const TOO_MANY: &str = "Rate exceeded";
 
 /// Checks the signature of a request that is not S3's, and keeps temporary keys from the calls about access keys.
 pub(super) fn verify(
@@ -71,11 +78,26 @@ pub(super) fn verify(
     let canonical = canonical(request.method, request.uri, request.headers, payload);
     let audience = Audience { service: signing_name, codes };
     let verified = signing::verify(&canonical, |id| keys.signing_secret(id), now, audience)?;
-    if request.uri.path().starts_with(KEYS_PATH) && keys.is_temporary(&verified.scope.access_key_id) {
-        let message = "temporary credentials cannot list or change access keys: sign with an access key";
+    let is_guarded = NOT_FOR_SESSIONS.iter().any(|path| request.uri.path().starts_with(path));
+    if is_guarded && keys.is_temporary(&verified.scope.access_key_id) {
+        let message =
+            "temporary credentials cannot list or change access keys, nor take backups: sign with an access key";
         return Err(Error::new("AccessDeniedException", message).with_status(403));
     }
+    refuse_too_many(keys, &verified.scope.access_key_id, codes)?;
     Ok(verified)
+}
+
+/// Refuses a key that asks for more than it may, by the codes that SDKs know to wait for.
+fn refuse_too_many(keys: &AccessKeys, access_key_id: &str, codes: Codes) -> Result<(), Error> {
+    if keys.may_ask(access_key_id) {
+        return Ok(());
+    }
+    Err(match codes {
+        Codes::Query => Error::new("Throttling", TOO_MANY),
+        Codes::Json => Error::throttling(TOO_MANY),
+        Codes::Rest => Error::throttling(TOO_MANY).with_status(429),
+    })
 }
 
 /// Checks the signature of an invocation.
@@ -87,7 +109,8 @@ pub(super) fn verify_invocation(
 ) -> Result<(), Error> {
     let canonical = canonical(&parts.method, &parts.uri, &parts.headers, payload);
     let audience = Audience { service: "sagemaker", codes: Codes::Rest };
-    signing::verify(&canonical, |id| keys.signing_secret(id), now, audience).map(drop)
+    let verified = signing::verify(&canonical, |id| keys.signing_secret(id), now, audience)?;
+    refuse_too_many(keys, &verified.scope.access_key_id, Codes::Rest)
 }
 
 fn canonical<'a>(

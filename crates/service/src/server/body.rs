@@ -57,6 +57,11 @@ impl BodyBudget {
         Self(Arc::new(Semaphore::new(BUFFERED)))
     }
 
+    /// A share for a body that somebody else reads whole, if there is room for it within a time.
+    pub(super) async fn share(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unread> {
+        self.take(bytes, Instant::now() + BUFFER_PATIENCE).await
+    }
+
     /// A share of so many bytes, as soon as others have given them back, if they do so before the deadline.
     async fn take(&self, bytes: usize, deadline: Instant) -> Result<OwnedSemaphorePermit, Unread> {
         let bytes = u32::try_from(bytes).map_err(|_| Unread::TooLarge)?;
@@ -96,12 +101,44 @@ pub(crate) struct TimedBody {
     idle: Duration,
     /// Armed while a byte is waited for.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// The fewest bytes that have to come in that time, and those that have come since it began.
+    least: Option<(u64, Progress)>,
+}
+
+/// What has come in the time for which it was waited for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    waited: Duration,
+    waits_since: Option<Instant>,
+    bytes: u64,
 }
 
 impl TimedBody {
     pub(crate) fn new(incoming: Incoming, headers: &http::HeaderMap, idle: Duration) -> Self {
         let is_waited_for = headers.contains_key(http::header::EXPECT);
-        Self { incoming: Some(incoming), is_waited_for, idle, deadline: None }
+        Self { incoming: Some(incoming), is_waited_for, idle, deadline: None, least: None }
+    }
+
+    /// The same, which also fails when it comes more slowly than so many bytes a second: whoever sends a byte now and then
+    /// would keep a connection for ever.
+    pub(super) fn at_least(mut self, bytes_per_second: u64) -> Self {
+        let bytes = bytes_per_second.saturating_mul(self.idle.as_secs());
+        self.least = Some((bytes, Progress::default()));
+        self
+    }
+
+    /// Whether too little has come of late. Counts what has come.
+    fn is_too_slow(&mut self, came: usize) -> bool {
+        let Some((least, progress)) = &mut self.least else { return false };
+        progress.bytes += came as u64;
+        // Time in which nobody was ready for more is not the client's.
+        progress.waited += progress.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        if progress.waited < self.idle {
+            return false;
+        }
+        let is_too_slow = progress.bytes < *least;
+        *progress = Progress::default();
+        is_too_slow
     }
 
     /// All of it in one piece, as [`TimedBody::read_pieces`].
@@ -174,7 +211,18 @@ impl Body for TimedBody {
             this.deadline = None;
             // The client sends by now.
             this.is_waited_for = false;
+            let came = match &frame {
+                Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+                _ => return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::new))),
+            };
+            if this.is_too_slow(came) {
+                let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request stood still");
+                return Poll::Ready(Some(Err(BodyError::new(error))));
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::new)));
+        }
+        if let Some((_, progress)) = &mut this.least {
+            progress.waits_since.get_or_insert_with(Instant::now);
         }
         let idle = this.idle;
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(idle)));

@@ -1,11 +1,13 @@
 //! Access keys: documents whose secrets are sealed by the store's master key.
 //!
-//! The keys in use are kept opened in memory. The data directory's file names one of them, so that the commands of this
-//! machine can sign; when that one is disabled or deleted, another active key takes its place there, and the last active
-//! key cannot go. Temporary keys hold only while the key they come from is active.
+//! The keys in use are kept opened in memory, and read again when another process has changed some. The data directory's file
+//! names one of them, so that the commands of this machine can sign; when that one is disabled or deleted, another active key
+//! takes its place there, and the last active key cannot go: changes of which that depends take turns, of several processes
+//! too, by the version of one document. Temporary keys hold only while the key they come from is active.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -16,6 +18,7 @@ use watchkeeper_store::keys::Keys;
 use watchkeeper_store::metadata::{Columns, Kind, Query};
 
 use super::data_directory::{self, DataDirectory};
+use super::rates::Rates;
 use crate::configuration::Configuration;
 use crate::resources::{self, Resource, Resources, Transaction, Versioned};
 
@@ -117,6 +120,8 @@ pub enum Error {
 
 /// The most keys that operators may make.
 const MAX_KEYS: usize = 1000;
+/// How often a change is tried that meets others' changes.
+const ATTEMPTS: usize = 20;
 
 /// What is kept opened of an active key.
 struct ActiveKey {
@@ -136,8 +141,39 @@ pub struct AccessKeys {
     own: (String, String),
     /// Knows the temporary keys that STS has issued.
     sessions: SessionIssuer,
-    /// One change at a time, so that "the last active key" is true when it is acted upon.
-    changes: tokio::sync::Mutex<()>,
+    /// Held while the keys in use are read, so that what was read last is what counts.
+    reading: tokio::sync::Mutex<()>,
+    /// How many requests each may make.
+    rates: Rates,
+}
+
+/// What changes together with the first keys, and with a key that is taken away: of two such changes at the same time one is
+/// refused, and made again from what is there then.
+#[derive(Debug, Serialize, Deserialize)]
+struct Turn {}
+
+impl Turn {
+    const KEY: &'static str = "access-keys/turn";
+
+    /// Adds the turn that was read to a transaction.
+    fn taken(known: Option<&Versioned<Self>>, transaction: Transaction) -> Transaction {
+        match known {
+            Some(known) => transaction.update(&known.resource, known.version),
+            None => transaction.insert(&Self {}),
+        }
+    }
+}
+
+impl Resource for Turn {
+    const KIND: Kind = Kind::Setting;
+
+    fn key(&self) -> String {
+        Self::KEY.to_owned()
+    }
+
+    fn columns(&self) -> Columns {
+        Columns { name: Self::KEY.to_owned(), ..Columns::default() }
+    }
 }
 
 impl AccessKeys {
@@ -149,7 +185,7 @@ impl AccessKeys {
         configuration: &Configuration,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let own = own_key(&resources, &keys, now).await?;
+        let own = first_keys(&resources, &keys, configuration, now).await?;
         let this = Self {
             resources,
             keys,
@@ -157,25 +193,34 @@ impl AccessKeys {
             active: RwLock::default(),
             sessions: SessionIssuer::new(&own.1),
             own,
-            changes: tokio::sync::Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            rates: Rates::new(&configuration.server),
         };
-        let configured = configuration.access_key_id.as_ref().zip(configuration.secret_access_key.as_ref());
-        if let Some((id, secret)) = configured {
-            this.put_configured(id, secret.expose(), now).await?;
-        } else if !this.stored().await?.iter().any(|key| key.resource.is_of_people()) {
-            let (id, secret) = (fresh_id()?, fresh_secret()?);
-            let key = sealed(&this.keys, (&id, &secret), KeyOrigin::FirstStart, "first start", now)?;
-            this.resources.commit(Transaction::new().insert(&key)).await?;
-        }
-        for key in this.stored().await? {
-            if key.resource.status == KeyStatus::Active {
-                let secret =
-                    this.keys.open_sealed(&key.resource.sealed_secret, &context(&key.resource.access_key_id))?;
-                this.remember(&key.resource.access_key_id, Some(secret));
+        this.read(configuration.access_key_id.as_deref()).await?;
+        Ok(this)
+    }
+
+    /// Reads the keys again: somebody has changed some.
+    ///
+    /// # Errors
+    /// The store failed, and the keys in use are those that they were.
+    pub(super) async fn refresh(&self) -> Result<(), Error> {
+        self.read(None).await
+    }
+
+    /// Reads the keys in use, and sees to it that the file names one of them.
+    async fn read(&self, preferred: Option<&str>) -> Result<(), Error> {
+        let _one = self.reading.lock().await;
+        let mut active = HashMap::new();
+        for AccessKey { access_key_id, sealed_secret, status, .. } in self.list().await? {
+            if status == KeyStatus::Active {
+                let secret = self.keys.open_sealed(&sealed_secret, &context(&access_key_id))?;
+                let as_parent = self.sessions.parent(&access_key_id);
+                active.insert(access_key_id, ActiveKey { secret, as_parent });
             }
         }
-        this.write_file(configuration.access_key_id.as_deref()).await?;
-        Ok(this)
+        *self.active.write().unwrap_or_else(PoisonError::into_inner) = active;
+        self.write_file(preferred).await
     }
 
     /// Key id and secret of the service itself: the parent of the jobs' keys.
@@ -214,6 +259,23 @@ impl AccessKeys {
         self.sessions.issued(access_key_id).is_some()
     }
 
+    /// Whether a key that has signed may make one request more now. To be asked when the signature was found to be right:
+    /// else strangers would use up what is somebody's.
+    pub(super) fn may_ask(&self, access_key_id: &str) -> bool {
+        self.rates.are_unlimited() || self.rates.take(&self.payer(access_key_id), Instant::now())
+    }
+
+    /// The key that a request counts for: a temporary key counts for the one it comes from, as anybody may have any number of
+    /// them; each job's for itself.
+    fn payer(&self, access_key_id: &str) -> String {
+        let parent = self.sessions.issued(access_key_id).and_then(|session| {
+            let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
+            let parent = active.iter().find(|(_, key)| key.as_parent == session.parent);
+            parent.map(|(id, _)| id.clone()).filter(|id| *id != self.own.0)
+        });
+        parent.unwrap_or_else(|| access_key_id.to_owned())
+    }
+
     fn has_active_parent(&self, session: &Session) -> bool {
         let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
         active.values().any(|key| key.as_parent == session.parent)
@@ -226,115 +288,78 @@ impl AccessKeys {
 
     /// All keys, the oldest first.
     pub(super) async fn list(&self) -> Result<Vec<AccessKey>, Error> {
-        let mut keys: Vec<AccessKey> = self.stored().await?.into_iter().map(|key| key.resource).collect();
+        let stored: Vec<Versioned<AccessKey>> = self.resources.list(&Query::default()).await?;
+        let mut keys: Vec<AccessKey> = stored.into_iter().map(|key| key.resource).collect();
         keys.sort_by(|a, b| (a.created, &a.access_key_id).cmp(&(b.created, &b.access_key_id)));
         Ok(keys)
     }
 
     /// A new key and its secret, which is not shown again.
     pub(super) async fn create(&self, description: &str, now: Timestamp) -> Result<(AccessKey, String), Error> {
-        let _one = self.changes.lock().await;
-        let count = self.stored().await?.len();
+        let count = self.list().await?.len();
         if count >= MAX_KEYS {
             return Err(Error::TooMany(count));
         }
         let (id, secret) = (fresh_id()?, fresh_secret()?);
         let key = sealed(&self.keys, (&id, &secret), KeyOrigin::Operator, description, now)?;
         self.resources.commit(Transaction::new().insert(&key)).await?;
-        self.remember(&id, Some(secret.clone()));
+        self.refresh().await?;
         Ok((key, secret))
     }
 
     /// Switches a key on or off.
     pub(super) async fn set_status(&self, access_key_id: &str, status: KeyStatus) -> Result<AccessKey, Error> {
-        let _one = self.changes.lock().await;
-        let mut key = self.find(access_key_id).await?;
-        if key.resource.origin == KeyOrigin::Service {
-            return Err(Error::Own(access_key_id.to_owned()));
-        }
-        if status == KeyStatus::Inactive {
-            self.keep_another(access_key_id)?;
-        }
-        key.resource.status = status;
-        self.resources.commit(Transaction::new().update(&key.resource, key.version)).await?;
-        let secret = match status {
-            KeyStatus::Active => Some(self.keys.open_sealed(&key.resource.sealed_secret, &context(access_key_id))?),
-            KeyStatus::Inactive => None,
-        };
-        self.remember(access_key_id, secret);
-        self.write_file(None).await?;
-        Ok(key.resource)
+        let changed = |key: &AccessKey| AccessKey { status, ..key.clone() };
+        let is_taken_away = status == KeyStatus::Inactive;
+        let key = self
+            .change(access_key_id, is_taken_away, |transaction, key| {
+                transaction.update(&changed(&key.resource), key.version)
+            })
+            .await?;
+        Ok(changed(&key))
     }
 
     /// Forgets a key.
     pub(super) async fn delete(&self, access_key_id: &str) -> Result<(), Error> {
-        let _one = self.changes.lock().await;
-        let key = self.find(access_key_id).await?;
-        if key.resource.origin == KeyOrigin::Service {
-            return Err(Error::Own(access_key_id.to_owned()));
-        }
-        self.keep_another(access_key_id)?;
-        self.resources.commit(Transaction::new().delete(&key.resource, key.version)).await?;
-        self.remember(access_key_id, None);
-        self.write_file(None).await
+        let deleted =
+            |transaction: Transaction, key: &Versioned<AccessKey>| transaction.delete(&key.resource, key.version);
+        self.change(access_key_id, true, deleted).await.map(drop)
     }
 
-    async fn stored(&self) -> Result<Vec<Versioned<AccessKey>>, Error> {
-        Ok(self.resources.list(&Query::default()).await?)
-    }
-
-    async fn find(&self, access_key_id: &str) -> Result<Versioned<AccessKey>, Error> {
-        let key = self.resources.get(access_key_id).await?;
-        key.ok_or_else(|| Error::Missing(access_key_id.to_owned()))
-    }
-
-    /// The configured key is there with the configured secret, and no other configured one.
-    async fn put_configured(&self, id: &str, secret: &str, now: Timestamp) -> Result<(), Error> {
-        let mut transaction = Transaction::new();
-        let mut known = None;
-        for key in self.stored().await? {
-            if key.resource.access_key_id == id {
-                known = Some(key);
-            } else if key.resource.origin == KeyOrigin::Configuration {
-                transaction = transaction.delete(&key.resource, key.version);
+    /// Changes a key of people; gives what it was before.
+    async fn change(
+        &self,
+        access_key_id: &str,
+        is_taken_away: bool,
+        changed: impl Fn(Transaction, &Versioned<AccessKey>) -> Transaction,
+    ) -> Result<AccessKey, Error> {
+        for attempt in 1.. {
+            let turn = self.resources.get::<Turn>(Turn::KEY).await?;
+            let stored: Vec<Versioned<AccessKey>> = self.resources.list(&Query::default()).await?;
+            let key = stored.iter().find(|key| key.resource.access_key_id == access_key_id);
+            let key = key.ok_or_else(|| Error::Missing(access_key_id.to_owned()))?;
+            if key.resource.origin == KeyOrigin::Service {
+                return Err(Error::Own(access_key_id.to_owned()));
             }
-        }
-        let key = sealed(&self.keys, (id, secret), KeyOrigin::Configuration, "configuration", now)?;
-        transaction = match known {
-            Some(known) => {
-                let same =
-                    self.keys.open_sealed(&known.resource.sealed_secret, &context(id)).is_ok_and(|s| s == secret);
-                if same && known.resource.status == KeyStatus::Active {
-                    transaction
-                } else {
-                    let created = known.resource.created;
-                    transaction.update(&AccessKey { created, ..key }, known.version)
+            let mut transaction = changed(Transaction::new(), key);
+            if is_taken_away && key.resource.status == KeyStatus::Active {
+                let mut others = stored.iter().filter(|other| other.resource.access_key_id != access_key_id);
+                if !others.any(|other| other.resource.is_of_people()) {
+                    return Err(Error::Last(access_key_id.to_owned()));
                 }
+                transaction = Turn::taken(turn.as_ref(), transaction);
             }
-            None => transaction.insert(&key),
-        };
-        Ok(self.resources.commit(transaction).await?)
-    }
-
-    fn remember(&self, access_key_id: &str, secret: Option<String>) {
-        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
-        match secret {
-            Some(secret) => {
-                let as_parent = self.sessions.parent(access_key_id);
-                active.insert(access_key_id.to_owned(), ActiveKey { secret, as_parent })
+            match self.resources.commit(transaction).await {
+                Ok(()) => {
+                    let before = key.resource.clone();
+                    self.refresh().await?;
+                    return Ok(before);
+                }
+                Err(resources::Error::Conflict { .. }) if attempt < ATTEMPTS => {}
+                Err(error) => return Err(error.into()),
             }
-            None => active.remove(access_key_id),
-        };
-    }
-
-    /// Refuses to take away the last active key.
-    fn keep_another(&self, access_key_id: &str) -> Result<(), Error> {
-        let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
-        let mut others = active.keys().filter(|other| *other != access_key_id && **other != self.own.0);
-        if others.next().is_none() && active.contains_key(access_key_id) {
-            return Err(Error::Last(access_key_id.to_owned()));
         }
-        Ok(())
+        unreachable!("the last attempt returns")
     }
 
     /// The file names an active key: the preferred one, else the one it names, else the oldest.
@@ -360,17 +385,69 @@ impl AccessKeys {
     }
 }
 
-/// The key of the service itself; made at the first start.
-async fn own_key(resources: &Resources, keys: &Keys, now: Timestamp) -> Result<(String, String), Error> {
-    let stored: Vec<Versioned<AccessKey>> = resources.list(&Query::default()).await?;
-    if let Some(key) = stored.into_iter().map(|key| key.resource).find(|key| key.origin == KeyOrigin::Service) {
-        let secret = keys.open_sealed(&key.sealed_secret, &context(&key.access_key_id))?;
-        return Ok((key.access_key_id, secret));
+/// Makes the keys that have to be there: that of the service itself, the configured one where there is one, else a first one
+/// where there is none; gives key id and secret of the first. Processes that do so at the same time make them once.
+async fn first_keys(
+    resources: &Resources,
+    keys: &Keys,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<(String, String), Error> {
+    for attempt in 1.. {
+        let turn = resources.get::<Turn>(Turn::KEY).await?;
+        let stored: Vec<Versioned<AccessKey>> = resources.list(&Query::default()).await?;
+        let mut transaction = Transaction::new();
+        let own = stored.iter().map(|key| &key.resource).find(|key| key.origin == KeyOrigin::Service);
+        let own = if let Some(own) = own {
+            let secret = keys.open_sealed(&own.sealed_secret, &context(&own.access_key_id))?;
+            (own.access_key_id.clone(), secret)
+        } else {
+            let (id, secret) = (fresh_id()?, fresh_secret()?);
+            let key = sealed(keys, (&id, &secret), KeyOrigin::Service, "jobs of the service", now)?;
+            transaction = transaction.insert(&key);
+            (id, secret)
+        };
+        let configured = configuration.access_key_id.as_ref().zip(configuration.secret_access_key.as_ref());
+        if let Some((id, secret)) = configured {
+            transaction = with_configured(transaction, keys, &stored, (id, secret.expose()), now)?;
+        } else if !stored.iter().any(|key| key.resource.is_of_people()) {
+            let (id, secret) = (fresh_id()?, fresh_secret()?);
+            transaction = transaction.insert(&sealed(keys, (&id, &secret), KeyOrigin::FirstStart, "first start", now)?);
+        }
+        if transaction.is_empty() {
+            return Ok(own);
+        }
+        match resources.commit(Turn::taken(turn.as_ref(), transaction)).await {
+            Ok(()) => return Ok(own),
+            Err(resources::Error::Conflict { .. }) if attempt < ATTEMPTS => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    let (id, secret) = (fresh_id()?, fresh_secret()?);
-    let key = sealed(keys, (&id, &secret), KeyOrigin::Service, "jobs of the service", now)?;
-    resources.commit(Transaction::new().insert(&key)).await?;
-    Ok((id, secret))
+    unreachable!("the last attempt returns")
+}
+
+/// The configured key is there with the configured secret, and no other configured one.
+fn with_configured(
+    mut transaction: Transaction,
+    keys: &Keys,
+    stored: &[Versioned<AccessKey>],
+    (id, secret): (&str, &str),
+    now: Timestamp,
+) -> Result<Transaction, Error> {
+    for key in stored {
+        if key.resource.access_key_id != id && key.resource.origin == KeyOrigin::Configuration {
+            transaction = transaction.delete(&key.resource, key.version);
+        }
+    }
+    let key = sealed(keys, (id, secret), KeyOrigin::Configuration, "configuration", now)?;
+    let Some(known) = stored.iter().find(|key| key.resource.access_key_id == id) else {
+        return Ok(transaction.insert(&key));
+    };
+    let same = keys.open_sealed(&known.resource.sealed_secret, &context(id)).is_ok_and(|known| known == secret);
+    if same && known.resource.status == KeyStatus::Active {
+        return Ok(transaction);
+    }
+    Ok(transaction.update(&AccessKey { created: known.resource.created, ..key }, known.version))
 }
 
 fn sealed(

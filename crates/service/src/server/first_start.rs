@@ -1,12 +1,10 @@
 //! What exists from the first start: the bucket that scripts get by default, and the defaults that the Python SDK reads.
 
 use watchkeeper_store::Error;
-use watchkeeper_store::objects::{ObjectAttributes, Precondition, body, read_all};
+use watchkeeper_store::objects::{ObjectAttributes, Precondition, SYSTEM_BUCKET, body, read_all};
 
 use crate::Context;
 
-/// The bucket of what the service itself offers.
-pub(super) const SYSTEM_BUCKET: &str = "watchkeeper-system";
 /// The object with the SDK's defaults.
 pub(super) const SDK_DEFAULTS: &str = "sagemaker-config.yaml";
 
@@ -27,8 +25,14 @@ pub(super) async fn prepare(context: &Context) -> Result<(), Error> {
     }
     let attributes =
         ObjectAttributes { content_type: Some("application/yaml".to_owned()), ..ObjectAttributes::default() };
-    context.objects.put(SYSTEM_BUCKET, SDK_DEFAULTS, attributes, body(defaults), Precondition::None).await?;
-    Ok(())
+    match context.objects.put(SYSTEM_BUCKET, SDK_DEFAULTS, attributes, body(defaults), Precondition::None).await {
+        // The next start writes them; until then scripts go without.
+        Err(error) if error.storage_fault().is_some() => {
+            tracing::error!(%error, "the defaults of the SDK could not be written");
+            Ok(())
+        }
+        result => result.map(drop),
+    }
 }
 
 /// The SDK's defaults: with a bucket named, `default_bucket()` does not ask STS, which the SDK does at a fixed address.

@@ -38,11 +38,15 @@ async fn readiness(context: &Context) -> (StatusCode, &'static str) {
     if *context.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping");
     }
-    match context.resources.store().get(Kind::Setting, "readiness").await {
-        Ok(_) => (StatusCode::OK, "ready"),
+    if let Err(error) = context.resources.store().get(Kind::Setting, "readiness").await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store does not answer");
+        return (StatusCode::SERVICE_UNAVAILABLE, "store failed");
+    }
+    match context.objects.ready().await {
+        Ok(()) => (StatusCode::OK, "ready"),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "store failed")
+            tracing::error!(error = &error as &dyn std::error::Error, "objects cannot be reached");
+            (StatusCode::SERVICE_UNAVAILABLE, "objects failed")
         }
     }
 }

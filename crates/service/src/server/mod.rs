@@ -7,6 +7,7 @@
 mod authentication;
 pub(crate) mod body;
 mod certificates;
+pub(crate) mod chunks;
 pub mod credentials;
 mod data_directory;
 mod first_start;
@@ -14,8 +15,13 @@ mod health;
 mod keys;
 mod listener;
 mod object_errors;
+mod objects_place;
+mod open_files;
+mod others;
 mod proxy;
+mod rates;
 mod routing;
+mod shared_clock;
 pub(crate) mod timed_stream;
 
 use std::net::SocketAddr;
@@ -27,10 +33,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 use watchkeeper_store::Store;
+use watchkeeper_store::objects::SYSTEM_BUCKET;
 
 use crate::configuration::{Configuration, Role};
 use crate::context::{Clock, Context, MachineClock};
 use crate::hosting::{self, Hosting};
+use crate::processes::{self, Processes};
 use crate::program;
 use crate::program::launch::Launcher;
 use crate::program::sandbox::Sandbox;
@@ -45,6 +53,7 @@ use certificates::Certificates;
 use credentials::AccessKeys;
 use listener::Front;
 use routing::Router;
+use shared_clock::SharedClock;
 
 /// How long a part that failed is left alone before it is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -82,6 +91,9 @@ pub enum Error {
     /// The certificates of the proxy mode cannot be read or made.
     #[error(transparent)]
     Certificates(#[from] certificates::Error),
+    /// The objects are not where this process looks for them.
+    #[error(transparent)]
+    Objects(#[from] objects_place::Error),
     /// The endpoints of the store cannot be read.
     #[error(transparent)]
     Resources(#[from] resources::Error),
@@ -111,12 +123,17 @@ pub struct Service {
 impl Service {
     /// Starts the service of a configuration. When this returns it answers.
     pub async fn start(configuration: Configuration) -> Result<Self, Error> {
-        Self::start_at(configuration, Arc::new(MachineClock)).await
+        Self::start_by(configuration, None).await
     }
 
     /// The same with another source of moments.
     pub async fn start_at(configuration: Configuration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::start_by(configuration, Some(clock)).await
+    }
+
+    async fn start_by(configuration: Configuration, clock: Option<Arc<dyn Clock>>) -> Result<Self, Error> {
         prometheus::install();
+        open_files::allow(configuration.server.max_connections);
         let program = program::own(&configuration).map_err(Error::Hosting)?;
         Self::start_with(configuration, clock, Arc::new(Sandbox::new(program))).await
     }
@@ -128,12 +145,13 @@ impl Service {
         // No file has this name: it is what the launcher knows the built-in images by.
         let program = vec!["(embedded)".to_owned()];
         configuration.runner.program.clone_from(&program);
-        Self::start_with(configuration, Arc::new(MachineClock), Arc::new(Threads::new(program, analyze))).await
+        Self::start_with(configuration, None, Arc::new(Threads::new(program, analyze))).await
     }
 
+    /// Without a clock it goes by that of the store, where processes share one, or by the machine's.
     async fn start_with(
         configuration: Configuration,
-        clock: Arc<dyn Clock>,
+        clock: Option<Arc<dyn Clock>>,
         launcher: Arc<dyn Launcher>,
     ) -> Result<Self, Error> {
         let listen = configuration.listen;
@@ -146,11 +164,19 @@ impl Service {
         let (stopping, stops) = watch::channel(false);
         let (closing, closes) = watch::channel(false);
         let directory = DataDirectory::of(Some(&configuration.data_dir))?;
-        let latest = Arc::new(LatestMetrics::over(Arc::clone(&store.metadata)));
+        let shared_clock = match &clock {
+            Some(_) => None,
+            None => SharedClock::of(&store.metadata).await?,
+        };
+        let clock =
+            clock.or_else(|| shared_clock.clone().map(|clock| clock as _)).unwrap_or_else(|| Arc::new(MachineClock));
+        let latest = Arc::new(LatestMetrics::over(Arc::clone(&store.metadata), configuration.database.url.is_some()));
         let context = Arc::new(Context {
             resources: Resources::new(Arc::clone(&latest) as _),
             objects: Arc::clone(&store.objects),
             logs: Arc::clone(&store.logs),
+            kms: store.kms.clone(),
+            backups: store.backups.clone(),
             clock,
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
@@ -158,10 +184,12 @@ impl Service {
             capture: OnceLock::new(),
             stopping: stops,
             endpoint_url: OnceLock::new(),
+            processes: Processes::default(),
             job_credentials: OnceLock::new(),
             owner: Uuid::new_v4().to_string(),
             configuration,
         });
+        objects_place::settle(&context).await?;
         let keys = AccessKeys::open(
             context.resources.clone(),
             Arc::clone(&store.keys),
@@ -170,19 +198,25 @@ impl Service {
             context.now(),
         )
         .await?;
+        let keys = Arc::new(keys);
         let _ = context.job_credentials.set(keys.own());
         first_start::prepare(&context).await?;
         let certificates = Certificates::open(&directory, context.now())?;
         let hosting = Hosting::start(&context, launcher).map_err(Error::Hosting)?;
         hosting.take_stock().await?;
-        let router = Router::new(Arc::clone(&context), Arc::new(keys), latest, Arc::clone(&hosting));
+        let router = Router::new(Arc::clone(&context), Arc::clone(&keys), latest, Arc::clone(&hosting));
         let front = Front::new(Arc::clone(&context), certificates, router, address, closes)
             .map_err(|source| Error::Listen { address, source })?;
         let clients = service_address(&context.configuration, address);
         directory.write_service(&clients)?;
         let _ = context.endpoint_url.set(clients.endpoint_url);
         let listener = tokio::spawn(Arc::new(front).run(listener));
-        let workers = start_workers(&context, &hosting);
+        let mut workers = start_workers(&context, &hosting);
+        if context.is_shared() {
+            workers.push(supervise("the sign of this process", &context, processes::run));
+            workers.push(others::follow(&hosting, &keys));
+        }
+        workers.extend(shared_clock.map(|clock| tokio::spawn(clock.keep_right(context.stopping.clone()))));
         let configuration = &context.configuration;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -238,6 +272,9 @@ impl Service {
         if tokio::time::timeout(grace, self.hosting.shutdown()).await.is_err() {
             tracing::warn!("captures were not all stored, or models did not all end, in time");
         }
+        if tokio::time::timeout(CUTTING_OFF, processes::leave(&self.context)).await.is_err() {
+            tracing::warn!("the other processes are not told that this one stops: the store takes too long");
+        }
         if tokio::time::timeout(CUTTING_OFF, self.hosting.publish_counts()).await.is_err() {
             tracing::warn!("what was counted last of endpoints is not published: the store takes too long");
         }
@@ -266,10 +303,12 @@ fn start_workers(context: &Arc<Context>, hosting: &Arc<Hosting>) -> Vec<JoinHand
     if context.configuration.has_role(Role::Api) {
         workers.push(supervise_hosting("endpoints", hosting, Hosting::run));
         workers.push(supervise_hosting("asynchronous invocations", hosting, hosting::invocation::asynchronous::run));
+        workers.push(supervise("encryption keys", context, crate::api::kms::run));
         workers.push(supervise_hosting("figures of endpoints", hosting, hosting::traffic::run));
     }
     if context.configuration.has_role(Role::Scheduler) {
         workers.push(supervise("scheduler", context, crate::scheduler::run));
+        workers.push(supervise("retention", context, crate::retention::run));
     }
     if context.configuration.has_role(Role::Runner) {
         let launcher = Arc::clone(&hosting.launcher);
@@ -327,11 +366,12 @@ fn service_address(configuration: &Configuration, address: SocketAddr) -> Servic
             std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
+    let endpoint_url = configuration.server.endpoint_url.clone();
     ServiceAddress {
-        endpoint_url: format!("http://{reached}"),
+        endpoint_url: endpoint_url.unwrap_or_else(|| format!("http://{reached}")),
         region: configuration.region.clone(),
         account: configuration.account.clone(),
         default_bucket: configuration.default_bucket(),
-        sdk_defaults: format!("s3://{}/{}", first_start::SYSTEM_BUCKET, first_start::SDK_DEFAULTS),
+        sdk_defaults: format!("s3://{SYSTEM_BUCKET}/{}", first_start::SDK_DEFAULTS),
     }
 }

@@ -35,7 +35,13 @@ pub(super) fn connect(front: &Arc<Front>, request: Request<Incoming>, permit: Pe
     let Some(target) = request.uri().authority().cloned() else {
         return refusal(StatusCode::BAD_REQUEST, "CONNECT needs a host and a port");
     };
-    let (host, port) = (target.host().to_ascii_lowercase(), target.port_u16().unwrap_or(443));
+    let port = match target.port_u16() {
+        Some(port) => port,
+        None if target.as_str() == target.host() => 443,
+        // A port that is none, or a user.
+        None => return refusal(StatusCode::BAD_REQUEST, "CONNECT needs a host and a port"),
+    };
+    let host = target.host().to_ascii_lowercase();
     if is_aws_host(&host) {
         if port != 443 {
             return refusal(StatusCode::FORBIDDEN, &format!("{host} is answered on port 443 only, not on {port}"));

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use s3s::service::S3Service;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 use watchkeeper_aws::generated::{cloudwatch, ecr, iam, kms, logs, sagemaker, sts};
 use watchkeeper_aws::protocol::{self, Protocol, Route, Service};
@@ -25,6 +26,7 @@ use watchkeeper_aws::{Call, Error};
 
 use super::authentication::{self, S3Keys, S3Tokens};
 use super::body::{Answer, BodyBudget, BodyError, TimedBody, Unread, WholeBody, whole};
+use super::chunks::{self, Chunks};
 use super::credentials::AccessKeys;
 use super::{health, keys, object_errors};
 use crate::Context;
@@ -44,6 +46,10 @@ const MAX_BODY_BYTES: usize = 10 << 20;
 const MAX_STRANGER_BYTES: usize = 64 << 10;
 /// The most bytes of an invocation.
 const MAX_INVOCATION_BYTES: usize = 6 << 20;
+/// The fewest bytes a second of the body of an object.
+const LEAST_RATE: u64 = 500;
+/// Parameters of requests to S3 whose body streams.
+const OF_STREAMS: [&str; 6] = ["partNumber", "uploadId", "x-id", "AWSAccessKeyId", "Signature", "Expires"];
 /// The header by which a job asks not to be captured; that of others means nothing.
 const CAPTURE: &str = "x-watchkeeper-capture";
 
@@ -140,7 +146,8 @@ impl Router {
         let status = answered.answer.status().as_u16();
         let operation = answered.operation.as_deref().unwrap_or_default();
         prometheus::count_request(answered.service, operation, status, begun.elapsed());
-        if status >= 500 && status != 501 {
+        // What is not implemented, too much at once, or without room is said where it is refused, and not each time.
+        if status >= 500 && !matches!(status, 501 | 503 | 507) {
             tracing::error!(request_id, %method, path, service = answered.service, operation, status, "request failed");
         } else {
             tracing::debug!(request_id, %method, path, service = answered.service, operation, status, "request");
@@ -325,8 +332,38 @@ impl Router {
     /// S3, with a body that streams.
     async fn object(&self, request: Request<Incoming>, request_id: &str) -> Answered {
         let (parts, body) = request.into_parts();
-        let body = s3s::Body::http_body_unsync(TimedBody::new(body, &parts.headers, self.idle));
+        // The share of a document is held until the request is answered; bodies of objects stream.
+        let _share = match self.share_of_document(&parts).await {
+            Ok(share) => share,
+            Err(refused) => return refused,
+        };
+        let body = TimedBody::new(body, &parts.headers, self.idle).at_least(LEAST_RATE);
+        let body = match chunks::are_in(&parts.headers) {
+            Some(is_signed) => s3s::Body::http_body_unsync(Chunks::new(body, is_signed)),
+            None => s3s::Body::http_body_unsync(body),
+        };
         self.objects(Request::from_parts(parts, body), request_id).await
+    }
+
+    /// The share of memory of a request to S3 whose body is a document, which is read whole: lists of keys and parts,
+    /// settings of buckets. None where it has none.
+    async fn share_of_document(&self, parts: &http::request::Parts) -> Result<Option<OwnedSemaphorePermit>, Answered> {
+        let query = parts.uri.query().unwrap_or_default();
+        let mut names = query.split('&').filter_map(|pair| pair.split('=').next()).filter(|name| !name.is_empty());
+        // Those of signatures, of SDKs, and of parts, which stream.
+        let streams = |name: &str| {
+            OF_STREAMS.contains(&name) || name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
+        };
+        let is_document = parts.method == Method::POST || parts.method == Method::PUT && !names.all(streams);
+        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let bytes = length.unwrap_or(s3::MAX_XML_BYTES).min(s3::MAX_XML_BYTES);
+        if !is_document || bytes == 0 {
+            return Ok(None);
+        }
+        self.bodies.share(bytes).await.map(Some).map_err(|_| {
+            let answer = plain(StatusCode::SERVICE_UNAVAILABLE, "too many bytes of other requests are being read\n");
+            Answered { answer, service: "s3", operation: None }
+        })
     }
 
     async fn buffered_object(&self, parts: http::request::Parts, body: Bytes, request_id: &str) -> Answered {
@@ -369,8 +406,10 @@ impl Router {
             Err(unread) => return refused(&unread_error(&unread, limit)),
         };
         let view = protocol::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
-        // Operators sign for whichever service their tool takes them to be at.
-        let signing_name = scope.map_or_else(|| "sagemaker".to_owned(), |scope| scope.service);
+        // Operators sign for whichever service their tool takes them to be at, but not for S3: people hand out addresses
+        // that are signed for it.
+        let of_tool = scope.map(|scope| scope.service).filter(|service| service != "s3");
+        let signing_name = of_tool.unwrap_or_else(|| "sagemaker".to_owned());
         if let Err(error) = authentication::verify(&self.keys, &view, &signing_name, Codes::Rest, self.context.now()) {
             return refused(&error);
         }
@@ -418,7 +457,11 @@ fn answered(form: &Route, known: Option<&Route>, answer: http::Response<Vec<u8>>
         Service::Ecr => "ecr",
         Service::S3 => "s3",
     };
-    Answered { answer: answer.map(whole), service, operation: known.map(|route| Cow::Owned(route.operation.clone())) }
+    // What a stranger makes up is no operation: it would be a series of numbers for as long as the service runs.
+    let exists =
+        |route: &&Route| route.service.model().is_some_and(|model| model.operation(&route.operation).is_some());
+    let operation = known.filter(exists).map(|route| Cow::Owned(route.operation.clone()));
+    Answered { answer: answer.map(whole), service, operation }
 }
 
 fn unread_error(unread: &Unread, limit: usize) -> Error {

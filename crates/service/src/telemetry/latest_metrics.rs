@@ -1,7 +1,7 @@
 //! The newest value of each metric, for Prometheus.
 //!
 //! The store passes through here: whoever puts data, by the API or at the end of a job, is seen. What was put before this
-//! start is read once, when somebody first asks.
+//! start is read once, when somebody first asks; what other processes put, twice a minute at most.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,6 +18,10 @@ const MOST_SERIES: usize = 10_000;
 const LOOK_BACK: i64 = 48 * 60 * 60 * 1000;
 /// The most series that are looked for so.
 const MOST_EARLIER_SERIES: usize = 2_000;
+/// After so many milliseconds the data of other processes are read again.
+const READ_EVERY: i64 = 30 * 1000;
+/// Data may be put so much later than the moment they are of.
+const OVERLAP: i64 = 5 * 60 * 1000;
 
 /// A metric with its dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,13 +35,16 @@ struct Series {
 pub struct LatestMetrics {
     store: Arc<dyn MetadataStore>,
     values: Mutex<BTreeMap<Series, (i64, f64)>>,
-    earlier: tokio::sync::OnceCell<()>,
+    /// Whether other processes put data into the same store.
+    is_shared: bool,
+    /// Up to when data were read that did not pass through here.
+    read_until: tokio::sync::Mutex<Option<i64>>,
 }
 
 impl LatestMetrics {
-    /// One over a store.
-    pub fn over(store: Arc<dyn MetadataStore>) -> Self {
-        Self { store, values: Mutex::default(), earlier: tokio::sync::OnceCell::new() }
+    /// One over a store, into which other processes put data as well if it is shared.
+    pub fn over(store: Arc<dyn MetadataStore>, is_shared: bool) -> Self {
+        Self { store, values: Mutex::default(), is_shared, read_until: tokio::sync::Mutex::default() }
     }
 
     fn remember(&self, data: &[Datum]) {
@@ -59,14 +66,21 @@ impl LatestMetrics {
         }
     }
 
-    async fn read_earlier(&self, now: i64) -> Result<(), Error> {
+    /// Reads what did not pass through here.
+    async fn read(&self, now: i64) -> Result<(), Error> {
+        let mut read_until = self.read_until.lock().await;
+        let start = match *read_until {
+            None => now - LOOK_BACK,
+            Some(until) if self.is_shared && now - until >= READ_EVERY => until - OVERLAP,
+            Some(_) => return Ok(()),
+        };
         let filter = MetricFilter { limit: MOST_EARLIER_SERIES, ..MetricFilter::default() };
         for series in self.store.list_metrics(&filter).await? {
             let query = SeriesQuery {
                 namespace: series.namespace,
                 metric: series.metric,
                 dimensions: series.dimensions,
-                start: now - LOOK_BACK,
+                start,
                 end: now + 1,
                 unit: None,
                 limit: 0,
@@ -74,13 +88,14 @@ impl LatestMetrics {
             let data = self.store.metric_data(&query).await?;
             self.remember(&data[data.len().saturating_sub(1)..]);
         }
+        *read_until = Some(now);
         Ok(())
     }
 
     /// The values in Prometheus's text form, the names of `CloudWatch` as labels.
     pub async fn page(&self, now: i64) -> String {
-        if let Err(error) = self.earlier.get_or_try_init(|| self.read_earlier(now)).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "earlier metrics could not be read");
+        if let Err(error) = self.read(now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "metrics could not be read");
         }
         let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if values.is_empty() {
@@ -173,6 +188,10 @@ impl MetadataStore for LatestMetrics {
 
     async fn remove_metrics_before(&self, before: i64) -> Result<u64, Error> {
         self.store.remove_metrics_before(before).await
+    }
+
+    async fn now(&self) -> Result<Option<i64>, Error> {
+        self.store.now().await
     }
 
     async fn changed_elsewhere(&self) -> Vec<Kind> {

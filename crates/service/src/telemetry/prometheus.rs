@@ -99,6 +99,10 @@ pub async fn page(context: &Context, latest: &LatestMetrics) -> String {
     if let Some(bytes) = resident_bytes() {
         let _ = writeln!(page, "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {bytes}");
     }
+    if let Ok(disk) = nix::sys::statvfs::statvfs(&context.configuration.data_dir) {
+        let bytes = disk.blocks_available().saturating_mul(disk.fragment_size());
+        let _ = writeln!(page, "# TYPE watchkeeper_disk_free_bytes gauge\nwatchkeeper_disk_free_bytes {bytes}");
+    }
     for (name, kind, status) in [
         ("watchkeeper_jobs_in_progress", Kind::ProcessingJob, "InProgress"),
         ("watchkeeper_executions_in_progress", Kind::Execution, "InProgress"),

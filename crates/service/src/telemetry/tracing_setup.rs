@@ -1,13 +1,22 @@
 //! The log of the service itself, on standard error.
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::configuration::{LogFormat, LogSettings};
 
 /// What is said only when it is asked for by name: these crates report every refused request as an error of theirs.
 const QUIET: [&str; 2] = ["s3s=off", "sqlx=warn"];
+
+/// Whether something may be said at all, whatever is asked for: below warnings the protocol crate of S3 shows requests with
+/// their headers, session tokens among them, and the signatures it expects.
+fn may_be_said(metadata: &Metadata<'_>) -> bool {
+    let is_of_s3s = metadata.target() == "s3s" || metadata.target().starts_with("s3s::");
+    !is_of_s3s || *metadata.level() <= Level::WARN
+}
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +42,8 @@ pub fn start(settings: &LogSettings) -> Result<(), Error> {
     let filter = EnvFilter::builder().parse(directives.join(",")).map_err(wrong)?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.format {
-        LogFormat::Text => subscriber.with_ansi(false).finish().try_init()?,
-        LogFormat::Json => subscriber.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Text => subscriber.with_ansi(false).finish().with(filter_fn(may_be_said)).try_init()?,
+        LogFormat::Json => subscriber.json().flatten_event(true).finish().with(filter_fn(may_be_said)).try_init()?,
     }
     Ok(())
 }

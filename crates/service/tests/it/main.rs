@@ -6,6 +6,7 @@ mod capture;
 mod endpoints;
 mod invocation;
 mod models;
+mod retention;
 mod runner;
 mod sagemaker;
 mod scheduler;

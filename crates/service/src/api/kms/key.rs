@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use watchkeeper_aws::generated::kms::{
-    CreateKeyRequest, CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMetadata, KeySpec, KeyState,
-    KeyUsageType, OriginType,
+    CreateKeyRequest, CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMaterialState, KeyMetadata,
+    KeySpec, KeyState, KeyUsageType, OriginType, RotationType, RotationsListEntry,
 };
 use watchkeeper_aws::{Error, Time};
 use watchkeeper_store::metadata::{Columns, Kind};
@@ -16,8 +17,11 @@ use crate::resources::Resource;
 const DELETION_DAYS: i32 = 30;
 /// Days between rotations, when the request does not say.
 const ROTATION_DAYS: i32 = 365;
+/// The most rotations that may be asked for.
+const MOST_ROTATIONS_ON_DEMAND: usize = 25;
 
-/// A key. Its material is the store's affair and follows the document's status.
+/// A key. Its materials are the store's affair and follow the document: by its status it can be used, by `material` the
+/// store knows which encrypts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Key {
     pub(crate) id: String,
@@ -29,6 +33,26 @@ pub(crate) struct Key {
     pub(crate) state: KeyState,
     pub(crate) deletion: Option<Time>,
     pub(crate) rotation_days: Option<i32>,
+    /// When it is rotated by itself, while that is switched on.
+    #[serde(default)]
+    pub(crate) next_rotation: Option<Time>,
+    /// The number of the current material.
+    #[serde(default = "first_material")]
+    pub(crate) material: i64,
+    /// What made each material after the first.
+    #[serde(default)]
+    pub(crate) rotations: Vec<Rotation>,
+}
+
+/// A rotation that took place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rotation {
+    pub(crate) moment: Time,
+    pub(crate) by: RotationType,
+}
+
+fn first_material() -> i64 {
+    1
 }
 
 /// Another name of a key.
@@ -38,6 +62,9 @@ pub(crate) struct Alias {
     pub(crate) arn: String,
     pub(crate) key_id: String,
     pub(crate) created: Time,
+    /// When it was given another key.
+    #[serde(default)]
+    pub(crate) updated: Option<Time>,
 }
 
 impl Resource for Key {
@@ -52,6 +79,7 @@ impl Resource for Key {
             name: self.id.clone(),
             status: self.state.as_str().to_owned(),
             created: self.created.0.as_millisecond(),
+            due: self.due().map(|moment| moment.0.as_millisecond()),
             ..Columns::default()
         }
     }
@@ -138,6 +166,9 @@ impl Key {
             state: KeyState::Enabled,
             deletion: None,
             rotation_days: None,
+            next_rotation: None,
+            material: first_material(),
+            rotations: Vec::new(),
         })
     }
 
@@ -170,7 +201,7 @@ impl Key {
             pending_deletion_window_in_days: None,
             mac_algorithms: None,
             xks_key_configuration: None,
-            current_key_material_id: None,
+            current_key_material_id: Some(self.material_id(self.material)),
         }
     }
 
@@ -193,9 +224,8 @@ impl Key {
         if !(7..=30).contains(&days) {
             return Err(Error::validation("PendingWindowInDays must be between 7 and 30 days"));
         }
-        let moment = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(now);
         self.state = KeyState::PendingDeletion;
-        self.deletion = Some(milliseconds(moment));
+        self.deletion = Some(milliseconds(in_days(now, days)));
         Ok(days)
     }
 
@@ -209,14 +239,89 @@ impl Key {
         Ok(())
     }
 
-    /// Notes that the material is to be rotated; all material is made once here, so this is a note.
-    pub(crate) fn set_rotation(&mut self, rotates: bool, days: Option<i32>) -> Result<(), Error> {
-        self.not_pending_deletion()?;
-        if self.state == KeyState::Disabled {
-            return Err(Error::new("DisabledException", format!("{} is disabled.", self.arn)));
+    /// Has it rotated again and again, for the first time when so many days have passed, or no more. What is asked for
+    /// again changes nothing.
+    pub(crate) fn set_rotation(&mut self, rotates: bool, days: Option<i32>, now: Timestamp) -> Result<(), Error> {
+        self.usable()?;
+        if !rotates {
+            (self.rotation_days, self.next_rotation) = (None, None);
+            return Ok(());
         }
-        self.rotation_days = rotates.then(|| days.or(self.rotation_days).unwrap_or(ROTATION_DAYS));
+        let days = days.or(self.rotation_days).unwrap_or(ROTATION_DAYS);
+        if self.rotation_days != Some(days) {
+            (self.rotation_days, self.next_rotation) = (Some(days), Some(milliseconds(in_days(now, days))));
+        }
         Ok(())
+    }
+
+    /// Makes the next material the current one. What is planned stays as it is.
+    pub(crate) fn rotate_on_demand(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.usable()?;
+        let made = self.rotations.iter().filter(|rotation| rotation.by == RotationType::OnDemand).count();
+        if made >= MOST_ROTATIONS_ON_DEMAND {
+            let message =
+                format!("{} was rotated on demand {MOST_ROTATIONS_ON_DEMAND} times, which is the limit.", self.arn);
+            return Err(Error::new("LimitExceededException", message));
+        }
+        self.rotate(RotationType::OnDemand, now);
+        Ok(())
+    }
+
+    /// Rotates it where the time has come; true if it did. One that was off for longer than a period is rotated at once,
+    /// and a period later again.
+    pub(crate) fn rotate_where_due(&mut self, now: Timestamp) -> bool {
+        let (Some(days), Some(planned)) = (self.rotation_days, self.next_rotation()) else { return false };
+        if self.state != KeyState::Enabled || planned.0 > now {
+            return false;
+        }
+        self.rotate(RotationType::Automatic, now);
+        let following = in_days(planned.0, days);
+        self.next_rotation = Some(milliseconds(if following > now { following } else { in_days(now, days) }));
+        true
+    }
+
+    fn rotate(&mut self, by: RotationType, now: Timestamp) {
+        self.material += 1;
+        self.rotations.push(Rotation { moment: milliseconds(now), by });
+    }
+
+    /// When it is rotated by itself. Keys whose rotation was noted before it took place are due a period after they were
+    /// made.
+    pub(crate) fn next_rotation(&self) -> Option<Time> {
+        let days = self.rotation_days?;
+        Some(self.next_rotation.unwrap_or_else(|| milliseconds(in_days(self.created.0, days))))
+    }
+
+    /// When something has to be done for it.
+    fn due(&self) -> Option<Time> {
+        match self.state {
+            KeyState::Enabled => self.next_rotation(),
+            KeyState::PendingDeletion => self.deletion,
+            _ => None,
+        }
+    }
+
+    /// The name of a material for clients.
+    pub(crate) fn material_id(&self, number: i64) -> String {
+        hex::encode(Sha256::digest(format!("{} {number}", self.arn)))
+    }
+
+    /// Its materials from the oldest on, the first one only where it is asked for.
+    pub(crate) fn materials(&self, with_first: bool) -> Vec<RotationsListEntry> {
+        let entry = |(number, rotation): (i64, Option<&Rotation>)| RotationsListEntry {
+            key_id: Some(self.id.clone()),
+            key_material_id: Some(self.material_id(number)),
+            key_material_state: Some(if number == self.material {
+                KeyMaterialState::Current
+            } else {
+                KeyMaterialState::NonCurrent
+            }),
+            rotation_date: rotation.map(|rotation| rotation.moment),
+            rotation_type: rotation.map(|rotation| rotation.by),
+            ..RotationsListEntry::default()
+        };
+        let first = with_first.then_some((1, None));
+        first.into_iter().chain((2..).zip(self.rotations.iter().map(Some))).map(entry).collect()
     }
 
     /// Replaces its policy.
@@ -229,6 +334,15 @@ impl Key {
     /// Refuses what a key on its way out cannot have done to it.
     pub(crate) fn not_pending_deletion(&self) -> Result<(), Error> {
         if self.state == KeyState::PendingDeletion { Err(self.invalid_state("is pending deletion.")) } else { Ok(()) }
+    }
+
+    /// Refuses what only a key that is on can do.
+    pub(crate) fn usable(&self) -> Result<(), Error> {
+        self.not_pending_deletion()?;
+        match self.state {
+            KeyState::Enabled => Ok(()),
+            _ => Err(Error::new("DisabledException", format!("{} is disabled.", self.arn))),
+        }
     }
 
     fn invalid_state(&self, what: &str) -> Error {
@@ -253,8 +367,19 @@ impl Alias {
             arn: format!("arn:aws:kms:{}:{}:{name}", stamp.region, stamp.account),
             key_id: key.id.clone(),
             created: stamp.time(),
+            updated: None,
         })
     }
+
+    /// Makes it the name of another key.
+    pub(crate) fn point_at(&mut self, key: &Key, now: Timestamp) {
+        self.key_id.clone_from(&key.id);
+        self.updated = Some(milliseconds(now));
+    }
+}
+
+fn in_days(moment: Timestamp, days: i32) -> Timestamp {
+    moment.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(moment)
 }
 
 fn checked_policy(policy: String) -> Result<String, Error> {
@@ -338,14 +463,80 @@ mod tests {
         assert!(key.is_gone("2026-03-31T12:00:00Z".parse().unwrap()));
         assert_eq!(key.columns().status, "PendingDeletion");
         assert_eq!(key.switch(KeyState::Enabled).unwrap_err().code, "KMSInvalidStateException");
-        assert_eq!(key.set_rotation(true, None).unwrap_err().code, "KMSInvalidStateException");
+        assert_eq!(key.set_rotation(true, None, now).unwrap_err().code, "KMSInvalidStateException");
+        assert_eq!(key.rotate_on_demand(now).unwrap_err().code, "KMSInvalidStateException");
         assert_eq!(Alias::create("alias/a", &key, &stamp()).unwrap_err().code, "KMSInvalidStateException");
         key.cancel_deletion().unwrap();
         assert_eq!(key.state, KeyState::Disabled);
         assert_eq!(key.cancel_deletion().unwrap_err().code, "KMSInvalidStateException");
-        assert_eq!(key.set_rotation(true, None).unwrap_err().code, "DisabledException");
+        assert_eq!(key.set_rotation(true, None, now).unwrap_err().code, "DisabledException");
+        assert_eq!(key.rotate_on_demand(now).unwrap_err().code, "DisabledException");
         key.switch(KeyState::Enabled).unwrap();
-        key.set_rotation(true, Some(90)).unwrap();
+        key.set_rotation(true, Some(90), now).unwrap();
         assert_eq!(key.rotation_days, Some(90));
+    }
+
+    fn moment(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_is_rotated_period_after_period() {
+        let mut key = key();
+        key.set_rotation(true, None, moment("2026-03-01T12:00:00Z")).unwrap();
+        assert_eq!(key.next_rotation().unwrap().to_string(), "2027-03-01T12:00:00Z");
+        key.set_rotation(true, Some(100), moment("2026-03-02T00:00:00Z")).unwrap();
+        assert_eq!(key.next_rotation().unwrap().to_string(), "2026-06-10T00:00:00Z");
+        // The same again is no new plan, and a rotation on demand changes none.
+        key.set_rotation(true, None, moment("2026-04-01T00:00:00Z")).unwrap();
+        key.rotate_on_demand(moment("2026-04-02T00:00:00Z")).unwrap();
+        assert_eq!(key.next_rotation().unwrap().to_string(), "2026-06-10T00:00:00Z");
+        assert!(!key.rotate_where_due(moment("2026-06-09T23:59:59Z")));
+        assert_eq!(key.columns().due, Some(moment("2026-06-10T00:00:00Z").as_millisecond()));
+        assert!(key.rotate_where_due(moment("2026-06-10T00:00:07Z")));
+        assert!(!key.rotate_where_due(moment("2026-06-10T00:00:07Z")));
+        assert_eq!((key.material, key.next_rotation().unwrap().to_string()), (3, "2026-09-18T00:00:00Z".to_owned()));
+        // One that was off for years is rotated once, and then in its period.
+        key.switch(KeyState::Disabled).unwrap();
+        assert!(!key.rotate_where_due(moment("2028-01-01T00:00:00Z")));
+        assert_eq!(key.columns().due, None);
+        key.switch(KeyState::Enabled).unwrap();
+        assert!(key.rotate_where_due(moment("2028-01-01T00:00:00Z")));
+        assert_eq!(key.next_rotation().unwrap().to_string(), "2028-04-10T00:00:00Z");
+        let listed = key.materials(true);
+        let kinds: Vec<_> = listed.iter().map(|entry| entry.rotation_type).collect();
+        assert_eq!(
+            kinds,
+            [None, Some(RotationType::OnDemand), Some(RotationType::Automatic), Some(RotationType::Automatic)]
+        );
+        let states: Vec<_> = listed.iter().map(|entry| entry.key_material_state.unwrap()).collect();
+        assert_eq!(states[..3], [KeyMaterialState::NonCurrent; 3]);
+        assert_eq!(states[3], KeyMaterialState::Current);
+        assert_eq!(listed[3].key_material_id, key.metadata().current_key_material_id);
+        assert_eq!(key.materials(false), listed[1..]);
+        key.set_rotation(false, None, moment("2028-01-02T00:00:00Z")).unwrap();
+        assert_eq!((key.next_rotation(), key.columns().due), (None, None));
+    }
+
+    #[test]
+    fn a_key_is_rotated_on_demand_25_times() {
+        let mut key = key();
+        for _ in 0..25 {
+            key.rotate_on_demand(stamp().now).unwrap();
+        }
+        assert_eq!(key.rotate_on_demand(stamp().now).unwrap_err().code, "LimitExceededException");
+        assert_eq!(key.material, 26);
+    }
+
+    #[test]
+    fn a_key_of_an_earlier_version_is_read() {
+        let mut document = serde_json::to_value(key()).unwrap();
+        for member in ["next_rotation", "material", "rotations"] {
+            document.as_object_mut().unwrap().remove(member).unwrap();
+        }
+        document["rotation_days"] = 365.into();
+        let mut key: Key = serde_json::from_value(document).unwrap();
+        assert_eq!((key.material, key.next_rotation().unwrap().to_string()), (1, "2027-03-01T12:00:00Z".to_owned()));
+        assert!(key.rotate_where_due(moment("2027-03-01T12:00:00Z")));
     }
 }

@@ -4,6 +4,7 @@
 #![allow(unused_qualifications, reason = "the macros of utoipa write them")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -36,6 +37,10 @@ const VARIANT: &str = "AllTraffic";
 const USUAL_FOLDER: &str = "captures";
 const USUAL_SAMPLING: u8 = 100;
 
+/// How often a registration is tried where other processes may make parts of the same, and the pause between two tries.
+const SHARED_TRIES: u32 = 5;
+const SHARED_PAUSE: Duration = Duration::from_millis(100);
+
 /// Held by a registration: of several for one name at the same time, as of proxies that are started together, the first makes
 /// what the others find.
 static REGISTRATION: Mutex<()> = Mutex::const_new(());
@@ -53,14 +58,28 @@ pub(super) async fn register(
     let request: EndpointRegistration = read_body(&body)?;
     let context = &state.context;
     let _one_at_a_time = REGISTRATION.lock().await;
-    if let Some(endpoint) = find(context, &name).await? {
-        return registered(&endpoint).map(|view| (StatusCode::OK, Json(view)));
+    // Another process may be making the same just now, and have come as far as a part of it.
+    let tries = if context.is_shared() { SHARED_TRIES } else { 1 };
+    for number in 1.. {
+        if let Some(endpoint) = find(context, &name).await? {
+            return registered(&endpoint).map(|view| (StatusCode::OK, Json(view)));
+        }
+        match make(context, &name, request.clone()).await {
+            Ok(endpoint) => return Ok((StatusCode::CREATED, Json(EndpointView::of(&endpoint)))),
+            Err(error) if number < tries && error.status.is_client_error() => tokio::time::sleep(SHARED_PAUSE).await,
+            Err(error) => return Err(error),
+        }
     }
-    let model = model(context, &name).await?;
-    let config = config(context, &name, request).await?;
+    unreachable!("the last try returns")
+}
+
+/// Makes an endpoint with its model and its configuration.
+async fn make(context: &Arc<Context>, name: &str, request: EndpointRegistration) -> Result<Endpoint, Error> {
+    let model = model(context, name).await?;
+    let config = config(context, name, request).await?;
     let revision = Revision { config: config.request, models: vec![model] };
     let input = CreateEndpointInput {
-        endpoint_name: name.clone(),
+        endpoint_name: name.to_owned(),
         endpoint_config_name: revision.config.endpoint_config_name.clone(),
         deployment_config: None,
         tags: None,
@@ -77,7 +96,7 @@ pub(super) async fn register(
         Err(error) => return Err(error.into()),
     }
     ring(&context.hosting_bell);
-    Ok((StatusCode::CREATED, Json(EndpointView::of(&endpoint))))
+    Ok(endpoint)
 }
 
 /// An endpoint, wherever its models are served.

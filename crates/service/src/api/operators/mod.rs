@@ -4,6 +4,7 @@
 //! Moments are ISO 8601 texts in UTC. An execution's id is its key with `~` for each slash. Failures are
 //! `{"error": "..."}`, with 400 for what cannot be done, 404 for what is not there, 409 for what cannot be done now.
 
+mod backup;
 mod captures;
 mod endpoints;
 mod executions;
@@ -29,8 +30,8 @@ use watchkeeper_aws::Time;
 pub use shapes::{
     BackfillAnswer, BackfillRequest, CaptureView, EndpointRegistration, EndpointView, ExecutionDetail, ExecutionList,
     ExecutionView, Failure, FindingsView, GroundTruthAnswer, IngestionAnswer, JobList, JobView, LogLine, LogPage,
-    LookedView, MergeCountsView, MergeView, PauseView, RemergeAnswer, RemergeRequest, RemergedWindowView, RunRequest,
-    ScheduleList, ScheduleView, StatusView, UsageView, WhyView, WindowView,
+    LookedView, MergeCountsView, MergeView, PauseView, ProcessView, RemergeAnswer, RemergeRequest, RemergedWindowView,
+    RunRequest, ScheduleList, ScheduleView, StatusView, UsageView, WhyView, WindowView,
 };
 
 use crate::Context;
@@ -51,6 +52,7 @@ pub fn router(context: Arc<Context>) -> Router {
     Router::new()
         .route("/_watchkeeper/openapi.json", get(openapi::document))
         .route("/_watchkeeper/status", get(status::status))
+        .route("/_watchkeeper/backup", get(backup::backup))
         .route("/_watchkeeper/pause", post(status::pause))
         .route("/_watchkeeper/resume", post(status::resume))
         .route("/_watchkeeper/schedules", get(schedules::list))

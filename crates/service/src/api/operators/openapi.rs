@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{captures, endpoints, executions, ground_truth, jobs, schedules, status};
+use super::{backup, captures, endpoints, executions, ground_truth, jobs, schedules, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,7 @@ use super::{captures, endpoints, executions, ground_truth, jobs, schedules, stat
     ),
     paths(
         document,
+        backup::backup,
         status::status,
         status::pause,
         status::resume,

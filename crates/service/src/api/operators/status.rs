@@ -8,11 +8,12 @@ use watchkeeper_aws::Time;
 use watchkeeper_aws::generated::sagemaker::{ExecutionStatus, ProcessingJobStatus, ScheduleStatus};
 use watchkeeper_store::metadata::{Kind, Query, SortBy};
 
-use super::shapes::{JobView, NextTick, PauseView, StatusView};
+use super::shapes::{JobView, NextTick, PauseView, ProcessView, StatusView};
 use super::{Error, State};
 use crate::Context;
 use crate::control::pause::Pause;
 use crate::control::processing_job::ProcessingJob;
+use crate::processes::{self, Process};
 use crate::scheduler::{next_tick, operator};
 
 /// Jobs that have not ended and that are looked at.
@@ -53,7 +54,21 @@ pub(super) async fn status(extract::State(state): extract::State<State>) -> Resu
         running_jobs,
         queued_jobs,
         next_tick: next.map(|(tick, schedule)| NextTick { tick: tick.to_string(), schedule }),
+        processes: processes::counted(context).await?.into_iter().map(ProcessView::of).collect(),
     }))
+}
+
+impl ProcessView {
+    fn of(process: Process) -> Self {
+        Self {
+            host: process.host,
+            endpoint_url: process.endpoint_url,
+            roles: process.roles.iter().map(|role| role.name().to_owned()).collect(),
+            version: process.version,
+            started: process.started.to_string(),
+            seen: process.seen.to_string(),
+        }
+    }
 }
 
 async fn counts(

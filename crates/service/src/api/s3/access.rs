@@ -3,16 +3,24 @@
 //! The protocol crate checks signatures, but not what they leave out: as AWS does, every `x-amz-` header has to be under
 //! the signature, temporary keys bring their token, and the old signature is taken in addresses alone, where it has an end.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3ErrorCode, S3Result};
 
-use super::errors::{error, error_saying};
+use super::errors::{custom, error, error_saying};
+
+/// Seconds that an address may be good for.
+const LONGEST_EXPIRY: u32 = 7 * 24 * 3600;
+/// Parameters that select an operation and are newer than the old signature.
+const NOT_COVERED: [&str; 2] = ["attributes", "encryption"];
 
 /// Knows which session tokens go with which keys.
 pub(crate) trait Tokens: Send + Sync + 'static {
     /// Whether what this key has signed may pass with this token, or without one.
     fn accepts(&self, access_key_id: &str, token: Option<&[u8]>) -> bool;
+
+    /// Whether this key, whose signature was found to be right, may make one request more now.
+    fn may_ask(&self, access_key_id: &str) -> bool;
 }
 
 /// Who has signed may do everything, save what he expects somebody else to own.
@@ -28,6 +36,12 @@ impl<T: Tokens> S3Access for SignedByOwner<T> {
             return Err(error(S3ErrorCode::AccessDenied));
         };
         let query = parameters(request.uri().query().unwrap_or_default());
+        refuse_addresses(&query)?;
+        let key = request.s3_path().get_object_key().unwrap_or_default();
+        // No listing could show such a key, and no database of texts can keep it.
+        if key.contains('\0') || query.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(error_saying(S3ErrorCode::InvalidArgument, "NUL is in no key, and in no parameter"));
+        }
         let headers = request.headers();
         let signed = signed_headers(headers, &query)?;
         let is_signed = |name: &str| signed.as_ref().is_none_or(|signed| signed.contains(&name));
@@ -57,8 +71,30 @@ impl<T: Tokens> S3Access for SignedByOwner<T> {
         if owners.into_iter().any(foreign) {
             return Err(error(S3ErrorCode::AccessDenied));
         }
+        if !self.tokens.may_ask(&credentials.access_key) {
+            return Err(error(S3ErrorCode::SlowDown));
+        }
         Ok(())
     }
+}
+
+/// Refuses addresses that are good for longer than a week, and with the old signature those whose parameters ask for
+/// something else than what was signed: it covers the parameters of its time alone.
+fn refuse_addresses(query: &[(String, String)]) -> S3Result<()> {
+    let value = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let is_long = |seconds: &str| seconds.parse::<u32>().is_ok_and(|seconds| seconds > LONGEST_EXPIRY);
+    if value("X-Amz-Signature").is_some() && value("X-Amz-Expires").is_some_and(is_long) {
+        let message = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less \
+                       than 604800 seconds";
+        return Err(custom("AuthorizationQueryParametersError", StatusCode::BAD_REQUEST, message));
+    }
+    if value("Signature").is_some() && NOT_COVERED.iter().any(|name| value(name).is_some()) {
+        return Err(error_saying(
+            S3ErrorCode::AccessDenied,
+            "There were parameters present in the request which were not signed",
+        ));
+    }
+    Ok(())
 }
 
 /// The headers that the signature of a request names: none where it is the old one in an address, which covers every

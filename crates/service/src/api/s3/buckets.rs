@@ -7,7 +7,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use serde::{Deserialize, Serialize};
 use watchkeeper_store::objects::Bucket;
 
-use super::errors::{error, error_saying, of_store};
+use super::errors::{custom, error, error_saying, of_store};
 use super::{S3Api, attributes};
 
 /// The region whose buckets have an empty location.
@@ -86,7 +86,12 @@ impl S3Api {
             None | Some("") => signed_for.clone(),
             // What the constraint was called when there was one region in Europe.
             Some("EU") => "eu-west-1".to_owned(),
-            Some(region) => region.to_owned(),
+            // It is told in a header.
+            Some(region) if is_region(region) => region.to_owned(),
+            Some(_) => {
+                let message = "The specified location-constraint is not valid";
+                return Err(custom("InvalidLocationConstraint", http::StatusCode::BAD_REQUEST, message));
+            }
         };
         match self.context.objects.create_bucket(&input.bucket, &region, self.context.now()).await {
             // An own bucket again is fine in the oldest region only.
@@ -282,6 +287,12 @@ impl S3Api {
     async fn set(&self, bucket: &str, name: &str, value: Option<String>) -> S3Result<()> {
         self.context.objects.set_bucket_setting(bucket, name, value).await.map_err(of_store)
     }
+}
+
+/// Whether a text can be the name of a region.
+fn is_region(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.len() <= 64 && text.bytes().all(is_part)
 }
 
 fn json(value: &impl Serialize) -> String {

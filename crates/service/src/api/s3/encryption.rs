@@ -4,7 +4,7 @@ use s3s::{S3ErrorCode, S3Result, dto};
 
 use super::S3Api;
 use super::errors::{error, error_saying, unavailable_key};
-use crate::api::kms::{KeyName, find_key};
+use crate::api::kms::{KeyName, find_key, is_of_another};
 
 /// How an object is encrypted: what its headers say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +66,9 @@ impl S3Api {
 
     /// The ARN of a key that can be used now; given are its id, an alias, or the ARN of either.
     async fn key_arn(&self, key: &str) -> S3Result<String> {
+        if is_of_another(key, &self.context.configuration.account) {
+            return Err(unavailable_key(key, None));
+        }
         let found = find_key(&self.context, &KeyName::of(key)).await.map_err(|failure| {
             tracing::error!(error = &failure as &dyn std::error::Error, "an encryption key cannot be read");
             error(S3ErrorCode::InternalError)

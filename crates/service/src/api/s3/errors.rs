@@ -1,10 +1,10 @@
 //! What can go wrong, in S3's words.
 
 use s3s::{S3Error, S3ErrorCode};
-use watchkeeper_store::Error as StoreError;
-use watchkeeper_store::keys;
+use watchkeeper_store::{Error as StoreError, StorageFault, keys};
 
 use super::checksums::Mismatch;
+use crate::server::chunks::TOO_LARGE;
 
 /// An error with S3's own text.
 pub(super) fn error(code: S3ErrorCode) -> S3Error {
@@ -77,6 +77,8 @@ pub(crate) fn message_of(code: &str) -> Option<&'static str> {
             "The request signature we calculated does not match the signature you provided. Check your key and signing \
              method."
         }
+        "SlowDown" => "Please reduce your request rate.",
+        "TooManyBuckets" => "You have attempted to create more buckets than allowed.",
         "XAmzContentSHA256Mismatch" => "The provided 'x-amz-content-sha256' header does not match what was computed.",
         _ => return None,
     })
@@ -102,10 +104,26 @@ pub(super) fn of_store(failure: StoreError) -> S3Error {
         StoreError::MetadataTooLarge { .. } => error(S3ErrorCode::MetadataTooLarge),
         StoreError::KeyUnavailable { key, status } => unavailable_key(&key, status.as_deref()),
         StoreError::Body(source) => of_body(&source),
+        StoreError::TooManyBuckets(_) => error(S3ErrorCode::TooManyBuckets),
+        StoreError::QuotaExceeded { .. } | StoreError::TooManyUploads(_) => {
+            custom("QuotaExceeded", http::StatusCode::INSUFFICIENT_STORAGE, failure.to_string())
+        }
+        failure if failure.storage_fault().is_some() => of_storage(&failure),
         failure => {
             tracing::error!(error = &failure as &dyn std::error::Error, "the object store failed");
             error(S3ErrorCode::InternalError)
         }
+    }
+}
+
+/// What cannot be written. SDKs do not try 507 again: room is not made by waiting; 503 they do, for a while.
+fn of_storage(failure: &StoreError) -> S3Error {
+    let error = crate::api::failure::of_store(failure);
+    match failure.storage_fault() {
+        Some(StorageFault::Full) => {
+            custom("InsufficientStorage", http::StatusCode::INSUFFICIENT_STORAGE, error.message)
+        }
+        _ => error_saying(S3ErrorCode::ServiceUnavailable, error.message),
     }
 }
 
@@ -132,6 +150,10 @@ fn of_body(source: &std::io::Error) -> S3Error {
     if text.contains("Sha256Mismatch") {
         let code = "XAmzContentSHA256Mismatch";
         return custom(code, http::StatusCode::BAD_REQUEST, message_of(code).unwrap_or_default());
+    }
+    if let Some((_, refusal)) = text.split_once(TOO_LARGE) {
+        let message = refusal.trim_start_matches(": ").to_owned();
+        return custom(TOO_LARGE, http::StatusCode::BAD_REQUEST, message);
     }
     let code = if text.contains("SignatureMismatch") {
         S3ErrorCode::SignatureDoesNotMatch

@@ -31,7 +31,7 @@ use access::SignedByOwner;
 use hosts::Hosts;
 
 /// The most bytes of an XML body: a thousand long keys to delete.
-const MAX_XML_BYTES: usize = 4 << 20;
+pub(crate) const MAX_XML_BYTES: usize = 4 << 20;
 
 /// The answer to an upload by a form. It is refused before the protocol crate sees it, which reads the whole body into
 /// memory before it asks who sends it.

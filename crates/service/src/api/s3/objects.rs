@@ -139,6 +139,7 @@ impl S3Api {
         };
         let shown = part.is_none() && checksums::wanted(input.checksum_mode.as_ref());
         let checksums = if shown { checksums::to_shape(&info.attributes.checksums) } else { dto::Checksum::default() };
+        let tags = tag_count(&info);
         let mut response = S3Response::new(dto::HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(part.map_or(info.size, |(_, length)| length) as i64),
@@ -164,6 +165,10 @@ impl S3Api {
         });
         if part.is_some() {
             response.status = Some(http::StatusCode::PARTIAL_CONTENT);
+        }
+        // The protocol crate's shape has no member for it.
+        if let Some(tags) = tags {
+            response.headers.insert("x-amz-tagging-count", tags.into());
         }
         Ok(response)
     }

@@ -9,6 +9,7 @@ use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying};
 use super::models;
+use crate::api::quota;
 use crate::api::sts::JobMark;
 use crate::context::Context;
 use crate::control::endpoint_config::{self, EndpointConfig, model_names};
@@ -34,6 +35,7 @@ pub(super) async fn create(
         {
             return Err(endpoint_config::name_taken(&other.resource.arn).into());
         }
+        quota::one_more_resource::<EndpointConfig>(context).await?;
         Ok(context.resources.commit(Transaction::new().insert(&config)).await?)
     })
     .await?;

@@ -15,12 +15,14 @@ use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying};
 use super::{endpoint_configs, models};
+use crate::api::quota;
 use crate::api::sts::JobMark;
 use crate::context::{Context, ring};
 use crate::control::endpoint::{self, Endpoint, Revision};
 use crate::control::endpoint_config::model_names;
 use crate::control::listing::{self, Page};
 use crate::control::names::Named;
+use crate::processes;
 use crate::resources::{Transaction, Versioned};
 
 /// How long a deletion waits for what was captured to be stored; the endpoint waits on for it.
@@ -35,6 +37,7 @@ pub(super) async fn create(
         if let Some(other) = find::<Endpoint>(context, &request.endpoint_name.to_lowercase()).await? {
             return Err(endpoint::name_taken(&other.resource.arn).into());
         }
+        quota::one_more_resource::<Endpoint>(context).await?;
         let revision = revision(context, call, &request.endpoint_config_name).await?;
         let endpoint = Endpoint {
             made_by: JobMark::of_key(context, &call.access_key_id).map(JobMark::text),
@@ -92,21 +95,31 @@ pub(super) async fn update_weights(
 }
 
 pub(super) async fn delete(context: &Context, call: &Call, request: DeleteEndpointInput) -> Result<(), Error> {
-    let name = retrying(|| async {
+    let deleted = retrying(|| async {
         let found = load(context, call, &request.endpoint_name).await?;
         let deleted = found.resource.delete(context.now());
         context.resources.commit(Transaction::new().update(&deleted, found.version)).await?;
-        Ok(deleted.name)
+        Ok(deleted)
     })
     .await?;
     ring(&context.hosting_bell);
     // Scripts list what was captured as soon as this has answered.
-    if let Some(capture) = context.capture.get().and_then(Weak::upgrade)
-        && tokio::time::timeout(LONGEST_FLUSH, capture.flush(&name)).await.is_err()
+    if deleted.config.data_capture_config.is_some()
+        && tokio::time::timeout(LONGEST_FLUSH, captured(context, &deleted.name)).await.is_err()
     {
-        tracing::warn!(endpoint = name, "what was captured is not stored yet");
+        tracing::warn!(endpoint = deleted.name, "what was captured is not stored yet");
     }
     Ok(())
+}
+
+/// Returns when what was captured of an endpoint so far is stored, by this process and by the others.
+async fn captured(context: &Context, name: &str) {
+    let flushed = async {
+        if let Some(capture) = context.capture.get().and_then(Weak::upgrade) {
+            capture.flush(name).await;
+        }
+    };
+    tokio::join!(flushed, processes::captured(context, context.now()));
 }
 
 pub(super) async fn list_endpoints(

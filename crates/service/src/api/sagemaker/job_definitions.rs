@@ -8,6 +8,7 @@ use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying};
 use crate::api::failure::internal;
+use crate::api::quota;
 use crate::context::Context;
 use crate::control::job_definition::{self, JobDefinition, Specification};
 use crate::control::listing::{self, Page};
@@ -23,6 +24,7 @@ pub(super) async fn create(context: &Context, call: &Call, specification: Specif
         if let Some(other) = find::<JobDefinition>(context, &key).await? {
             return Err(job_definition::name_taken(&other.resource.arn).into());
         }
+        quota::one_more_resource::<JobDefinition>(context).await?;
         let baselining_job = match specification.baselining_job_name() {
             Some(name) => find::<ProcessingJob>(context, &name.to_lowercase()).await?.map(|found| found.resource),
             None => None,

@@ -8,6 +8,7 @@ use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying};
+use crate::api::quota;
 use crate::context::Context;
 use crate::control::listing::{self, Page};
 use crate::control::model::{self, Model};
@@ -24,6 +25,7 @@ pub(super) async fn create(
         if let Some(other) = find::<Model>(context, &model.request.model_name.to_lowercase()).await? {
             return Err(model::name_taken(&other.resource.arn).into());
         }
+        quota::one_more_resource::<Model>(context).await?;
         Ok(context.resources.commit(Transaction::new().insert(&model)).await?)
     })
     .await?;

@@ -9,6 +9,7 @@ use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
 use super::documents::{Claimed, Refusal, find, list, retrying};
+use crate::api::quota;
 use crate::context::{Context, ring};
 use crate::control::execution::{Execution, schedule_after};
 use crate::control::listing::{self, Page};
@@ -25,6 +26,7 @@ pub(super) async fn create(
     request: CreateProcessingJobRequest,
 ) -> Result<CreateProcessingJobResponse, Error> {
     let job = ProcessingJob::create(request, &context.stamp(&call.region))?;
+    quota::one_more_job::<ProcessingJob>(context).await?;
     retrying(|| async {
         if let Some(other) = find::<ProcessingJob>(context, &job.request.processing_job_name.to_lowercase()).await? {
             return Err(names::job_name_taken(&other.resource.arn).into());

@@ -10,6 +10,7 @@ use watchkeeper_aws::{Call, Error};
 use watchkeeper_store::metadata::Query;
 
 use super::documents::{find, list, retrying};
+use crate::api::quota;
 use crate::context::{Context, ring};
 use crate::control::alert::Alert;
 use crate::control::job_definition::JobDefinition;
@@ -30,6 +31,7 @@ pub(super) async fn create(
         if let Some(other) = find::<MonitoringSchedule>(context, &key).await? {
             return Err(schedule::name_taken(&other.resource.arn).into());
         }
+        quota::one_more_resource::<MonitoringSchedule>(context).await?;
         let loaded = Loaded::of(context, &request.monitoring_schedule_config, None).await?;
         let stamp = context.stamp(&call.region);
         let schedule = MonitoringSchedule::create(request.clone(), &loaded.references(context), &stamp)?;

@@ -9,6 +9,7 @@ use watchkeeper_store::metadata::Query;
 
 use super::documents::{Claimed, find, list, retrying};
 use super::models;
+use crate::api::quota;
 use crate::context::{Context, ring};
 use crate::control::listing::{self, Page};
 use crate::control::names;
@@ -22,6 +23,7 @@ pub(super) async fn create(
 ) -> Result<CreateTransformJobResponse, Error> {
     let model = models::load(context, call, &request.model_name).await?.resource.request;
     let job = TransformJob::create(request, model, &context.stamp(&call.region))?;
+    quota::one_more_job::<TransformJob>(context).await?;
     retrying(|| async {
         if let Some(other) = find::<TransformJob>(context, &job.name().to_lowercase()).await? {
             return Err(names::job_name_taken(&other.resource.arn).into());

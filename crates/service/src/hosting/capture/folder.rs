@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Result};
 use std::path::Path;
 
+use nix::sys::statvfs::statvfs;
+
 /// Makes a folder and those above it that are missing. A file in it is only as safe as they are: each is synced into its
 /// parent.
 pub(super) fn make(folder: &Path) -> Result<()> {
@@ -22,6 +24,18 @@ pub(super) fn make(folder: &Path) -> Result<()> {
 /// Makes what was made, renamed or deleted in a folder last.
 pub(super) fn sync(folder: &Path) -> Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Bytes that journals leave free on their disk, or a sixteenth of a small one: a database may be on it.
+const LEFT_FREE: u64 = 64 << 20;
+
+/// Whether a folder's disk has no room for so many bytes more.
+pub(super) fn is_nearly_full(folder: &Path, bytes: u64) -> bool {
+    // What the disk does not say the write itself will.
+    statvfs(folder).is_ok_and(|disk| {
+        let of = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
+        of(disk.blocks_available()) < LEFT_FREE.min(of(disk.blocks()) / 16).saturating_add(bytes)
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use watchkeeper_store::keys::{DataKey, KmsKeys};
+
 use super::line::LineMaker;
 use super::queue::Record;
 use super::room::Lane;
@@ -34,6 +36,8 @@ struct OpenSegment {
     opened: Instant,
     /// Streams that have a number in this segment: their lanes, which therefore live as long, by address.
     streams: HashMap<usize, (u32, Arc<Lane>)>,
+    /// What encrypts records of streams under a key, and how many it has.
+    data_key: Option<(DataKey, u64)>,
     /// Frames that are to be written.
     buffer: Vec<u8>,
     /// What waits for them.
@@ -61,6 +65,10 @@ impl Journal {
         if !self.shared.room.has_journal_room(cost) {
             return self.drop_record(waiting, "storage does not keep up, and the journal is full");
         }
+        if folder::is_nearly_full(&self.folder, cost) {
+            self.shared.room.refuse();
+            return self.drop_record(waiting, "the disk of the journal is nearly full");
+        }
         let opened = match self.open.take() {
             Some(open) => Ok(open),
             None => tried_for_a_second(|| self.open_segment()),
@@ -73,14 +81,25 @@ impl Journal {
             }
         };
         let lane = &waiting.lane;
+        let keys = self.shared.outbox.journal_keys().filter(|_| lane.plan.kms_key_id.is_some());
+        if let Some(Err(error)) = keys.map(|keys| open.make_data_key(keys)) {
+            return self.drop_record(waiting, &format!("the journal cannot be encrypted: {error}"));
+        }
         let next = open.streams.len() as u32;
         let (number, _) = *open.streams.entry(Arc::as_ptr(lane) as usize).or_insert_with(|| {
             open.segment.write_stream(&mut open.buffer, next, &lane.plan);
             (next, Arc::clone(lane))
         });
         let maker = &mut self.maker;
-        open.segment
-            .write_record(&mut open.buffer, number, exchange.time, |out| maker.write(out, &lane.plan, &exchange));
+        let line = |out: &mut Vec<u8>| maker.write(out, &lane.plan, &exchange);
+        match &mut open.data_key {
+            Some((data_key, sealed)) if keys.is_some() => {
+                let sealing = (&*data_key, *sealed);
+                open.segment.write_sealed_record(&mut open.buffer, number, exchange.time, sealing, line);
+                *sealed += 1;
+            }
+            _ => open.segment.write_record(&mut open.buffer, number, exchange.time, line),
+        }
         open.waiting.push(waiting);
         if open.segment.length + open.buffer.len() as u64 >= self.segment_bytes {
             self.commit();
@@ -154,6 +173,7 @@ impl Journal {
             file,
             opened: Instant::now(),
             streams: HashMap::new(),
+            data_key: None,
             buffer: MAGIC.to_vec(),
             waiting: Vec::new(),
         };
@@ -174,6 +194,16 @@ impl Journal {
 }
 
 impl OpenSegment {
+    /// Has a data key from now on.
+    fn make_data_key(&mut self, keys: &KmsKeys) -> Result<(), watchkeeper_store::Error> {
+        if self.data_key.is_none() {
+            let (data_key, wrapped) = keys.new_data_key(&self.segment.key_context())?;
+            self.segment.write_data_key(&mut self.buffer, &wrapped);
+            self.data_key = Some((data_key, 0));
+        }
+        Ok(())
+    }
+
     /// Writes what is in the buffer behind what is synced. It may be tried again: what a failed try has written is cut
     /// off first, because pages that could not be synced count as clean afterwards.
     fn write(&mut self) -> std::io::Result<()> {
@@ -185,6 +215,11 @@ impl OpenSegment {
     }
 }
 
+fn is_without_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+}
+
 /// Tries until it works, for as long as an answer may wait.
 #[expect(
     clippy::disallowed_methods,
@@ -194,7 +229,10 @@ fn tried_for_a_second<T>(mut attempt: impl FnMut() -> std::io::Result<T>) -> std
     let begun = Instant::now();
     loop {
         match attempt() {
-            Err(_) if begun.elapsed() + PAUSE < LONGEST_WAIT => std::thread::sleep(PAUSE),
+            // A disk that is full, or mounted read-only, stays so for longer than anybody may wait.
+            Err(error) if !is_without_room(&error) && begun.elapsed() + PAUSE < LONGEST_WAIT => {
+                std::thread::sleep(PAUSE);
+            }
             result => return result,
         }
     }

@@ -14,7 +14,7 @@
 //! - **Durable mode**: what [`CaptureStream::record`] returns is done once the record is in a journal on disk, synced
 //!   together with all that wait (group commit). Objects are made of whole journal segments under names that follow from the
 //!   segment, so that a put that is repeated after a crash overwrites its own object: nothing is lost, nothing is there
-//!   twice. A journal that cannot be written for a second drops what waits for it, and counts it: answers go on.
+//!   twice. Captures under a key are encrypted in the journal too. A journal that cannot be written for a second drops what waits for it, and counts it: answers go on.
 //!
 //! Lines are made and stored by threads that stand back behind those that answer: on a machine that has no time left what
 //! cannot be captured is dropped and counted, and answers take as long as without.
@@ -48,10 +48,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchkeeper_store::keys::KmsKeys;
 
 use self::background::Background;
 use self::outbox::Outbox;
-use self::queue::{Entry, Queue, Record, UnderWay};
+use self::queue::{Entry, Queue, Record, Sealed, UnderWay};
 use self::room::{CountBook, Lane, Losses, Room};
 use self::sampling::Sampler;
 use crate::configuration::{CaptureSettings, Durability};
@@ -70,6 +71,11 @@ const OBJECT_BYTES: u64 = 8 << 20;
 pub trait CaptureSink: Send + Sync {
     /// Puts an object, in place of one at the same address. When this returns it is durable.
     async fn put(&self, object: CaptureObject) -> Result<(), String>;
+
+    /// What journals of captures under a key are encrypted by until they are in objects; None where there is no key.
+    fn journal_keys(&self) -> Option<&KmsKeys> {
+        None
+    }
 }
 
 /// An object of captured lines.
@@ -308,7 +314,16 @@ impl CaptureWriter {
     /// Returns when all that was recorded of an endpoint so far is in its objects, or the store has failed: what it failed
     /// to take is tried again all the same.
     pub async fn flush(&self, endpoint: &str) {
-        for (mut progress, failures) in self.sealed(Some(endpoint.to_owned())).await {
+        self.tried(Sealed::Endpoint(endpoint.to_owned())).await;
+    }
+
+    /// The same of all endpoints.
+    pub async fn flush_all(&self) {
+        self.tried(Sealed::All).await;
+    }
+
+    async fn tried(&self, what: Sealed) {
+        for (mut progress, failures) in self.sealed(what).await {
             // An error is a task that was ended.
             let _ = progress.wait_for(|now| now.is_settled || now.failures > failures).await;
         }
@@ -324,18 +339,17 @@ impl CaptureWriter {
     pub async fn shutdown(&self) {
         // Also where the caller gives up.
         let _end = End(self);
-        for (mut progress, _) in self.sealed(None).await {
+        for (mut progress, _) in self.sealed(Sealed::Last).await {
             let _ = progress.wait_for(|now| now.is_settled).await;
         }
     }
 
-    /// What is on its way to the store once all that was recorded so far is: of one endpoint, or of all, and then nothing
-    /// more is taken.
-    async fn sealed(&self, endpoint: Option<String>) -> UnderWay {
+    /// What is on its way to the store once all that was recorded so far is.
+    async fn sealed(&self, what: Sealed) -> UnderWay {
         let (reply, sealed) = oneshot::channel();
         // A writer that has ended adds nothing to what is on its way.
-        let under_way = self.shared.outbox.under_way(endpoint.as_deref());
-        let is_taken = self.shared.queue.push(Entry::Seal { endpoint, reply }, 0);
+        let under_way = self.shared.outbox.under_way(what.endpoint());
+        let is_taken = self.shared.queue.push(Entry::Seal { what, reply }, 0);
         let sealed = if is_taken { sealed.await.unwrap_or(under_way) } else { under_way };
         self.shared.outbox.try_now();
         sealed

@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use watchkeeper_store::keys::KmsKeys;
 
 use super::queue::{Queue, UnderWay};
 use super::room::{CountBook, Lane, Losses, Room};
@@ -114,6 +115,11 @@ impl Outbox {
     pub(super) fn send_segment(self: &Arc<Self>, segment: Segment) {
         self.untried_segments.fetch_add(1, Ordering::Relaxed);
         self.send(None, Parcel::Segment { segment, stored: HashSet::new(), is_tried: false });
+    }
+
+    /// What journals of captures under a key are encrypted by.
+    pub(super) fn journal_keys(&self) -> Option<&KmsKeys> {
+        self.sink.journal_keys()
     }
 
     /// Whether a segment waits for its first try: the store does not keep up.
@@ -239,7 +245,7 @@ impl Parcel {
     async fn store_segment(outbox: &Outbox, segment: &Segment, stored: &mut HashSet<usize>) -> Result<(), String> {
         let _permits = outbox.permits.acquire_many(SEGMENT_SHARE).await.expect("the semaphore is never closed");
         let _held = Held::new(&outbox.room, segment.length);
-        let objects = segment.objects().await?;
+        let objects = segment.objects(outbox.journal_keys()).await?;
         let mut failed = Ok(());
         for (number, found) in objects.into_iter().enumerate() {
             if stored.contains(&number) {
@@ -265,7 +271,7 @@ impl Parcel {
             }
             Self::Segment { segment, stored, .. } => {
                 // One that cannot be read is left to the next start: nobody knows what is lost with it.
-                if let Ok(objects) = segment.objects().await {
+                if let Ok(objects) = segment.objects(outbox.journal_keys()).await {
                     for (number, found) in objects.into_iter().enumerate() {
                         if !stored.contains(&number) {
                             let counts = outbox.counts.of(&found.endpoint, &found.variant);

@@ -28,11 +28,30 @@ pub(super) type UnderWay = Vec<(watch::Receiver<Progress>, u32)>;
 /// Something for the thread.
 pub(super) enum Entry {
     Record(Record),
-    /// Send all that was recorded of an endpoint on its way; without one, of all, and end.
+    /// Send what was recorded on its way.
     Seal {
-        endpoint: Option<String>,
+        what: Sealed,
         reply: oneshot::Sender<UnderWay>,
     },
+}
+
+/// Of what is sent on its way all that was recorded so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sealed {
+    Endpoint(String),
+    All,
+    /// Of all, and nothing more is taken.
+    Last,
+}
+
+impl Sealed {
+    /// The endpoint, where it is one.
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Endpoint(name) => Some(name),
+            Self::All | Self::Last => None,
+        }
+    }
 }
 
 /// What waits for the thread.

@@ -101,7 +101,8 @@ impl Room {
         self.journal.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    fn refuse(&self) {
+    /// Notes that a record found no room.
+    pub(super) fn refuse(&self) {
         let now = self.begun.elapsed().as_millis() as u64 + 1;
         self.refused.store(now, Ordering::Relaxed);
     }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::background::stand_back;
 use super::journal::Journal;
 use super::memory::Gathering;
-use super::queue::{Entry, Record, Woken};
+use super::queue::{Entry, Record, Sealed, Woken};
 use super::{OBJECT_BYTES, Shared};
 use crate::configuration::{CaptureSettings, Durability};
 
 /// Where lines go.
 enum Keeper {
     Memory(Gathering),
-    Journal(Journal),
+    Journal(Box<Journal>),
 }
 
 /// Starts the thread. It ends when the queue is closed.
@@ -58,14 +58,14 @@ fn run(shared: &Shared, mut keeper: Keeper) {
         for entry in entries.drain(..) {
             match entry {
                 Entry::Record(record) => keeper.add(record),
-                Entry::Seal { endpoint: Some(endpoint), reply } => {
-                    keeper.send_of(Some(&endpoint));
-                    // Whoever asked may have gone.
-                    let _ = reply.send(shared.outbox.under_way(Some(&endpoint)));
-                }
-                Entry::Seal { endpoint: None, reply } => {
+                Entry::Seal { what: Sealed::Last, reply } => {
                     shared.queue.close();
                     last_seals.push(reply);
+                }
+                Entry::Seal { what, reply } => {
+                    keeper.send_of(what.endpoint());
+                    // Whoever asked may have gone.
+                    let _ = reply.send(shared.outbox.under_way(what.endpoint()));
                 }
             }
         }
@@ -88,7 +88,7 @@ impl Keeper {
         let shared = Arc::clone(shared);
         match settings.durability {
             Durability::Fast => Self::Memory(Gathering::new(shared, interval, object_bytes)),
-            Durability::Durable => Self::Journal(Journal::new(shared, journals, interval, object_bytes)),
+            Durability::Durable => Self::Journal(Box::new(Journal::new(shared, journals, interval, object_bytes))),
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let record = Record { lane: Arc::clone(&lane), exchange, cost: MEMORY, ticket: Some(ticket) };
         assert!(shared.queue.push(Entry::Record(record), MEMORY));
         let (reply, sealed) = oneshot::channel();
-        assert!(shared.queue.push(Entry::Seal { endpoint: None, reply }, 0));
+        assert!(shared.queue.push(Entry::Seal { what: Sealed::Last, reply }, 0));
         let failing = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             let _after = Aftermath(&failing);
@@ -207,7 +207,7 @@ mod tests {
         let begun = Instant::now();
         written.await;
         assert!(begun.elapsed() < Duration::from_millis(900), "it waited for its time limit");
-        assert!(!shared.queue.push(Entry::Seal { endpoint: None, reply: oneshot::channel().0 }, 0));
+        assert!(!shared.queue.push(Entry::Seal { what: Sealed::Last, reply: oneshot::channel().0 }, 0));
         assert!(shared.room.hold(&lane, MEMORY), "what was held is given back");
         assert_eq!(counts.take()[0].dropped, 1);
     }

@@ -2,8 +2,10 @@
 //!
 //! A file is the magic, then frames: length of the payload (4 bytes, little-endian), its XXH64 (8 bytes) with half of
 //! the segment's id as the seed, payload. A payload is a kind (1 byte), the number of a stream in this file (4 bytes), and
-//! either the stream itself as JSON, or a record: its moment (milliseconds, 8 bytes) and its line. Reading ends at the first
-//! frame that is not whole: behind it nothing was acknowledged.
+//! either the stream itself as JSON, or a record: its moment (milliseconds, 8 bytes) and its line. Records of a stream
+//! under a KMS key are encrypted: their number among those of the file (8 bytes), and moment and line under the file's data
+//! key, which a frame before them has, wrapped by the master key. Reading ends at the first frame that is not whole:
+//! behind it nothing was acknowledged.
 //!
 //! The objects follow from the file alone, their names too: one for each stream and hour in the order in which they
 //! first appear, with the id of the segment, changed by their number in that order.
@@ -15,6 +17,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use watchkeeper_store::keys::{DataKey, KmsKeys};
 use xxhash_rust::xxh64::xxh64;
 
 use super::{CaptureObject, CapturePlan, hour_of};
@@ -25,6 +28,8 @@ pub(super) const MAGIC: &[u8; 8] = b"wkcapt1\n";
 const FRAME_HEAD: usize = 12;
 const STREAM: u8 = 0;
 const RECORD: u8 = 1;
+const DATA_KEY: u8 = 2;
+const SEALED_RECORD: u8 = 3;
 /// A segment counts as so many bytes at least, so that the number of files has a bound too.
 const LEAST_BYTES: u64 = 256 << 10;
 
@@ -109,6 +114,34 @@ impl Segment {
         });
     }
 
+    /// Adds the frame of a data key.
+    pub(super) fn write_data_key(&self, out: &mut Vec<u8>, wrapped: &[u8]) {
+        self.write_frame(out, DATA_KEY, 0, |out| out.extend_from_slice(wrapped));
+    }
+
+    /// Adds the frame of a record that is encrypted as one of its file's.
+    pub(super) fn write_sealed_record(
+        &self,
+        out: &mut Vec<u8>,
+        number: u32,
+        time: Timestamp,
+        (data_key, record): (&DataKey, u64),
+        line: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mut text = time.as_millisecond().to_le_bytes().to_vec();
+        line(&mut text);
+        data_key.seal(record, &mut text);
+        self.write_frame(out, SEALED_RECORD, number, |out| {
+            out.extend_from_slice(&record.to_le_bytes());
+            out.extend_from_slice(&text);
+        });
+    }
+
+    /// What its data key is bound to.
+    pub(super) fn key_context(&self) -> String {
+        format!("a journal of captures {}", self.id)
+    }
+
     fn write_frame(&self, out: &mut Vec<u8>, kind: u8, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let start = out.len();
         out.extend_from_slice(&[0; FRAME_HEAD]);
@@ -127,12 +160,12 @@ impl Segment {
     }
 
     /// The objects of its records.
-    pub(super) async fn objects(&self) -> Result<Vec<SegmentObject>, String> {
-        let segment = self.clone();
-        tokio::task::spawn_blocking(move || segment.read()).await.map_err(|error| error.to_string())?
+    pub(super) async fn objects(&self, keys: Option<&KmsKeys>) -> Result<Vec<SegmentObject>, String> {
+        let (segment, keys) = (self.clone(), keys.cloned());
+        tokio::task::spawn_blocking(move || segment.read(keys.as_ref())).await.map_err(|error| error.to_string())?
     }
 
-    fn read(&self) -> Result<Vec<SegmentObject>, String> {
+    fn read(&self, keys: Option<&KmsKeys>) -> Result<Vec<SegmentObject>, String> {
         let failed = |reason: &str| format!("{}: {reason}", self.path.display());
         let bytes = std::fs::read(&self.path).map_err(|error| failed(&error.to_string()))?;
         // Killed before its first record was there.
@@ -146,7 +179,14 @@ impl Segment {
         };
         let mut objects = Objects::default();
         while let Some((payload, after)) = self.frame(rest) {
-            if !objects.add(payload) {
+            if let Some(wrapped) = payload.strip_prefix(&DATA_KEY_HEAD) {
+                let keys = keys.ok_or_else(|| failed("it is encrypted: start the service that wrote it"))?;
+                let data_key = keys.data_key(wrapped, &self.key_context());
+                objects.data_key = Some(data_key.map_err(|error| failed(&error.to_string()))?);
+            } else if payload.first() == Some(&SEALED_RECORD) {
+                // It was acknowledged: what cannot be opened is not what was never written.
+                objects.add_sealed(payload).ok_or_else(|| failed("a record in it cannot be decrypted"))?;
+            } else if !objects.add(payload) {
                 break;
             }
             rest = after;
@@ -172,9 +212,13 @@ impl Segment {
     }
 }
 
+/// Kind and number of a frame of a data key.
+const DATA_KEY_HEAD: [u8; 5] = [DATA_KEY, 0, 0, 0, 0];
+
 /// Records, sorted into objects.
 #[derive(Default)]
 struct Objects {
+    data_key: Option<DataKey>,
     streams: HashMap<u32, StreamOfRecords>,
     numbers: HashMap<(u32, i64), usize>,
     found: Vec<Gathered>,
@@ -201,21 +245,34 @@ impl Objects {
             STREAM => {
                 self.streams.insert(stream, serde_json::from_slice(payload).ok()?);
             }
-            RECORD => {
-                let (time, line) = payload.split_first_chunk()?;
-                let time = Timestamp::from_millisecond(i64::from_le_bytes(*time)).ok()?;
-                self.streams.get(&stream)?;
-                let next = self.found.len();
-                let number = *self.numbers.entry((stream, hour_of(time))).or_insert(next);
-                if number == next {
-                    self.found.push(Gathered { stream, first: time, lines: Vec::new(), records: 0 });
-                }
-                let gathered = &mut self.found[number];
-                gathered.lines.extend_from_slice(line);
-                gathered.records += 1;
-            }
+            RECORD => self.add_record(stream, payload)?,
             _ => return None,
         }
+        Some(())
+    }
+
+    /// Takes the payload of an encrypted record; None where it is none that this file's key has encrypted.
+    fn add_sealed(&mut self, payload: &[u8]) -> Option<()> {
+        let (_, payload) = payload.split_first()?;
+        let (stream, payload) = payload.split_first_chunk()?;
+        let (record, sealed) = payload.split_first_chunk()?;
+        let mut text = sealed.to_vec();
+        self.data_key.as_ref()?.open(u64::from_le_bytes(*record), &mut text).ok()?;
+        self.add_record(u32::from_le_bytes(*stream), &text)
+    }
+
+    fn add_record(&mut self, stream: u32, record: &[u8]) -> Option<()> {
+        let (time, line) = record.split_first_chunk()?;
+        let time = Timestamp::from_millisecond(i64::from_le_bytes(*time)).ok()?;
+        self.streams.get(&stream)?;
+        let next = self.found.len();
+        let number = *self.numbers.entry((stream, hour_of(time))).or_insert(next);
+        if number == next {
+            self.found.push(Gathered { stream, first: time, lines: Vec::new(), records: 0 });
+        }
+        let gathered = &mut self.found[number];
+        gathered.lines.extend_from_slice(line);
+        gathered.records += 1;
         Some(())
     }
 

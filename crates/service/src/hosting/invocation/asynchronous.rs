@@ -5,7 +5,6 @@
 //! name.
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +15,10 @@ use futures::TryStreamExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use watchkeeper_aws::Error;
 use watchkeeper_aws::types::S3Uri;
-use watchkeeper_store::keys::ENABLED;
 use watchkeeper_store::objects::{ObjectAttributes, Precondition, body};
 
 use super::ask::{Arrival, Destination};
@@ -28,13 +26,16 @@ use super::body::AnswerBody;
 use super::request::{Asked, AsynchronousOptions};
 use super::{chosen, destination, refusal};
 use crate::api::failure::of_resources;
-use crate::api::kms::{KeyName, find_key};
-use crate::context::{Context, ring};
+use crate::api::kms::{Unusable, encrypting_key};
+use crate::api::quota;
+use crate::context::Context;
 use crate::control::async_invocation::{AsyncInput, AsyncInvocation, AsyncRequest};
 use crate::control::endpoint::Endpoint;
 use crate::hosting::{Deployment, Found, Hosting};
 use crate::resources::{Transaction, Versioned};
 
+/// Endpoints whose limits are remembered before those that nothing waits for are forgotten.
+const MOST_LIMITS: usize = 1000;
 /// The most bytes of an input and of an output, as on AWS.
 const MAX_BYTES: usize = 1 << 30;
 /// The most invocations that are looked at here at the same time; the others wait in the store.
@@ -80,8 +81,9 @@ pub(super) async fn accept(
     };
     let stamp = context.stamp(&deployment.region);
     let invocation = AsyncInvocation::create(request, &body, config, &folder, &stamp)?;
+    quota::one_more_async_invocation(context).await?;
     context.resources.commit(Transaction::new().insert(&invocation)).await.map_err(of_resources)?;
-    ring(&hosting.invocations.bell);
+    hosting.invocations.ring();
     let text = json!({ "InferenceId": invocation.inference_id }).to_string();
     let mut answer = Response::new(AnswerBody::of(text));
     *answer.status_mut() = StatusCode::ACCEPTED;
@@ -135,6 +137,9 @@ pub async fn run(hosting: Arc<Hosting>) {
     }
 }
 
+/// The places of an invocation among those of its endpoint, and among all.
+type Place = (Result<OwnedSemaphorePermit, AcquireError>, Result<OwnedSemaphorePermit, AcquireError>);
+
 /// What waits and what is under way.
 struct Queue {
     hosting: Arc<Hosting>,
@@ -183,7 +188,8 @@ impl Queue {
 
     async fn carry_out(self: Arc<Self>, invocation: AsyncInvocation) -> String {
         match self.answer(&invocation).await {
-            Ok((content_type, answer)) => {
+            // Held until the answer is stored: what waits for that is in memory.
+            Ok((_held, content_type, answer)) => {
                 self.store(&invocation, &invocation.output, content_type, answer).await;
             }
             Err(error) => {
@@ -204,12 +210,13 @@ impl Queue {
         invocation.id
     }
 
-    /// The model's answer, with its content type.
-    async fn answer(&self, invocation: &AsyncInvocation) -> Result<(Option<String>, Bytes), Error> {
+    /// The model's answer, with its content type, and its place among those under way.
+    async fn answer(&self, invocation: &AsyncInvocation) -> Result<(Place, Option<String>, Bytes), Error> {
         let deployment = self.deployment(invocation).await?;
         let limit = self.limit(&deployment);
         // Neither semaphore is ever closed.
-        let (_of_endpoint, _of_all) = (limit.acquire().await, self.running.acquire().await);
+        let of_endpoint = limit.acquire_owned().await;
+        let place = (of_endpoint, Arc::clone(&self.running).acquire_owned().await);
         if invocation.is_over(self.context().now()) {
             return Err(refusal::validation("The request expired before it could be processed."));
         }
@@ -236,7 +243,7 @@ impl Queue {
         let content_type = given.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut answer = BytesMut::with_capacity(given.body.len());
         given.body.pieces.iter().for_each(|piece| answer.extend_from_slice(piece));
-        Ok((content_type, answer.freeze()))
+        Ok((place, content_type, answer.freeze()))
     }
 
     /// The endpoint, once its models are there.
@@ -245,7 +252,7 @@ impl Queue {
         loop {
             match self.hosting.endpoint(&invocation.endpoint) {
                 Found::Serving(deployment) => return Ok(deployment),
-                Found::External => return Err(refusal::external(&invocation.endpoint)),
+                Found::External(_) => return Err(refusal::external(&invocation.endpoint)),
                 // After a start the store may know more than the hosting.
                 Found::Unknown => {
                     let key = invocation.endpoint.to_lowercase();
@@ -270,6 +277,10 @@ impl Queue {
             .and_then(|number| usize::try_from(number).ok())
             .map_or(self.most, |number| number.clamp(1, self.most));
         let mut limits = self.of_endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if limits.len() > MOST_LIMITS {
+            // Those that nothing waits for can be made again.
+            limits.retain(|_, (_, limit)| Arc::strong_count(limit) > 1);
+        }
         let limit =
             limits.entry(deployment.name.to_lowercase()).or_insert_with(|| (number, Arc::new(Semaphore::new(number))));
         if limit.0 != number {
@@ -305,15 +316,30 @@ impl Queue {
         Ok((info.attributes.content_type, all.freeze()))
     }
 
-    /// Puts what came of an invocation. What cannot be stored is tried again for a while, then in the next claim.
+    /// Puts what came of an invocation. What cannot be stored is tried again until it can: a disk may be full for hours.
     async fn store(&self, invocation: &AsyncInvocation, uri: &S3Uri, content_type: Option<String>, bytes: Bytes) {
         let context = self.context();
-        let attributes = ObjectAttributes {
+        let mut attributes = ObjectAttributes {
             content_type: content_type.or_else(|| Some("application/octet-stream".to_owned())),
-            kms_key_id: encryption_key(context, invocation.kms_key_id.as_deref()).await,
             ..ObjectAttributes::default()
         };
-        for pause in STORE_PAUSES {
+        let longest = STORE_PAUSES[STORE_PAUSES.len() - 1];
+        for pause in STORE_PAUSES.into_iter().chain(std::iter::repeat(longest)) {
+            if let Some(asked) = &invocation.kms_key_id {
+                match encrypting_key(context, asked).await {
+                    Ok(key) => attributes.kms_key_id = key,
+                    Err(error @ Unusable::Failed { .. }) => {
+                        tracing::warn!(%error, %uri, "what came of an asynchronous invocation could not be stored");
+                        tokio::time::sleep(pause).await;
+                        continue;
+                    }
+                    // Its key does not come back by waiting either, and without it nothing is stored.
+                    Err(error) => {
+                        tracing::warn!(%error, %uri, "what came of an asynchronous invocation is not stored");
+                        return;
+                    }
+                }
+            }
             let put =
                 context.objects.put(&uri.bucket, &uri.key, attributes.clone(), body(bytes.clone()), Precondition::None);
             let Err(error) = put.await else { return };
@@ -324,8 +350,6 @@ impl Queue {
             }
             tokio::time::sleep(pause).await;
         }
-        // Left to the claim's end: whoever takes it up then asks the model again.
-        pending::<()>().await;
     }
 
     async fn forget(&self, invocation: &AsyncInvocation) {
@@ -336,7 +360,7 @@ impl Queue {
                 Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, "an asynchronous invocation that has ended could not be forgotten");
-                    tokio::time::sleep(LOOK).await;
+                    tokio::time::sleep(CLAIM).await;
                     continue;
                 }
             };
@@ -346,28 +370,9 @@ impl Queue {
                 Err(crate::resources::Error::Conflict { .. }) => {}
                 Err(error) => {
                     tracing::warn!(%error, "an asynchronous invocation that has ended could not be forgotten");
-                    tokio::time::sleep(LOOK).await;
+                    tokio::time::sleep(CLAIM).await;
                 }
             }
-        }
-    }
-}
-
-/// The key of a configuration, where there is one that may be used.
-async fn encryption_key(context: &Context, asked: Option<&str>) -> Option<String> {
-    let asked = asked?;
-    match find_key(context, &KeyName::of(asked)).await {
-        Ok(Some(key)) if key.resource.state.as_str() == ENABLED => Some(key.resource.arn),
-        Ok(_) => {
-            tracing::warn!(
-                key = asked,
-                "outputs of asynchronous invocations are stored without their key, which cannot be used"
-            );
-            None
-        }
-        Err(error) => {
-            tracing::warn!(key = asked, %error, "the key of asynchronous outputs could not be looked up");
-            None
         }
     }
 }

@@ -28,6 +28,7 @@ use watchkeeper_aws::protocol::event_stream;
 
 use super::traffic::{Traffic, TrafficBook};
 use super::{Deployment, Found, Hosting, Variant};
+use crate::context::ring;
 use crate::pieces::Pieces;
 use ask::{Arrival, Destination, MAX_ANSWER_BYTES};
 use body::Messages;
@@ -84,6 +85,11 @@ impl Invocations {
     /// The figures of a variant: the same ones for every generation of its endpoint.
     pub fn traffic(&self, endpoint: &str, variant: &str) -> Arc<Traffic> {
         self.book.traffic(endpoint, variant)
+    }
+
+    /// Says that an asynchronous invocation was stored.
+    pub(crate) fn ring(&self) {
+        ring(&self.bell);
     }
 
     pub(super) fn book(&self) -> &TrafficBook {
@@ -146,7 +152,7 @@ fn serving(hosting: &Hosting, name: &str) -> Result<Arc<Deployment>, Error> {
     match hosting.endpoint(name) {
         Found::Serving(deployment) => Ok(deployment),
         Found::Starting => Err(refusal::not_ready(name, "its models start")),
-        Found::External => Err(refusal::external(name)),
+        Found::External(_) => Err(refusal::external(name)),
         Found::OutOfService | Found::Unknown => Err(refusal::not_found(name, &hosting.context.configuration.account)),
     }
 }

@@ -1,12 +1,11 @@
 //! Models that can be asked: a server that runs elsewhere, a program or container of ours, a built-in, or a chain of them.
 //!
 //! [`source`] says what an image stands for, [`archive`] brings the model's files, [`process`] keeps a program running
-//! ([`container`] one in a container), [`remote`] asks what speaks HTTP through [`Upstream`], and [`built_in`] answers in
+//! ([`container`](crate::program::container) one in a container), [`remote`] asks what speaks HTTP through [`Upstream`], and [`built_in`] answers in
 //! this process. An answer is handed on as it comes; nothing here keeps one.
 
 mod archive;
 mod built_in;
-mod container;
 mod process;
 mod remote;
 mod source;
@@ -28,8 +27,8 @@ use self::built_in::BuiltIn;
 use self::remote::Remote;
 use crate::context::Context;
 use crate::pieces::Pieces;
-use crate::program::folder;
 use crate::program::launch::Launcher;
+use crate::program::{container, folder};
 
 pub use upstream::{RequestBody, Upstream, UpstreamBody};
 
@@ -334,6 +333,6 @@ pub async fn sweep(context: &Context) {
     folder::sweep(&start::models_folder(context)).await;
     let settings = &context.configuration;
     if settings.images.iter().any(|image| image.container.is_some()) {
-        container::sweep(&settings.hosting.container_engine, &container::owner(&settings.data_dir)).await;
+        container::sweep(&settings.hosting.container_engine, &container::owner_of_models(&settings.data_dir)).await;
     }
 }

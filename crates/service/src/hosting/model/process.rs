@@ -15,16 +15,16 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Supervision;
-use super::container::Container;
 use super::remote::{Stop, Watcher, until_ready};
 use super::upstream::Upstream;
+use crate::program::container::Container;
 use crate::program::folder;
 use crate::program::follow::follow;
 use crate::program::launch::{Ended, HostContract, Launcher, Signal};
 use crate::telemetry::program_log::ProgramLog;
 
 /// The variable by which a model server finds its port.
-const PORT: &str = "SAGEMAKER_BIND_TO_PORT";
+pub(super) const PORT: &str = "SAGEMAKER_BIND_TO_PORT";
 /// How long the end of a program's output is waited for once the program has ended.
 const END_OF_OUTPUT: Duration = Duration::from_secs(10);
 /// How long a program that was killed may take to be gone.
@@ -35,7 +35,7 @@ const LAST_BYTES: usize = 1024;
 /// The program of a model.
 pub(super) struct Program {
     pub(super) launcher: Arc<dyn Launcher>,
-    /// What is started, but for its port and, in a container, its command and variables.
+    /// What is started, but for its port; in a container the engine's command line is started in its place.
     pub(super) contract: HostContract,
     pub(super) container: Option<Container>,
     /// Removed when the program has ended for good.
@@ -187,11 +187,9 @@ impl Program {
     fn contract(&self, port: u16) -> HostContract {
         let mut contract = self.contract.clone();
         if let Some(container) = &self.container {
-            contract.command = container.command(port);
-            contract.environment = Container::command_environment();
-        } else {
-            contract.environment.insert(PORT.to_owned(), port.to_string());
+            return contract.of_engine(container.command(Some(port)), Container::command_environment());
         }
+        contract.environment.insert(PORT.to_owned(), port.to_string());
         contract
     }
 }
@@ -224,7 +222,7 @@ impl Process {
             Ok(Ended::Exited { signal: Some(signal), .. }) => format!("the program was ended by signal {signal}"),
             Ok(Ended::Exited { status: Some(status), .. }) => format!("the program ended with exit status {status}"),
             Ok(Ended::Exited { .. }) => "the program ended".to_owned(),
-            Ok(Ended::Refused { reason } | Ended::Lost { reason }) => reason,
+            Ok(Ended::Refused { reason } | Ended::OverLimit { reason } | Ended::Lost { reason }) => reason,
             Err(_) => "the launcher ended".to_owned(),
         };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,13 +2,11 @@
 //!
 //! The entries of the configuration come first, the first that matches wins; then the repositories of built-in models.
 
-use std::collections::BTreeMap;
-
 use watchkeeper_aws::types::ImageUri;
 
 use super::StartError;
 use crate::configuration::{BuiltInModel, Image};
-use crate::program::image::{entry, is_repository};
+use crate::program::image::{Place, Program, container_image, entry, in_rootfs, is_repository};
 
 /// The repositories of built-in models.
 const BUILT_IN: [(&str, BuiltInModel); 4] = [
@@ -27,10 +25,8 @@ const SERVE: &str = "serve";
 pub(super) enum Source {
     /// A server that runs already.
     Url(String),
-    /// A program of this machine, and what the image sets.
-    Command { command: Vec<String>, environment: BTreeMap<String, String> },
-    /// An image of the container engine, the program that replaces its own, and what the image sets.
-    Container { image: String, entrypoint: Vec<String>, environment: BTreeMap<String, String> },
+    /// A program.
+    Program(Program),
     /// A model of this program.
     BuiltIn(BuiltInModel),
 }
@@ -48,36 +44,38 @@ pub(super) fn of_image(images: &[Image], image: &str) -> Result<Source, StartErr
     built_in.map(|&(_, model)| Source::BuiltIn(model)).ok_or_else(|| {
         StartError::Unmapped(format!(
             "no model server is known for image `{image}`: add an entry to the service's configuration, such as \
-             [[images]] match = \"*/{}*\" command = [\"python3\", \"/path/of/server.py\"], or with url, container or \
-             built_in in the place of command",
+             [[images]] match = \"*/{}*\" command = [\"python3\", \"/path/of/server.py\"], or with url, container, \
+             rootfs or built_in in the place of command",
             image.repository()
         ))
     })
 }
 
 fn of_entry(entry: &Image, image: &ImageUri) -> Result<Source, StartError> {
-    let environment = entry.environment.clone();
     if let Some(url) = &entry.url {
         return Ok(Source::Url(url.clone()));
     }
+    let mut program = Program {
+        place: Place::Machine,
+        entrypoint: entry.command.clone(),
+        arguments: vec![SERVE.to_owned()],
+        environment: entry.environment.clone(),
+        note: None,
+    };
     if let Some(container) = &entry.container {
-        let image = container.replace('*', image.as_str());
-        // The engine would read it as an option.
-        if image.starts_with('-') {
-            return Err(StartError::Failed(format!(
-                "`{image}` begins with a hyphen, which no image of a container does"
-            )));
-        }
-        return Ok(Source::Container { image, entrypoint: entry.command.clone(), environment });
+        program.place = Place::Container(container_image(container, image).map_err(StartError::Failed)?);
+        return Ok(Source::Program(program));
     }
-    if !entry.command.is_empty() {
-        let command = entry.command.iter().cloned().chain([SERVE.to_owned()]).collect();
-        return Ok(Source::Command { command, environment });
+    if let Some(rootfs) = &entry.rootfs {
+        return in_rootfs(program, rootfs.clone()).map(Source::Program).map_err(StartError::Failed);
+    }
+    if !program.entrypoint.is_empty() {
+        return Ok(Source::Program(program));
     }
     entry.built_in.map(Source::BuiltIn).ok_or_else(|| {
         StartError::Unmapped(format!(
             "the [[images]] entry `{}` of the service's configuration, which matches the model's image `{image}`, has no \
-             command, url, container or built_in: add one, such as command = [\"python3\", \"/path/of/server.py\"]",
+             command, url, container, rootfs or built_in: add one, such as command = [\"python3\", \"/path/of/server.py\"]",
             entry.pattern
         ))
     })
@@ -103,18 +101,30 @@ mod tests {
         assert_eq!(of_image(&[url], logistic), Ok(Source::Url("http://127.0.0.1:1".to_owned())));
     }
 
+    fn program(images: &[Image], image: &str) -> Program {
+        match of_image(images, image) {
+            Ok(Source::Program(program)) => program,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn commands_are_told_to_serve_and_containers_may_be_the_image_itself() {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-        let command = Image { command: words(&["python3", "server.py"]), ..entry("mine") };
-        let serve =
-            Source::Command { command: words(&["python3", "server.py", "serve"]), environment: BTreeMap::new() };
-        assert_eq!(of_image(std::slice::from_ref(&command), "mine"), Ok(serve));
-        let container = Image { container: Some("*".to_owned()), ..command };
+        let command = Image { command: words(&["python3", "server.py"]), ..entry("*mine*") };
+        let served = program(std::slice::from_ref(&command), "mine");
+        assert_eq!(
+            (served.place.clone(), served.command()),
+            (Place::Machine, words(&["python3", "server.py", "serve"]))
+        );
+        let container = Image { container: Some("*".to_owned()), ..command.clone() };
         let image = "host.example/mine:3";
-        let source = of_image(&[Image { pattern: "*mine*".to_owned(), ..container }], image).unwrap();
-        let entrypoint = words(&["python3", "server.py"]);
-        assert_eq!(source, Source::Container { image: image.to_owned(), entrypoint, environment: BTreeMap::new() });
+        let served = program(&[container], image);
+        assert_eq!(served.place, Place::Container(image.to_owned()));
+        assert_eq!((served.entrypoint, served.arguments), (words(&["python3", "server.py"]), words(&["serve"])));
+        let served = program(&[Image { rootfs: Some("/images/mine/rootfs".into()), ..command }], image);
+        assert_eq!(served.place, Place::Rootfs("/images/mine/rootfs".into()));
+        assert_eq!(served.command(), words(&["python3", "server.py", "serve"]));
         let any = Image { container: Some("*".to_owned()), ..entry("*") };
         let Err(StartError::Failed(reason)) = of_image(&[any], "--volume=/etc:/host/etc") else { panic!() };
         assert!(reason.contains("`--volume=/etc:/host/etc`"), "{reason}");

@@ -10,25 +10,28 @@ use tokio::time::timeout;
 use uuid::Uuid;
 use watchkeeper_aws::generated::sagemaker::{ContainerDefinition, ContainerMode};
 
-use super::archive::{self, Limits};
+use super::archive;
 use super::built_in::BuiltIn;
-use super::container::{self, Container as ContainerRun};
-use super::process::{Program, watch_over};
+use super::process::{PORT, Program, watch_over};
 use super::remote::{Remote, watch_url};
 use super::source::{Source, of_image};
 use super::upstream::Upstream;
 use super::{Container, Model, ModelServer, ModelSpecification, StartError, Supervision};
 use crate::configuration::BuiltInModel;
 use crate::context::Context;
-use crate::program::environment::{Variables, Wanted, has_credentials, of_the_machine, of_the_service};
-use crate::program::launch::{HostContract, Launcher};
-use crate::program::{folder, instance};
+use crate::program::container::{self, Container as ContainerRun, Volume};
+use crate::program::environment::{Variables, Wanted, has_credentials, of_place, of_the_service};
+use crate::program::image::{self, Place};
+use crate::program::launch::{HostContract, Launcher, Limits};
+use crate::program::{self, confinement, folder, instance};
 use crate::telemetry::program_log::ProgramLog;
 
 /// How long a model server's credentials hold: as long as it may run, which ends by a restart of the service at the latest.
 const CREDENTIALS_HOLD: SignedDuration = SignedDuration::from_hours(24 * 366 * 10);
 /// Where a program finds the model's files.
 const MODEL: &str = "/opt/ml/model";
+/// The variable that says so.
+const MODEL_VARIABLE: &str = "SM_MODEL_DIR";
 /// The variable of a container that holds the document of a built-in model.
 const DOCUMENT_VARIABLE: &str = "WATCHKEEPER_MODEL";
 /// The file that holds it else, and its most bytes.
@@ -130,10 +133,7 @@ impl Start<'_> {
         let started = match source {
             Source::BuiltIn(model) => self.built_in(model).await.map(|model| Model::BuiltIn(Arc::new(model))),
             Source::Url(url) => self.url(&url).await.map(Model::Remote),
-            Source::Command { command, environment } => self.program(command, environment).await.map(Model::Remote),
-            Source::Container { image, entrypoint, environment } => {
-                self.container(image, entrypoint, environment).await.map(Model::Remote)
-            }
+            Source::Program(program) => self.program(program).await.map(Model::Remote),
         };
         match started {
             Ok(model) => Ok(Container { hostname, model }),
@@ -180,70 +180,79 @@ impl Start<'_> {
         BuiltIn::new(model, Some(&text), ends_lines).map_err(|error| refused(format!("{DOCUMENT_FILE}: {error}")))
     }
 
-    async fn program(self, command: Vec<String>, of_image: Variables) -> Result<Remote, String> {
-        let may_link = self.launcher.protects_inputs().await;
+    async fn program(self, program: image::Program) -> Result<Remote, String> {
+        let container_image = match &program.place {
+            Place::Container(image) => Some(image.clone()),
+            Place::Machine | Place::Rootfs(_) => None,
+        };
+        let may_link = container_image.is_none() && self.launcher.protects_inputs().await;
         let mut unfinished = Unfinished(Some(self.folder.clone()));
+        let container = match container_image {
+            Some(image) => Some(self.container(image, &program).await?),
+            None => None,
+        };
         let files = self.fetch(may_link).await?;
+        if let Some(container) = &container {
+            container.write_variables().map_err(|error| format!("{}: {error}", container.variables_file.display()))?;
+        }
         self.note_isolation().await;
-        let mut environment = of_the_machine();
-        environment.extend(of_image);
-        environment.extend(self.variables());
+        let mut environment = self.environment(&program);
         // Where folders cannot be put at /opt/ml, the model is where it lies.
-        let model = if may_link { MODEL.to_owned() } else { files.display().to_string() };
-        environment.insert("SM_MODEL_DIR".to_owned(), model);
+        let is_at_its_place = container.is_some() || may_link;
+        let model = if is_at_its_place { MODEL.to_owned() } else { files.display().to_string() };
+        environment.insert(MODEL_VARIABLE.to_owned(), model);
         environment.extend(self.definition.environment.clone().unwrap_or_default());
+        let configuration = &self.context.configuration;
+        let own_program = program::own(configuration).map_err(|error| error.to_string())?;
+        let entry = image::entry_of(&configuration.images, self.definition.image.as_deref().unwrap_or_default());
         let contract = HostContract {
             root: self.folder.clone(),
-            command,
+            command: program.command(),
             environment,
             read_only: vec![MODEL.to_owned()],
             writable: Vec::new(),
             linked: may_link,
             network_isolation: false,
-            memory_bytes: self.memory_bytes(),
-            file_bytes: None,
+            confinement: Some(confinement::of_image(configuration, &own_program, entry)),
+            limits: Limits { memory_bytes: self.memory_bytes(), ..Limits::usual() },
         };
-        let remote = self.watch_over(contract, None).await?;
+        let remote = self.watch_over(contract, container).await?;
         unfinished.0 = None;
         Ok(remote)
     }
 
-    async fn container(self, image: String, entrypoint: Vec<String>, of_image: Variables) -> Result<Remote, String> {
-        let mut environment = of_image;
-        environment.extend(self.variables());
-        environment.extend(self.definition.environment.clone().unwrap_or_default());
+    /// The container that a model's program is run in, once the engine has answered.
+    async fn container(&self, image: String, program: &image::Program) -> Result<ContainerRun, String> {
         let folder_name = self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut environment = self.environment(program);
+        environment.extend(self.definition.environment.clone().unwrap_or_default());
+        environment.insert(PORT.to_owned(), container::PORT.to_string());
+        environment.insert(MODEL_VARIABLE.to_owned(), MODEL.to_owned());
+        let folder = self.folder.join(MODEL.trim_start_matches('/'));
         let container = ContainerRun {
             engine: self.context.configuration.hosting.container_engine.clone(),
             name: format!("watchkeeper-{folder_name}"),
-            owner: container::owner(&self.context.configuration.data_dir),
+            owner: container::owner_of_models(&self.context.configuration.data_dir),
             image,
-            entrypoint,
-            model: self.folder.join(MODEL.trim_start_matches('/')),
+            entrypoint: program.entrypoint.clone(),
+            arguments: program.arguments.clone(),
+            volumes: vec![Volume { folder, place: MODEL.to_owned(), writable: false }],
+            network_isolation: false,
             environment,
             variables_file: self.folder.join("variables"),
             memory_bytes: self.memory_bytes(),
+            processes: Limits::usual().processes,
         };
         container.check_engine().await?;
-        let mut unfinished = Unfinished(Some(self.folder.clone()));
-        self.fetch(true).await?;
-        container.write_variables().map_err(|error| format!("{}: {error}", container.variables_file.display()))?;
-        self.note_isolation().await;
-        let contract = HostContract {
-            root: self.folder.clone(),
-            command: Vec::new(),
-            environment: Variables::new(),
-            read_only: Vec::new(),
-            writable: Vec::new(),
-            linked: false,
-            network_isolation: false,
-            // The engine limits the container; this is the engine's own program.
-            memory_bytes: None,
-            file_bytes: None,
-        };
-        let remote = self.watch_over(contract, Some(container)).await?;
-        unfinished.0 = None;
-        Ok(remote)
+        Ok(container)
+    }
+
+    /// The variables of a program, but for the model's own.
+    fn environment(&self, program: &image::Program) -> Variables {
+        let mut environment = of_place(&program.place);
+        environment.extend(program.environment.clone());
+        environment.extend(self.variables());
+        environment
     }
 
     /// Hands a program to a task that watches over it; returns when it is ready.
@@ -293,6 +302,7 @@ impl Start<'_> {
 
     /// Makes the folders of the contract, with the model's files; returns where these are.
     async fn fetch(&self, may_link: bool) -> Result<PathBuf, String> {
+        folder::make(&self.folder).map_err(|error| format!("{}: {error}", self.folder.display()))?;
         let job = self.folder.join("opt/ml");
         for path in ["tmp", "output"] {
             let path = job.join(path);
@@ -300,7 +310,8 @@ impl Start<'_> {
             made.map_err(|error| format!("{}: {error}", path.display()))?;
         }
         let (model, limit) = (job.join("model"), self.specification.download_timeout);
-        let fetching = archive::fetch(&*self.context.objects, self.definition, &model, may_link, Limits::default());
+        let fetching =
+            archive::fetch(&*self.context.objects, self.definition, &model, may_link, archive::Limits::default());
         let fetched = timeout(limit, fetching).await;
         fetched.unwrap_or_else(|_| Err(format!("the model data was not there within {limit:?}")))?;
         Ok(model)

@@ -108,7 +108,7 @@ impl Attempt {
             return Ok(concluded(order));
         }
         let work = Work::new(Arc::clone(&self.hosting), &self.job, log.clone())?;
-        let done = self.watch.during(work.run(), true).await;
+        let done = self.watch.during(Box::pin(work.run()), true).await;
         work.clear().await;
         match done {
             Ok(Ok(())) => Ok(Conclusion::End(TransformEvent::Completed)),

@@ -10,7 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchkeeper_aws::generated::sagemaker::CreateModelInput;
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error;
-use watchkeeper_store::keys::ENABLED;
 use watchkeeper_store::objects::ObjectAttributes;
 
 use super::Failure;
@@ -20,7 +19,7 @@ use super::output::{OpenUploads, Output, abort_left, failure};
 use super::plan::Plan;
 use super::records::{Batch, Records};
 use super::{answers, captured};
-use crate::api::kms::{KeyName, find_key};
+use crate::api::kms::encrypting_key;
 use crate::context::Context;
 use crate::control::transform_job::TransformJob;
 use crate::hosting::Hosting;
@@ -287,20 +286,14 @@ impl Work {
     /// service: what such a job makes is stored without one, and its log says so. A key that may not be used refuses.
     async fn encrypted(&self, asked: Option<&str>, member: &str) -> Result<ObjectAttributes, Failure> {
         let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(ObjectAttributes::default()) };
-        let found = find_key(self.context(), &KeyName::of(asked)).await;
-        let found = found.map_err(|error| {
-            Failure(format!("{member}: the encryption key `{asked}` could not be looked up: {error}"))
-        })?;
-        let Some(key) = found.map(|key| key.resource) else {
+        let found = encrypting_key(self.context(), asked).await;
+        let Some(key) = found.map_err(|error| Failure(format!("{member}: {error}")))? else {
             self.say(&format!("{member}: there is no encryption key `{asked}`: objects are stored without one")).await;
             return Ok(ObjectAttributes::default());
         };
-        if key.state.as_str() != ENABLED {
-            return Err(Failure(format!("{member}: the encryption key `{asked}` is {}, not {ENABLED}", key.state)));
-        }
         Ok(ObjectAttributes {
             server_side_encryption: Some("aws:kms".to_owned()),
-            kms_key_id: Some(key.arn),
+            kms_key_id: Some(key),
             ..ObjectAttributes::default()
         })
     }

@@ -23,6 +23,7 @@ use self::layout::Layout;
 pub(super) use self::layout::local_path;
 use self::space::{GivesUp, Space};
 use super::Failure;
+use crate::program::folder;
 
 /// Files that are made at the same time.
 const AT_ONCE: usize = 16;
@@ -113,7 +114,9 @@ fn refuse_more_than(volume: u64, bytes: u64) -> Result<(), Failure> {
 async fn make_folders(root: &Path, layout: &Layout) -> Result<(), Failure> {
     let folders: Vec<PathBuf> =
         FOLDERS.iter().map(Path::new).chain(layout.folders()).map(|path| root.join(path)).collect();
+    let root = root.to_owned();
     blocking(move || {
+        folder::make(&root).map_err(|error| Failure::of_file(&root, &error))?;
         folders
             .iter()
             .try_for_each(|folder| std::fs::create_dir_all(folder).map_err(|error| Failure::of_file(folder, &error)))

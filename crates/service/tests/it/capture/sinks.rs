@@ -13,9 +13,11 @@ use watchkeeper_service::api::kms::Kms;
 use watchkeeper_service::configuration::Durability;
 use watchkeeper_service::context::MachineClock;
 use watchkeeper_service::hosting::capture::{CaptureObject, CapturePlan, CaptureSink, FolderSink, S3Sink, StoreSink};
+use watchkeeper_service::processes::Processes;
 use watchkeeper_service::resources::Resources;
 use watchkeeper_service::{Configuration, Context};
 use watchkeeper_store::Store;
+use watchkeeper_store::metadata::{Change, Kind, Query};
 use watchkeeper_store::objects::{ListObjects, read_all};
 
 use super::ingestion::Server;
@@ -28,6 +30,8 @@ async fn context(folder: &Path) -> Arc<Context> {
         resources: Resources::new(Arc::clone(&store.metadata)),
         objects: Arc::clone(&store.objects),
         logs: Arc::clone(&store.logs),
+        kms: store.kms.clone(),
+        backups: store.backups.clone(),
         clock: Arc::new(MachineClock),
         scheduler_bell: Notify::new(),
         runner_bell: Notify::new(),
@@ -35,6 +39,7 @@ async fn context(folder: &Path) -> Arc<Context> {
         capture: OnceLock::new(),
         stopping: watch::channel(false).1,
         endpoint_url: OnceLock::new(),
+        processes: Processes::default(),
         job_credentials: OnceLock::new(),
         owner: "test".to_owned(),
     })
@@ -80,6 +85,26 @@ async fn the_store_takes_objects_encrypted_where_that_is_asked_for() {
         assert_eq!(info.attributes.content_type.as_deref(), Some("application/jsonlines"));
         assert_eq!(read_all(body).await.unwrap(), b"line\n");
     }
+    // A key that is off refuses, and takes what waited for it when it is on again.
+    let of_key = json!({"KeyId": arn});
+    kms::dispatch(&service, &call, "DisableKey", of_key.clone()).await.unwrap();
+    let refused = sink.put(object("off", Some("alias/captures"), "line\n")).await.unwrap_err();
+    assert_eq!(refused, "the encryption key `alias/captures` is Disabled, not Enabled");
+    kms::dispatch(&service, &call, "EnableKey", of_key.clone()).await.unwrap();
+    sink.put(object("off", Some("alias/captures"), "line\n")).await.unwrap();
+    // What was to be encrypted by a key that is deleted is not stored in the clear.
+    kms::dispatch(&service, &call, "ScheduleKeyDeletion", of_key).await.unwrap();
+    let mut deleted: Vec<_> = context.resources.store().list(Kind::EncryptionKey, &Query::default()).await.unwrap();
+    let mut key = deleted.pop().unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&key.body).unwrap();
+    document["deletion"] = json!(1_600_000_000.0);
+    key.body = document.to_string();
+    context.resources.store().commit(vec![Change::Update(key)]).await.unwrap();
+    for asked in [arn, "alias/captures"] {
+        let refused = sink.put(object("gone", Some(asked), "line\n")).await.unwrap_err();
+        assert_eq!(refused, format!("the encryption key `{asked}` was deleted"));
+    }
+    assert!(context.objects.head("captures", "here/gone").await.unwrap().is_none());
     sink.put(object("plain", None, "other\n")).await.unwrap();
     let (_, body) = context.objects.get("captures", "here/plain", None).await.unwrap().unwrap();
     assert_eq!(read_all(body).await.unwrap(), b"other\n", "a put that is repeated overwrites");

@@ -10,14 +10,16 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use watchkeeper_aws::Call;
-use watchkeeper_aws::generated::sagemaker::dispatch;
+use watchkeeper_aws::generated::sagemaker::{EndpointStatus, dispatch};
 use watchkeeper_service::api::sagemaker::SageMakerApi;
 use watchkeeper_service::configuration::{Configuration, Image};
 use watchkeeper_service::context::{Context, MachineClock};
+use watchkeeper_service::control::endpoint::Endpoint;
 use watchkeeper_service::hosting::invocation::{Invocation, Operation, invoke};
 use watchkeeper_service::hosting::model::{ModelBody, ModelRequest};
 use watchkeeper_service::hosting::{Deployment, Found, Hosting};
-use watchkeeper_service::resources::Resources;
+use watchkeeper_service::processes::Processes;
+use watchkeeper_service::resources::{Resources, Transaction};
 use watchkeeper_store::Store;
 
 use super::{PATIENCE, config, until};
@@ -60,7 +62,11 @@ struct Bench {
 
 impl Bench {
     async fn open(folder: &Path) -> Self {
-        let store = Store::open(folder).await.unwrap();
+        Self::over(Store::open(folder).await.unwrap(), folder)
+    }
+
+    /// A process with files of its own in a folder.
+    fn over(store: Store, folder: &Path) -> Self {
         let python = ["python3", "-c", MODEL].map(str::to_owned).to_vec();
         let image = Image { pattern: "*/process*".to_owned(), command: python, ..Image::default() };
         let (stop, stopping) = watch::channel(false);
@@ -73,6 +79,8 @@ impl Bench {
             resources: Resources::new(Arc::clone(&store.metadata)),
             objects: Arc::clone(&store.objects),
             logs: Arc::clone(&store.logs),
+            kms: store.kms.clone(),
+            backups: store.backups.clone(),
             clock: Arc::new(MachineClock),
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
@@ -80,6 +88,7 @@ impl Bench {
             capture: OnceLock::new(),
             stopping,
             endpoint_url: OnceLock::new(),
+            processes: Processes::default(),
             job_credentials: OnceLock::new(),
             owner: "test".to_owned(),
         });
@@ -104,6 +113,25 @@ impl Bench {
         let container = json!({ "Image": "registry.example/process:1", "Environment": { "NAME": name } });
         self.ok("CreateModel", json!({ "ModelName": name, "PrimaryContainer": container })).await;
         self.ok("CreateEndpointConfig", config(name, &[(name, 1.0)])).await;
+    }
+
+    async fn update(&self, config: &str) {
+        self.ok("UpdateEndpoint", json!({ "EndpointName": "shop", "EndpointConfigName": config })).await;
+    }
+
+    async fn update_when_in_service(&self, config: &str) {
+        self.look().await;
+        self.update(config).await;
+        self.look().await;
+    }
+
+    async fn look(&self) {
+        self.hosting.look_once().await.unwrap();
+    }
+
+    /// The configuration that answers.
+    fn config(&self) -> String {
+        self.serving().origin.revision.config.endpoint_config_name.clone()
     }
 
     fn serving(&self) -> Arc<Deployment> {
@@ -144,6 +172,69 @@ fn runs(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let state = status.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     state.is_some_and(|state| state != 'Z')
+}
+
+/// Whichever of two processes of a service takes a step, and whatever of it the other has seen.
+#[tokio::test]
+async fn two_processes_of_a_service_follow_each_other() {
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let one = Bench::open(directories[0].path()).await;
+    let other = Bench::over(one.store.clone(), directories[1].path());
+    for name in ["first", "second"] {
+        one.configured(name).await;
+    }
+    let create = json!({ "EndpointName": "shop", "EndpointConfigName": "first" });
+    one.ok("CreateEndpoint", create.clone()).await;
+    one.look().await;
+    assert!(matches!(other.hosting.endpoint("shop"), Found::Unknown));
+    other.look().await;
+    assert_eq!((one.config(), other.config()), ("first".to_owned(), "first".to_owned()));
+    let first = other.process().await;
+    assert_ne!(one.process().await, first, "each has a model of its own");
+
+    // An update that was over before the other one looked.
+    one.update("second").await;
+    one.look().await;
+    assert_eq!((one.config(), other.config()), ("second".to_owned(), "first".to_owned()));
+    other.look().await;
+    assert_eq!(other.config(), "second");
+    until("the first model ends", async || !runs(first)).await;
+
+    // A deletion, and another endpoint of the same name and configuration: its models are started anew.
+    let second = other.process().await;
+    one.ok("DeleteEndpoint", json!({ "EndpointName": "shop" })).await;
+    one.look().await;
+    one.ok("CreateEndpoint", create).await;
+    one.update_when_in_service("second").await;
+    other.look().await;
+    assert_eq!(other.config(), "second");
+    assert_ne!(other.process().await, second);
+    until("the models of the former one end", async || !runs(second)).await;
+
+    // A deletion that was over, and one that the other one takes part in.
+    let third = other.process().await;
+    one.ok("DeleteEndpoint", json!({ "EndpointName": "shop" })).await;
+    one.look().await;
+    assert!(runs(third));
+    other.look().await;
+    assert!(matches!(other.hosting.endpoint("shop"), Found::Unknown));
+    assert!(!runs(third));
+    assert_eq!((one.folders(), other.folders()), (0, 0));
+
+    // What fails at one is withdrawn at the other.
+    other.ok("CreateEndpoint", json!({ "EndpointName": "shop", "EndpointConfigName": "first" })).await;
+    other.look().await;
+    one.look().await;
+    let found = one.context.resources.get::<Endpoint>("shop").await.unwrap().unwrap();
+    let failed = Endpoint { status: EndpointStatus::Failed, ..found.resource };
+    one.context.resources.commit(Transaction::new().update(&failed, found.version)).await.unwrap();
+    other.look().await;
+    assert!(matches!(other.hosting.endpoint("shop"), Found::OutOfService));
+    assert_eq!(other.folders(), 0);
+
+    other.stop.send_replace(true);
+    other.hosting.shutdown().await;
+    one.close().await;
 }
 
 #[tokio::test]

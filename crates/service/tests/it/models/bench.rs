@@ -17,6 +17,7 @@ use watchkeeper_service::hosting::model::{
     BatchSpecification, InvokeError, ModelAnswer, ModelRequest, ModelServer, ModelSpecification, StartError,
     Supervision,
 };
+use watchkeeper_service::processes::Processes;
 use watchkeeper_service::program::launch::Launcher;
 use watchkeeper_service::resources::Resources;
 use watchkeeper_store::Store;
@@ -97,6 +98,8 @@ impl Bench {
             resources: Resources::new(store.metadata.clone()),
             objects: store.objects.clone(),
             logs: store.logs.clone(),
+            kms: store.kms.clone(),
+            backups: store.backups.clone(),
             clock: Arc::new(MachineClock),
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
@@ -104,6 +107,7 @@ impl Bench {
             capture: OnceLock::new(),
             stopping,
             endpoint_url: OnceLock::from("http://127.0.0.1:8470".to_owned()),
+            processes: Processes::default(),
             job_credentials: OnceLock::from(("AKIATEST".to_owned(), "secret".to_owned())),
             owner: "this process".to_owned(),
         };

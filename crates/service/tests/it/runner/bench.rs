@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use watchkeeper_service::configuration::{Configuration, Image};
 use watchkeeper_service::context::{Context, MachineClock};
 use watchkeeper_service::control::processing_job::{JobEvent, ProcessingJob, apply};
+use watchkeeper_service::processes::Processes;
 use watchkeeper_service::program::launch::Launcher;
 use watchkeeper_service::resources::{Error, Resources, Transaction};
 use watchkeeper_service::runner::{Timing, run_with};
@@ -34,6 +35,35 @@ pub(crate) const TIMING: Timing = Timing {
     look: Duration::from_millis(100),
 };
 
+/// What runs jobs, and the entry of the configuration for the image that they ask for.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    pub(crate) launcher: Arc<dyn Launcher>,
+    pub(crate) image: Image,
+    /// The program that stands in for a container engine.
+    pub(crate) container_engine: Option<PathBuf>,
+}
+
+impl Machine {
+    /// Whose image is a shell of this machine.
+    pub(crate) fn of(launcher: impl Launcher + 'static) -> Self {
+        Self::from(Arc::new(launcher) as Arc<dyn Launcher>)
+    }
+}
+
+impl From<Arc<dyn Launcher>> for Machine {
+    fn from(launcher: Arc<dyn Launcher>) -> Self {
+        let image = Image { pattern: "*shell*".to_owned(), ..Image::default() };
+        Self { launcher, image, container_engine: None }
+    }
+}
+
+impl<L: Launcher + 'static> From<Arc<L>> for Machine {
+    fn from(launcher: Arc<L>) -> Self {
+        Self::from(launcher as Arc<dyn Launcher>)
+    }
+}
+
 pub(crate) struct Bench {
     pub(crate) context: Arc<Context>,
     pub(crate) folder: TempDir,
@@ -43,19 +73,26 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// A store without a runner.
+    #[allow(dead_code)] // only one of the two crates with this file starts one later
     pub(crate) async fn new() -> Self {
+        Self::with(Image { pattern: "*shell*".to_owned(), ..Image::default() }, |_| {}).await
+    }
+
+    async fn with(image: Image, change: impl FnOnce(&mut Configuration)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         store.objects.create_bucket(BUCKET, "eu-west-1", jiff::Timestamp::now()).await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let shell = Image { pattern: "*shell*".to_owned(), ..Image::default() };
-        let configuration =
-            Configuration { data_dir: folder.path().to_owned(), images: vec![shell], ..Configuration::default() };
+        let mut configuration =
+            Configuration { data_dir: folder.path().to_owned(), images: vec![image], ..Configuration::default() };
+        change(&mut configuration);
         let context = Context {
             configuration,
             resources: Resources::new(store.metadata.clone()),
             objects: store.objects.clone(),
             logs: store.logs.clone(),
+            kms: store.kms.clone(),
+            backups: store.backups.clone(),
             clock: Arc::new(MachineClock),
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
@@ -63,6 +100,7 @@ impl Bench {
             capture: OnceLock::new(),
             stopping,
             endpoint_url: OnceLock::from("http://127.0.0.1:8470".to_owned()),
+            processes: Processes::default(),
             job_credentials: OnceLock::from(("AKIATEST".to_owned(), "secret".to_owned())),
             owner: "this runner".to_owned(),
         };
@@ -70,8 +108,20 @@ impl Bench {
     }
 
     /// A store with a runner.
-    pub(crate) async fn running(launcher: Arc<dyn Launcher>) -> Self {
-        let mut bench = Self::new().await;
+    pub(crate) async fn running(machine: impl Into<Machine>) -> Self {
+        Self::running_with(machine, |_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn running_with(machine: impl Into<Machine>, change: impl FnOnce(&mut Configuration)) -> Self {
+        let Machine { launcher, image, container_engine } = machine.into();
+        let mut bench = Self::with(image, |settings| {
+            if let Some(engine) = container_engine {
+                settings.hosting.container_engine = engine.display().to_string();
+            }
+            change(settings);
+        })
+        .await;
         bench.start(launcher);
         bench
     }
@@ -285,27 +335,46 @@ impl Job {
     }
 }
 
-/// A pipe whose end says that nobody holds it any more: none of a job's processes is left.
+/// A pipe in a job's folder whose end says that nobody holds it any more: none of the job's processes is left.
 pub(crate) struct Lifeline {
-    path: PathBuf,
+    folder: PathBuf,
     held: Option<std::fs::File>,
 }
 
+/// Where it is in a job's folder.
+const LIFELINE: &str = "opt/ml/tmp/lifeline";
+
 impl Lifeline {
+    /// Of a job whose folder this is, or of the one job of a service whose data folder it is.
     pub(crate) fn new(folder: &std::path::Path) -> Self {
-        let path = folder.join("lifeline");
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        Self { path, held: None }
+        Self { folder: folder.to_owned(), held: None }
     }
 
     /// What a shell says to hold it, from then on.
+    #[allow(clippy::unused_self)] // it says whose lifeline
     pub(crate) fn hold(&self) -> String {
-        format!("exec 9>'{}'; echo held >&9", self.path.display())
+        let path = format!("$WATCHKEEPER_JOB_ROOT/{LIFELINE}");
+        format!("mkfifo {path}; exec 9>{path}; echo held >&9")
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        let below =
+            |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let jobs = below(self.folder.join("jobs")).flat_map(below);
+        let mut paths = jobs.chain([self.folder.clone()]).map(|folder| folder.join(LIFELINE));
+        paths.find(|path| path.try_exists().unwrap_or(false))
     }
 
     /// Waits until somebody holds it.
     pub(crate) async fn until_held(&mut self) {
-        let path = self.path.clone();
+        let deadline = Instant::now() + FOREVER;
+        let path = loop {
+            match self.path() {
+                Some(path) => break path,
+                None => assert!(Instant::now() < deadline, "nobody holds the lifeline"),
+            }
+            sleep(Duration::from_millis(5)).await;
+        };
         let reading = tokio::task::spawn_blocking(move || {
             let mut file = std::fs::File::open(path).unwrap();
             std::io::Read::read_exact(&mut file, &mut [0; 5]).unwrap();

@@ -7,10 +7,11 @@ pub(crate) mod plain;
 pub(crate) mod suite;
 mod threads;
 
+use bench::Machine;
 use plain::Plain;
 
 crate::launcher_suite!(
-    Plain,
+    Machine::of(Plain),
     a_program_that_ends_well,
     a_program_that_fails,
     a_program_that_is_not_there,

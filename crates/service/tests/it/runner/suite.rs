@@ -1,31 +1,27 @@
 //! What every launcher has to do: one suite, made of real processes.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed, InProgress, Stopped};
-use watchkeeper_service::program::launch::Launcher;
 
-use super::bench::{Bench, Job, Lifeline, TIMING};
+use super::bench::{Bench, Job, Lifeline, Machine, TIMING};
 
-/// The tests, for a launcher.
+/// The tests, for a machine.
 #[macro_export]
 macro_rules! launcher_suite {
-    ($launcher:expr, $($test:ident),+ $(,)?) => {
+    ($machine:expr, $($test:ident),+ $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                $crate::runner::suite::$test(std::sync::Arc::new($launcher)).await;
+                $crate::runner::suite::$test($machine).await;
             }
         )+
     };
 }
 
-type Any = Arc<dyn Launcher>;
-
-pub(crate) async fn a_program_that_ends_well(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_that_ends_well(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let job =
         bench.run(&Job::shell("well", "echo said; echo also >&2; printf 'Completed: fine' > $ml/output/message")).await;
     assert_eq!((job.status, job.exit_message.as_deref()), (Completed, Some("Completed: fine")), "{job:?}");
@@ -37,8 +33,8 @@ pub(crate) async fn a_program_that_ends_well(launcher: Any) {
     bench.until_swept().await;
 }
 
-pub(crate) async fn a_program_that_fails(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_that_fails(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let job = bench.run(&Job::shell("Failing", "printf 'no column age' > $ml/output/message; exit 7")).await;
     assert_eq!((job.status, job.failure_reason.as_deref()), (Failed, Some("AlgorithmError: no column age")));
     let job = bench.run(&Job::shell("silent", "exit 7")).await;
@@ -48,16 +44,16 @@ pub(crate) async fn a_program_that_fails(launcher: Any) {
     bench.until_swept().await;
 }
 
-pub(crate) async fn a_program_that_is_not_there(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_that_is_not_there(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let entrypoint = json!(["no-such-program", "--x"]);
     let job = bench.run(&Job::shell("nothing", "").with("/AppSpecification/ContainerEntrypoint", entrypoint)).await;
     assert_eq!(job.status, Failed);
     assert!(job.failure_reason.as_deref().unwrap().contains("no-such-program"), "{job:?}");
 }
 
-pub(crate) async fn a_program_that_is_stopped(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_that_is_stopped(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let mut lifeline = Lifeline::new(bench.folder.path());
     let script = format!("trap 'echo ending; exit 0' TERM; {}; while :; do sleep 0.1; done", lifeline.hold());
     let name = bench.create(&Job::shell("stopped", &script)).await;
@@ -70,8 +66,8 @@ pub(crate) async fn a_program_that_is_stopped(launcher: Any) {
     assert!(bench.log(&name, 1).await.contains(&"ending".to_owned()));
 }
 
-pub(crate) async fn a_program_that_ignores_being_stopped(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_that_ignores_being_stopped(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let mut lifeline = Lifeline::new(bench.folder.path());
     let script = format!("trap '' TERM; {}; while :; do sleep 0.1; done", lifeline.hold());
     let name = bench.create(&Job::shell("ignoring", &script)).await;
@@ -83,8 +79,8 @@ pub(crate) async fn a_program_that_ignores_being_stopped(launcher: Any) {
     lifeline.until_released().await;
 }
 
-pub(crate) async fn a_program_whose_time_is_over(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_whose_time_is_over(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let limit = json!({"MaxRuntimeInSeconds": 1});
     let job = Job::shell("slow", "trap '' TERM; sleep 100").with("/StoppingCondition", limit);
     let job = bench.run(&job).await;
@@ -92,8 +88,8 @@ pub(crate) async fn a_program_whose_time_is_over(launcher: Any) {
     assert!(job.failure_reason.as_deref().unwrap().contains("MaxRuntimeInSeconds"), "{job:?}");
 }
 
-pub(crate) async fn a_program_that_leaves_others_behind(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn a_program_that_leaves_others_behind(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let mut lifeline = Lifeline::new(bench.folder.path());
     let script = format!("{}; sleep 1000 & exit 0", lifeline.hold());
     let name = bench.create(&Job::shell("leaving", &script)).await;
@@ -102,9 +98,9 @@ pub(crate) async fn a_program_that_leaves_others_behind(launcher: Any) {
     lifeline.until_released().await;
 }
 
-pub(crate) async fn a_talkative_program(launcher: Any) {
+pub(crate) async fn a_talkative_program(machine: Machine) {
     const LINES: usize = 200_000;
-    let bench = Bench::running(launcher).await;
+    let bench = Bench::running(machine).await;
     let script = format!("import sys\nfor n in range({LINES}):\n  print(n, 'x' * 100)\nsys.stdout.write('last')");
     let job = bench.run(&Job::python("talkative", &script)).await;
     assert_eq!(job.status, Completed, "{job:?}");
@@ -115,8 +111,8 @@ pub(crate) async fn a_talkative_program(launcher: Any) {
     assert!(numbers.eq(0..LINES));
 }
 
-pub(crate) async fn inputs_and_outputs(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn inputs_and_outputs(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let large = "0123456789".repeat(20_000);
     bench.put("data/a.csv", b"1,2\n").await;
     bench.put("data/deep/large.csv", large.as_bytes()).await;
@@ -141,8 +137,8 @@ pub(crate) async fn inputs_and_outputs(launcher: Any) {
     assert!(log.contains(&"output `out`: link is no file and was not uploaded".to_owned()), "{log:?}");
 }
 
-pub(crate) async fn an_output_that_is_uploaded_while_the_program_runs(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn an_output_that_is_uploaded_while_the_program_runs(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let script = "echo first > $ml/processing/out/a.txt; echo x > $ml/processing/late/b.txt
         trap 'echo last > $ml/processing/out/c.txt; exit' TERM; while :; do sleep 0.05; done";
     let job = Job::shell("continuous", script).output("out", "s3://bucket/out", "Continuous").output(
@@ -159,8 +155,8 @@ pub(crate) async fn an_output_that_is_uploaded_while_the_program_runs(launcher: 
     assert_eq!(bench.object("late/b.txt").await, None);
 }
 
-pub(crate) async fn several_instances(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn several_instances(machine: Machine) {
+    let bench = Bench::running(machine).await;
     for number in 0..7 {
         bench.put(&format!("in/{number}"), b"x").await;
     }
@@ -190,8 +186,8 @@ print('I am', host)";
     assert!(job.failure_reason.as_deref().unwrap().ends_with("exit code: 3"), "{job:?}");
 }
 
-pub(crate) async fn what_a_program_is_told(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn what_a_program_is_told(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let program = "import json
 wanted = ['AWS_ENDPOINT_URL', 'AWS_REGION', 'PROCESSING_JOB_ARN', 'mine', 'CARGO']
 config = json.load(open(ml + '/config/processingjobconfig.json'))
@@ -212,8 +208,8 @@ json.dump([[os.environ.get(name) for name in wanted], config], open(ml + '/proce
     assert_eq!(told[1]["AppSpecification"], request["AppSpecification"]);
 }
 
-pub(crate) async fn metrics_of_a_program(launcher: Any) {
-    let bench = Bench::running(launcher).await;
+pub(crate) async fn metrics_of_a_program(machine: Machine) {
+    let bench = Bench::running(machine).await;
     let line = r#"{"MetricName":"m","Timestamp":"2026-01-31T23:00:00Z","Value":2.5,"Dimensions":[{"Name":"Endpoint","Value":"e"}]}"#;
     let script = format!("printf '%s\\nnonsense\\n' '{line}' > $ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl");
     assert_eq!(bench.run(&Job::shell("measuring", &script)).await.status, Completed);
@@ -223,16 +219,15 @@ pub(crate) async fn metrics_of_a_program(launcher: Any) {
     assert!(log.iter().any(|line| line.starts_with("line 2 of the metrics file was left out: ")), "{log:?}");
 }
 
-pub(crate) async fn a_service_that_stops_and_starts_again(launcher: Any) {
-    let mut bench = Bench::running(Arc::clone(&launcher)).await;
+pub(crate) async fn a_service_that_stops_and_starts_again(machine: Machine) {
+    let launcher = machine.launcher.clone();
+    let mut bench = Bench::running(machine).await;
     let mut lifeline = Lifeline::new(bench.folder.path());
-    // The second run finds what the first has written.
-    let script = format!(
-        "[ -e '{0}/again' ] && exit 0; touch '{0}/again'; trap '' TERM; {1}; sleep 1000",
-        bench.folder.path().display(),
-        lifeline.hold()
-    );
-    let name = bench.create(&Job::shell("interrupted", &script)).await;
+    bench.put("in/first", b"x").await;
+    // The second run finds what the first has not.
+    let script = format!("[ -e $ml/processing/in/again ] && exit 0; trap '' TERM; {}; sleep 1000", lifeline.hold());
+    let job = Job::shell("interrupted", &script).input("in", "s3://bucket/in/", json!({}));
+    let name = bench.create(&job).await;
     lifeline.until_held().await;
     assert_eq!(bench.claimed_by(&name).await, "this runner");
     bench.stop().await;
@@ -241,6 +236,7 @@ pub(crate) async fn a_service_that_stops_and_starts_again(launcher: Any) {
     assert_eq!((job.status, job.attempts, job.started), (InProgress, 0, None));
     assert_eq!(bench.claimed_by(&name).await, "");
     assert!(bench.job_folders().is_empty());
+    bench.put("in/again", b"x").await;
     bench.start(launcher);
     let job = bench.ended(&name).await;
     assert_eq!((job.status, job.attempts), (Completed, 1));

@@ -23,6 +23,7 @@ use watchkeeper_service::context::Clock;
 use watchkeeper_service::control::alert::Alert;
 use watchkeeper_service::control::schedule::{MonitoringSchedule, Settled, settle};
 use watchkeeper_service::hosting::Hosting;
+use watchkeeper_service::processes::Processes;
 use watchkeeper_service::resources::{Resource, Resources, Transaction, Versioned};
 use watchkeeper_service::{Configuration, Context};
 use watchkeeper_store::Store;
@@ -83,6 +84,8 @@ impl Api {
             resources: Resources::new(metadata(Arc::clone(&store.metadata))),
             objects: store.objects,
             logs: store.logs,
+            kms: store.kms.clone(),
+            backups: store.backups.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
@@ -90,6 +93,7 @@ impl Api {
             capture: OnceLock::new(),
             stopping: watch::channel(false).1,
             endpoint_url: OnceLock::new(),
+            processes: Processes::default(),
             job_credentials: OnceLock::new(),
             owner: "test".to_owned(),
         });

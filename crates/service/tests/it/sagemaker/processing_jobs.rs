@@ -287,3 +287,16 @@ async fn how_a_job_ends() {
     }
     assert!(apply(&stopping, JobEvent::Started, api.now()).is_err(), "what is stopping is not started");
 }
+
+#[tokio::test]
+async fn so_many_jobs_may_wait_and_more_are_refused() {
+    let api = Api::with(|configuration| configuration.runner.max_unended_jobs = 2).await;
+    create(&api, "one").await;
+    create(&api, "two").await;
+    let (code, text) = api.refused("CreateProcessingJob", job_request("three")).await;
+    assert_eq!(code, "ResourceLimitExceeded");
+    assert!(text.contains("is 2, with current utilization of 2 and a request delta of 1"), "{text}");
+    // One that has ended makes room.
+    api.ok("StopProcessingJob", json!({"ProcessingJobName": "one"})).await;
+    create(&api, "three").await;
+}

@@ -11,4 +11,4 @@ mod plans;
 mod races;
 mod remerges;
 mod ticks;
-mod world;
+pub(crate) mod world;

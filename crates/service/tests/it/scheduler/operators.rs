@@ -242,8 +242,10 @@ async fn the_description_names_every_route() {
     let world = World::at("2026-01-01T00:10:00Z").await;
     let description = get(&world, "/_watchkeeper/openapi.json").await;
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths.len(), 16);
-    for (path, operations) in description["paths"].as_object().unwrap() {
+    assert_eq!(paths.len(), 17);
+    // A backup is no JSON: its own tests take one.
+    let described = description["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.ends_with("/backup"));
+    for (path, operations) in described {
         for method in operations.as_object().unwrap().keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let path = path.replace("{name}", "none").replace("{id}", "none");

@@ -21,6 +21,7 @@ use watchkeeper_service::control::job_definition::JobDefinition;
 use watchkeeper_service::control::processing_job::ProcessingJob;
 use watchkeeper_service::control::schedule::MonitoringSchedule;
 use watchkeeper_service::control::schedule::config::References;
+use watchkeeper_service::processes::Processes;
 use watchkeeper_service::resources::{Resources, Transaction, Versioned};
 use watchkeeper_service::scheduler::Scheduler;
 use watchkeeper_service::scheduler::finish::job_ended;
@@ -235,6 +236,8 @@ fn context(
         resources: Resources::new(Arc::clone(&store.metadata)),
         objects: Arc::clone(&store.objects),
         logs: Arc::clone(&store.logs),
+        kms: store.kms.clone(),
+        backups: store.backups.clone(),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         scheduler_bell: Notify::new(),
         runner_bell: Notify::new(),
@@ -242,6 +245,7 @@ fn context(
         capture: OnceLock::new(),
         stopping: stopping.clone(),
         endpoint_url: OnceLock::new(),
+        processes: Processes::default(),
         job_credentials: OnceLock::new(),
         owner: Uuid::new_v4().to_string(),
     })

@@ -99,7 +99,7 @@ fn tables_of_a_file_are_merged_with_the_defaults() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
-    let cases: [Wrong<'_>; 14] = [
+    let cases: [Wrong<'_>; 18] = [
         (Some("lisen = '1'\n"), &[], &[], &["watchkeeper.toml", "lisen", "line 1"]),
         (Some("[runner]\nparalel = 1\n"), &[], &[], &["paralel"]),
         (Some("[[images]]\nmatch = 'a'\nenv = {}\n"), &[], &[], &["env"]),
@@ -114,6 +114,15 @@ fn what_is_wrong_is_said_with_its_place() {
         (Some("roles = []\n"), &[], &[], &["roles"]),
         (None, &[("WATCHKEEPER_ACCESS_KEY_ID", "AKIA")], &[], &["secret_access_key"]),
         (Some("default_bucket = 'No Bucket'\n"), &[], &[], &["default_bucket"]),
+        (None, &[("WATCHKEEPER_DATABASE_URL", "mysql://host/db")], &[], &["database.url", "postgresql://"]),
+        (Some("database.max_connections = 0\n"), &[], &[], &["database.max_connections", "1 to 1000"]),
+        (Some("master_key = 'a0'\n"), &[], &[], &["master_key", "64 hexadecimal digits"]),
+        (
+            Some("master_key_file = 'key'\n"),
+            &[("WATCHKEEPER_MASTER_KEY", "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0")],
+            &[],
+            &["master_key", "there is `master_key_file` too"],
+        ),
     ];
     for (file, variables, flags, parts) in cases {
         let error = load(file, variables, flags).0.unwrap_err().to_string();

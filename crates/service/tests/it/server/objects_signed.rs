@@ -106,19 +106,25 @@ async fn names_of_signed_headers_that_are_not_checked_do_not_count() {
 
 /// Writes `/data-bucket/k` with a body of nine bytes in chunks, the CRC-32 announced to come behind it.
 async fn put_chunks(server: &Server, chunks: &str) -> Answer {
+    put_chunks_of(server, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", 9, chunks).await
+}
+
+/// The same with another kind and length of the body.
+async fn put_chunks_of(server: &Server, payload: &str, length: usize, chunks: &str) -> Answer {
     let (credentials, host) = (server.credentials(), server.address().to_string());
     let moment = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let payload = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
-    let headers = [
+    let length = length.to_string();
+    let all = [
         ("host", host.as_str()),
         ("x-amz-content-sha256", payload),
         ("x-amz-date", &moment),
-        ("x-amz-decoded-content-length", "9"),
+        ("x-amz-decoded-content-length", &length),
         ("x-amz-trailer", "x-amz-checksum-crc32"),
     ];
+    let headers = if payload.ends_with("TRAILER") { &all[..] } else { &all[..4] };
     // The signature of AWS's documentation, for a payload that the signing of this project's own client does not know.
-    let names = headers.map(|(name, _)| name).join(";");
-    let canonical = headers.map(|(name, value)| format!("{name}:{value}\n")).concat();
+    let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+    let canonical = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect::<Vec<_>>().concat();
     let canonical = format!("PUT\n/data-bucket/k\n\n{canonical}\n{names}\n{payload}");
     let scope = format!("{}/eu-west-1/s3/aws4_request", &moment[..8]);
     let to_sign = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}", hex::encode(Sha256::digest(canonical)));
@@ -159,4 +165,24 @@ async fn a_body_in_chunks_is_stored_only_when_it_is_whole() {
     let answer = put_chunks(&server, &format!("5\r\n12345\r\n4\r\n6789\r\n0\r\n{trailer}\r\n")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(server.s3(Method::GET, "/data-bucket/k", &[], "").await.body(), "123456789");
+}
+
+#[tokio::test]
+async fn a_chunk_of_any_size_takes_little_memory() {
+    let server = server().await;
+    // Some SDKs make one chunk of a whole object.
+    let long = "123456789".repeat(1 << 20);
+    let mut checksum = flate2::Crc::new();
+    checksum.update(long.as_bytes());
+    let checksum = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, checksum.sum().to_be_bytes());
+    let body = format!("{:x}\r\n{long}\r\n0\r\nx-amz-checksum-crc32:{checksum}\r\n\r\n", long.len());
+    let answer = put_chunks_of(&server, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", long.len(), &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(server.s3(Method::GET, "/data-bucket/k", &[], "").await.body() == long.as_bytes());
+    // The signature of one that is signed is known at its end alone.
+    let signature = "0".repeat(64);
+    let chunk = format!("{:x};chunk-signature={signature}\r\n{}", 5 << 20, "x".repeat(1000));
+    let answer = put_chunks_of(&server, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", 5 << 20, &chunk).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert!(answer.body.contains("<Code>InvalidChunkSizeError</Code>"), "{answer:?}");
 }

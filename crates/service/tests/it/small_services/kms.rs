@@ -108,3 +108,58 @@ async fn policies_and_rotation_are_kept() {
     services.answer("kms", "DisableKeyRotation", json!({"KeyId": id})).await;
     assert_eq!(services.answer("kms", "GetKeyRotationStatus", json!({"KeyId": id})).await["KeyRotationEnabled"], false);
 }
+
+#[tokio::test]
+async fn a_key_is_rotated_when_it_is_due_and_what_it_encrypted_stays_readable() {
+    let services = Services::new().await;
+    let key = created(&services).await;
+    let id = key["KeyId"].clone();
+    let encrypt = json!({"KeyId": id, "Plaintext": "c2VjcmV0"});
+    let mut ciphertexts = vec![services.answer("kms", "Encrypt", encrypt.clone()).await["CiphertextBlob"].clone()];
+    services.answer("kms", "EnableKeyRotation", json!({"KeyId": id, "RotationPeriodInDays": 90})).await;
+    let status = services.answer("kms", "GetKeyRotationStatus", json!({"KeyId": id})).await;
+    // 2026-05-30T12:00:00Z, 90 days after the clock's beginning.
+    assert_eq!(status["NextRotationDate"], 1_780_142_400.0);
+    services.pass(SignedDuration::from_hours(90 * 24) - SignedDuration::from_secs(1));
+    let none = services.answer("kms", "ListKeyRotations", json!({"KeyId": id})).await;
+    assert_eq!((&none["Rotations"], &none["Truncated"]), (&json!([]), &json!(false)));
+    services.pass(SignedDuration::from_secs(1));
+    ciphertexts.push(services.answer("kms", "Encrypt", encrypt.clone()).await["CiphertextBlob"].clone());
+    let rotations = services.answer("kms", "ListKeyRotations", json!({"KeyId": id})).await["Rotations"].clone();
+    assert_eq!(rotations.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&rotations[0]["RotationType"], &rotations[0]["RotationDate"], &rotations[0]["KeyMaterialState"]),
+        (&json!("AUTOMATIC"), &json!(1_780_142_400.0), &json!("CURRENT"))
+    );
+    // Off for a year: rotated once when it is on again.
+    services.answer("kms", "DisableKey", json!({"KeyId": id})).await;
+    services.pass(SignedDuration::from_hours(365 * 24));
+    let rotations =
+        async || services.answer("kms", "ListKeyRotations", json!({"KeyId": id})).await["Rotations"].clone();
+    assert_eq!(rotations().await.as_array().unwrap().len(), 1);
+    services.answer("kms", "EnableKey", json!({"KeyId": id})).await;
+    assert_eq!(rotations().await.as_array().unwrap().len(), 2);
+    ciphertexts.push(services.answer("kms", "Encrypt", encrypt).await["CiphertextBlob"].clone());
+    let mut materials = Vec::new();
+    for ciphertext in ciphertexts {
+        let opened = services.answer("kms", "Decrypt", json!({"CiphertextBlob": ciphertext})).await;
+        assert_eq!(opened["Plaintext"], "c2VjcmV0");
+        materials.push(opened["KeyMaterialId"].clone());
+    }
+    let all = json!({"KeyId": id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
+    let listed = services.answer("kms", "ListKeyRotations", all).await["Rotations"].clone();
+    let listed: Vec<_> = listed.as_array().unwrap().iter().map(|entry| entry["KeyMaterialId"].clone()).collect();
+    assert_eq!(listed, materials);
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_decrypts_nothing() {
+    let services = Services::new().await;
+    let id = created(&services).await["KeyId"].clone();
+    let encrypted = services.answer("kms", "Encrypt", json!({"KeyId": id, "Plaintext": "c2VjcmV0"})).await;
+    let decrypt = json!({"CiphertextBlob": encrypted["CiphertextBlob"]});
+    services.answer("kms", "ScheduleKeyDeletion", json!({"KeyId": id, "PendingWindowInDays": 7})).await;
+    assert_eq!(services.refusal("kms", "Decrypt", decrypt.clone()).await.code, "KMSInvalidStateException");
+    services.pass(SignedDuration::from_hours(7 * 24));
+    assert_eq!(services.refusal("kms", "Decrypt", decrypt).await.code, "NotFoundException");
+}

@@ -204,3 +204,27 @@ async fn groups_are_listed_and_deleted() {
     services.answer("logs", "DeleteLogGroup", json!({"logGroupName": GROUP})).await;
     assert_eq!(names(&services.answer("logs", "DescribeLogGroups", json!({})).await).len(), 3);
 }
+
+#[tokio::test]
+async fn a_group_has_a_retention_until_it_is_deleted() {
+    let services = with_streams(&[]).await;
+    let days = async || {
+        let groups = services.answer("logs", "DescribeLogGroups", json!({"logGroupNamePrefix": GROUP})).await;
+        groups["logGroups"][0]["retentionInDays"].clone()
+    };
+    assert_eq!(days().await, Value::Null);
+    let policy = |days: i64| json!({"logGroupName": GROUP, "retentionInDays": days});
+    services.answer("logs", "PutRetentionPolicy", policy(30)).await;
+    assert_eq!(days().await, 30);
+    for wrong in [0, -1, 2, 29, 4000] {
+        let error = services.refusal("logs", "PutRetentionPolicy", policy(wrong)).await;
+        assert_eq!(error.code, "InvalidParameterException");
+    }
+    let error =
+        services.refusal("logs", "PutRetentionPolicy", json!({"logGroupName": "none", "retentionInDays": 1})).await;
+    assert_eq!(error.code, "ResourceNotFoundException");
+    services.answer("logs", "DeleteRetentionPolicy", json!({"logGroupName": GROUP})).await;
+    assert_eq!(days().await, Value::Null);
+    let error = services.refusal("logs", "DeleteRetentionPolicy", json!({"logGroupName": "none"})).await;
+    assert_eq!(error.code, "ResourceNotFoundException");
+}

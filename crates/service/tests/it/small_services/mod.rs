@@ -20,6 +20,7 @@ use watchkeeper_service::api::kms::Kms;
 use watchkeeper_service::api::logs::Logs;
 use watchkeeper_service::api::sts::Sts;
 use watchkeeper_service::context::Clock;
+use watchkeeper_service::processes::Processes;
 use watchkeeper_service::resources::Resources;
 use watchkeeper_service::{Configuration, Context};
 use watchkeeper_store::Store;
@@ -60,6 +61,8 @@ impl Services {
             resources: Resources::new(Arc::clone(&store.metadata)),
             objects: Arc::clone(&store.objects),
             logs: Arc::clone(&store.logs),
+            kms: store.kms.clone(),
+            backups: store.backups.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             scheduler_bell: Notify::new(),
             runner_bell: Notify::new(),
@@ -67,6 +70,7 @@ impl Services {
             capture: OnceLock::new(),
             stopping,
             endpoint_url: OnceLock::new(),
+            processes: Processes::default(),
             job_credentials: OnceLock::from(("AKIAJOB".to_owned(), "secret".to_owned())),
             owner: "test".to_owned(),
         };

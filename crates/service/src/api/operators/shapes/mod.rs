@@ -53,6 +53,26 @@ pub struct StatusView {
     pub queued_jobs: u64,
     /// The schedule whose next tick comes first.
     pub next_tick: Option<NextTick>,
+    /// The processes that share the database server; none where there is no such server.
+    #[serde(default)]
+    pub processes: Vec<ProcessView>,
+}
+
+/// One of the processes that share the state.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProcessView {
+    /// The machine.
+    pub host: String,
+    /// Where it answers.
+    pub endpoint_url: String,
+    /// What it does: `api`, `scheduler`, `runner`.
+    pub roles: Vec<String>,
+    /// The program's version.
+    pub version: String,
+    /// When it was started.
+    pub started: String,
+    /// When it gave a sign last.
+    pub seen: String,
 }
 
 /// The tick that comes first.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error;
+use watchkeeper_store::keys::KmsKeys;
 use watchkeeper_store::objects::{ObjectAttributes, Precondition, body};
 
 use super::CONTENT_TYPE;
-use crate::api::kms::{KeyName, find_key};
+use crate::api::kms::encrypting_key;
 use crate::context::Context;
 use crate::hosting::capture::{CaptureObject, CaptureSink};
 
@@ -26,17 +27,16 @@ impl StoreSink {
     }
 
     /// The ARN of the key that a configuration names. Configurations are taken with keys that do not exist, as on the real
-    /// service; what is captured then is stored without one.
+    /// service; what is captured then is stored without one. A key that is off, or was deleted, refuses.
     async fn key(&self, asked: &str) -> Result<Option<String>, String> {
-        let found = find_key(&self.context, &KeyName::of(asked)).await;
-        let found = found.map_err(|error| format!("the encryption key `{asked}` could not be looked up: {error}"))?;
+        let found = encrypting_key(&self.context, asked).await.map_err(|error| error.to_string())?;
         if found.is_none() {
             let mut missing = self.missing_keys.lock().unwrap_or_else(PoisonError::into_inner);
             if missing.insert(asked.to_owned()) {
                 tracing::warn!(key = asked, "there is no such encryption key: captures are stored without one");
             }
         }
-        Ok(found.map(|key| key.resource.arn))
+        Ok(found)
     }
 }
 
@@ -60,5 +60,9 @@ impl CaptureSink for StoreSink {
             Error::NoSuchBucket(bucket) => format!("there is no bucket `{bucket}`, create it"),
             other => other.to_string(),
         })
+    }
+
+    fn journal_keys(&self) -> Option<&KmsKeys> {
+        Some(&self.context.kms)
     }
 }
