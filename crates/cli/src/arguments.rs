@@ -40,8 +40,12 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Print the variables a shell needs for scripts to talk to the service.
     Env(EnvArguments),
-    /// List, make, disable and delete access keys of the running service.
+    /// List, make, disable and delete access keys of the running service, or change the master key of a stopped one.
     Keys(KeysArguments),
+    /// Write everything that the running service keeps to one file.
+    Backup(commands::backup::BackupArguments),
+    /// Make a data directory out of a backup.
+    Restore(commands::restore::RestoreArguments),
     /// Show the service's effective configuration, and where each value came from.
     Config(ConfigArguments),
     /// Show what the service has and does.
@@ -288,6 +292,15 @@ pub(crate) enum KeysAction {
     Delete {
         /// The key's identifier.
         access_key_id: String,
+    },
+    /// Encrypt all secrets and keys by another master key. The service must be stopped.
+    RotateMaster {
+        /// The configuration file of the service.
+        #[arg(long, value_name = "FILE.toml")]
+        config: Option<PathBuf>,
+        /// A file with the new key, 64 hexadecimal digits; without it a new one takes the place of that in the data directory.
+        #[arg(long, value_name = "FILE")]
+        new_key_file: Option<PathBuf>,
     },
 }
 

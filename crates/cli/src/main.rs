@@ -45,6 +45,8 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Env(arguments) => commands::env::run(&arguments),
         Command::Keys(arguments) => commands::keys::run(&arguments),
+        Command::Backup(arguments) => commands::backup::run(&arguments),
+        Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Logs(arguments) => commands::logs::run(&arguments),
@@ -66,7 +68,7 @@ fn main() -> ExitCode {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::Violations | Ending::JobFailed) => ExitCode::from(1),
         Err(error) => {
-            output::say(&format!("Error: {}\n", explained(&error)));
+            output::say(&format!("Error: {}\n", terminal::readable(&explained(&error))));
             ExitCode::from(2)
         }
     }

@@ -1,17 +1,24 @@
 //! `watchkeeper keys`: the access keys of the running service.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context as _;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::arguments::{KeysAction, KeysArguments};
+use watchkeeper_store::keys::rotation::rotate_master_key;
+
+use crate::arguments::{KeysAction, KeysArguments, ServeArguments};
 use crate::connection::Connection;
-use crate::{Ending, output};
+use crate::{Ending, output, terminal};
 
 /// Where the service answers about its access keys.
 const PATH: &str = "/_watchkeeper/keys";
 
 pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<Ending> {
+    if let KeysAction::RotateMaster { config, new_key_file } = &arguments.action {
+        return rotate_master(arguments.data_dir.clone(), config.clone(), new_key_file.as_deref());
+    }
     let connection = Connection::open(arguments.data_dir.as_deref())?;
     let ask = |method, path: &str, body: Vec<u8>| ask(&connection, method, path, body);
     let text = match &arguments.action {
@@ -37,7 +44,38 @@ pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<Ending> {
             ask(Method::DELETE, &path_of(access_key_id, ""), Vec::new())?;
             format!("{access_key_id} is deleted\n")
         }
+        KeysAction::RotateMaster { .. } => unreachable!("it asks no service"),
     };
+    output::print(&text)?;
+    Ok(Ending::Fine)
+}
+
+/// Encrypts everything by another master key, while no service uses it.
+fn rotate_master(
+    data_dir: Option<PathBuf>,
+    config: Option<PathBuf>,
+    new_key_file: Option<&Path>,
+) -> anyhow::Result<Ending> {
+    let configuration = super::serve::load(&ServeArguments { listen: None, data_dir, config })?.configuration;
+    let settings = configuration.store();
+    anyhow::ensure!(
+        std::fs::metadata(&settings.data_directory).is_ok_and(|found| found.is_dir()),
+        "there is no data directory {}: name it by --data-dir, or the configuration file by --config",
+        settings.data_directory.display()
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime does not start")?;
+    let rotated = runtime.block_on(rotate_master_key(&settings, new_key_file))?;
+    let mut text = format!(
+        "{} secrets are encrypted by the key in {}; the old one opens nothing any more but backups\n",
+        rotated.secrets,
+        rotated.file.display()
+    );
+    if new_key_file.is_some() {
+        text.push_str("set `master_key_file` to that file, or `master_key` to the key, before the service starts\n");
+    }
     output::print(&text)?;
     Ok(Ending::Fine)
 }
@@ -71,7 +109,13 @@ fn table(document: &Value) -> String {
     let columns = ["access_key_id", "status", "origin", "created", "description"];
     let keys = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut rows = vec![columns.map(str::to_owned)];
-    rows.extend(keys.iter().map(|key| columns.map(|column| text(key, column).to_owned())));
+    let style = output::style();
+    rows.extend(keys.iter().map(|key| {
+        columns.map(|column| match text(key, column) {
+            "" => String::new(),
+            text => terminal::visible(text, &style).into_owned(),
+        })
+    }));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |row: &[String; 5]| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod analyze;
 pub(crate) mod backfill;
+pub(crate) mod backup;
 pub(crate) mod baseline;
 pub(crate) mod check;
 pub(crate) mod clarify;
@@ -21,6 +22,7 @@ pub(crate) mod proxy;
 pub(crate) mod quality;
 pub(crate) mod remerge;
 pub(crate) mod report;
+pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod sandbox;

@@ -20,7 +20,17 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Ending> {
         configuration.runner.program = own_program()?;
     }
     tracing_setup::start(&configuration.log)?;
+    hide_from_programs();
     block_on(serve(configuration))
+}
+
+/// Other programs of the same user, as jobs may be, do not look into this process: neither into its memory nor at its
+/// variables, which may have keys.
+fn hide_from_programs() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "programs of the same user can look into this process");
+    }
 }
 
 /// What runs the built-in images: this program.

@@ -37,6 +37,7 @@ pub use remerge::{Finding, RemergedWindow, remerge_plan, remerge_rest, remerged_
 pub use service::{backfill, execution, executions, log_line, pause, run_started, status, why};
 pub use statistics::statistics;
 pub use steps::{Outcome, step};
+pub(crate) use text::{readable, visible};
 pub use violations::violations;
 
 use owo_colors::{OwoColorize, Style as Paint};

@@ -155,6 +155,16 @@ pub fn status(status: &StatusView, schedules: &[ScheduleView], style: &Style) ->
         let next = format!("next tick: {} of {}", next.tick, next.schedule);
         push_wrapped(&mut text, &visible(&next, style), 0, style);
     }
+    for process in &status.processes {
+        let process = format!(
+            "process: {} on {}, {}, since {}",
+            process.endpoint_url,
+            process.host,
+            process.roles.join(", "),
+            process.started
+        );
+        push_wrapped(&mut text, &visible(&process, style), 0, style);
+    }
     if !schedules.is_empty() {
         text.push('\n');
         push_schedules(&mut text, schedules, style);

@@ -13,7 +13,7 @@ const JOINER: char = '\u{200d}';
 /// The text with control characters, other invisible ones, those that turn the direction of writing, and blanks at
 /// either end escaped as `\n`, `\u{202e}`; without [`Style::unicode`] everything beyond ASCII. A text without any
 /// character is `(empty)`.
-pub(super) fn visible<'a>(text: &'a str, style: &Style) -> Cow<'a, str> {
+pub(crate) fn visible<'a>(text: &'a str, style: &Style) -> Cow<'a, str> {
     if text.is_empty() {
         return Cow::Borrowed("(empty)");
     }
@@ -35,6 +35,24 @@ pub(super) fn visible<'a>(text: &'a str, style: &Style) -> Cow<'a, str> {
         written.expect("a string takes any text");
     }
     Cow::Owned(shown)
+}
+
+/// A text of several lines, such as an error with its causes, with whatever would steer a terminal escaped.
+pub(crate) fn readable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            _ if character.is_control() || turns(character) => shown.extend(character.escape_default()),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// Whether a character turns the direction of writing.
+fn turns(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Cells that the text takes; it must be [`visible`].

@@ -17,6 +17,8 @@ mod labels;
 mod metrics;
 mod operators;
 mod output;
+mod outside_s3;
+mod processes;
 mod program;
 mod proxy;
 mod quality;

@@ -228,7 +228,7 @@ impl Session {
                         TransportError::Unreachable(_) => (Reason::Transient, false),
                         TransportError::Broken(_) => (Reason::Transient, true),
                         TransportError::Timeout(_) => (Reason::Timeout, true),
-                        TransportError::TooLong => return Outcome::Failure(too_long(parts, &error)),
+                        TransportError::TooLong(_) => return Outcome::Failure(too_long(parts, &error)),
                     };
                     let reason_text = format!("{}: {error}", self.endpoint(service, self.region()).authority);
                     (reason, may_be_done, Outcome::Failure(no_answer(parts, reason_text, attempts.number)))

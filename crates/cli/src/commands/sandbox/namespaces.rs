@@ -1,25 +1,23 @@
-//! Namespaces and mounts of a job on Linux.
+//! Namespaces of a job on Linux.
 //!
-//! Inputs are made read-only where they lie, then the job's folder is mounted at `/opt/ml`. Where that does not exist, a
-//! file system in memory takes the place of `/opt`, with all that was there. Who is not root does this as root of a user
-//! namespace, and becomes what he was in a second one, so that the program sees the user it is run by.
+//! Inputs are made read-only where they lie, then what the program sees is made of them and of the machine, see
+//! [`view`]. Who is not root does this as root of a user namespace, and becomes what he was in a second one, so that the
+//! program has no rights over what was made.
 
 use std::fmt::Display;
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getegid, geteuid, getpid};
-use watchkeeper_service::program::launch::HostContract;
+use watchkeeper_service::program::launch::{Confinement, HostContract};
 
-const JOB_FOLDER: &str = "/opt/ml";
-const NOTHING: Option<&str> = None;
+use super::identity::Identity;
+use super::mounts::{NOTHING, bind, remount};
+use super::view;
 
 /// The namespaces that this process, or its parent for it, has entered.
 pub(super) struct Entered {
@@ -39,7 +37,7 @@ pub(super) fn enter(network: bool, processes: bool) -> Result<Entered, String> {
 }
 
 fn try_to_enter(network: bool, processes: bool) -> Result<Entered, Errno> {
-    let mut flags = CloneFlags::CLONE_NEWNS;
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
     flags.set(CloneFlags::CLONE_NEWNET, network);
     flags.set(CloneFlags::CLONE_NEWPID, processes);
     let user = match unshare(flags) {
@@ -53,8 +51,8 @@ fn try_to_enter(network: bool, processes: bool) -> Result<Entered, Errno> {
         }
         Err(error) => return Err(error),
     };
-    // What is mounted from here on is nobody else's business.
-    mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING)?;
+    // What is mounted from here on is nobody else's business; what others unmount is not kept by this.
+    mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_SLAVE, NOTHING)?;
     Ok(Entered { user })
 }
 
@@ -75,46 +73,44 @@ impl Entered {
         self.user.map(|(user, group)| format!("{user}:{group}")).unwrap_or_default()
     }
 
-    /// The first process of a namespace of processes gives it a `/proc`.
-    pub(super) fn see_own_processes(&mut self) -> Result<(), String> {
-        if getpid().as_raw() != 1 {
-            return Ok(());
-        }
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        mount(Some("proc"), "/proc", Some("proc"), flags, NOTHING).map_err(said("/proc could not be mounted"))
-    }
-
     /// A network namespace has a loopback interface that is down.
     pub(super) fn start_loopback(&mut self, folder: &Path) -> Result<(), String> {
         start_loopback(folder).map_err(said("the loopback interface could not be started"))
     }
 
-    /// Makes a folder read-only.
-    pub(super) fn protect(&mut self, folder: &Path) -> Result<(), String> {
-        make_read_only(folder).map_err(said("a folder could not be made read-only"))
-    }
-
-    /// Undoes [`Self::protect`].
-    pub(super) fn release(&mut self, folder: &Path) {
-        let _ = umount2(folder, MntFlags::MNT_DETACH);
-    }
-
     /// Makes the folders of inputs read-only, and those of outputs below them writable.
     pub(super) fn protect_inputs(&mut self, contract: &HostContract) -> Result<(), String> {
-        protect_inputs(contract).map_err(|error| error.to_string())
+        protect_inputs(contract).map_err(said("the job's inputs could not be made read-only"))
     }
 
-    /// Mounts the job's folder at `/opt/ml`.
-    pub(super) fn mount_job_folder(&mut self, root: &Path) -> Result<(), String> {
-        mount_job_folder(root).map_err(|error| error.to_string())
+    /// Makes the folders that the program gets beside those of the contract.
+    pub(super) fn prepare(&mut self, contract: &HostContract, confinement: &Confinement) -> Result<(), String> {
+        view::prepare(contract, confinement)
     }
 
-    /// Ends being root of a user namespace.
-    pub(super) fn become_user_again(self) -> Result<(), String> {
-        let Some(user) = self.user else { return Ok(()) };
+    /// Makes what the program sees, and enters it.
+    pub(super) fn enter_view(&mut self, contract: &HostContract, confinement: &Confinement) -> Result<(), String> {
+        view::enter(contract, confinement, self.user.is_some(), self.has_own_processes())
+    }
+
+    /// Whether this is the first process of a namespace of processes.
+    pub(super) fn has_own_processes(&self) -> bool {
+        getpid().as_raw() == 1
+    }
+
+    /// Gives up the rights over all that: whoever is root of a user namespace becomes the user again, or root of nothing
+    /// else in `as_root`; whoever becomes another user by starting the program has given them up by that.
+    pub(super) fn become_user_again(self, identity: Identity, as_root: bool) -> Result<(), String> {
+        let user = match (self.user, identity) {
+            (_, Identity::Own(_)) => return Ok(()),
+            (Some(_), Identity::Same) if as_root => (0, 0),
+            (Some(user), Identity::Same) => user,
+            (None, Identity::Same) => (geteuid().as_raw(), getegid().as_raw()),
+        };
+        let outside = if self.user.is_some() { (0, 0) } else { (geteuid().as_raw(), getegid().as_raw()) };
         let become_user = || {
             unshare(CloneFlags::CLONE_NEWUSER)?;
-            map_user(user, (0, 0))
+            map_user(user, outside)
         };
         become_user().map_err(said("the user could not be restored"))
     }
@@ -149,7 +145,7 @@ fn start_loopback(folder: &Path) -> Result<(), std::io::Error> {
     started
 }
 
-fn protect_inputs(contract: &HostContract) -> Result<(), Errno> {
+fn protect_inputs(contract: &HostContract) -> std::io::Result<()> {
     let place = |path: &String| contract.root.join(path.trim_start_matches('/'));
     // What is read-only at an output's own folder could not be written to.
     for input in contract.read_only.iter().filter(|input| !contract.writable.contains(input)) {
@@ -165,64 +161,7 @@ fn protect_inputs(contract: &HostContract) -> Result<(), Errno> {
     Ok(())
 }
 
-fn make_read_only(folder: &Path) -> Result<(), Errno> {
+fn make_read_only(folder: &Path) -> std::io::Result<()> {
     bind(folder, folder)?;
     remount(folder, true)
-}
-
-fn bind(from: &Path, to: &Path) -> Result<(), Errno> {
-    mount(Some(from), to, NOTHING, MsFlags::MS_BIND | MsFlags::MS_REC, NOTHING)
-}
-
-/// Changes whether a mount can be written to. Its other flags stay as they are: in a user namespace they have to.
-fn remount(folder: &Path, read_only: bool) -> Result<(), Errno> {
-    let now = statvfs(folder)?.flags();
-    let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT;
-    flags.set(MsFlags::MS_RDONLY, read_only);
-    flags.set(MsFlags::MS_NOSUID, now.contains(FsFlags::ST_NOSUID));
-    flags.set(MsFlags::MS_NODEV, now.contains(FsFlags::ST_NODEV));
-    flags.set(MsFlags::MS_NOEXEC, now.contains(FsFlags::ST_NOEXEC));
-    flags.set(MsFlags::MS_NOATIME, now.contains(FsFlags::ST_NOATIME));
-    flags.set(MsFlags::MS_NODIRATIME, now.contains(FsFlags::ST_NODIRATIME));
-    flags.set(MsFlags::MS_RELATIME, now.contains(FsFlags::ST_RELATIME));
-    mount(NOTHING, folder, NOTHING, flags, NOTHING)
-}
-
-/// Mounts the job's folder at `/opt/ml`.
-fn mount_job_folder(root: &Path) -> Result<(), std::io::Error> {
-    let job_folder = Path::new(JOB_FOLDER);
-    match fs::metadata(job_folder) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => make_place(root)?,
-        Err(error) => return Err(error),
-    }
-    bind(&root.join(JOB_FOLDER.trim_start_matches('/')), job_folder)?;
-    Ok(())
-}
-
-/// Puts a file system in memory in the place of `/opt`, with `ml` and all that was there.
-fn make_place(root: &Path) -> Result<(), std::io::Error> {
-    let opt = Path::new("/opt");
-    let before = root.join("opt-before");
-    fs::create_dir_all(&before)?;
-    bind(opt, &before)?;
-    mount(Some("tmpfs"), opt, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=755"))?;
-    for entry in fs::read_dir(&before)? {
-        let entry = entry?;
-        let (from, to) = (entry.path(), opt.join(entry.file_name()));
-        let kind = entry.file_type()?;
-        if kind.is_symlink() {
-            symlink(fs::read_link(&from)?, &to)?;
-            continue;
-        }
-        if kind.is_dir() {
-            fs::create_dir(&to)?;
-        } else {
-            fs::write(&to, "")?;
-        }
-        bind(&from, &to)?;
-    }
-    fs::create_dir(JOB_FOLDER)?;
-    umount2(&before, MntFlags::MNT_DETACH)?;
-    fs::remove_dir(&before)
 }

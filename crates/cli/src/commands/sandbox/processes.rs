@@ -129,13 +129,12 @@ fn peak_memory() -> Option<u64> {
 
 /// The children of this process, as far as `/proc` tells.
 fn children() -> Vec<Pid> {
-    let me = std::process::id();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    numbers.filter(|&number| parent_of(number) == Some(me)).map(Pid::from_raw).collect()
+    let me = std::process::id().cast_signed();
+    super::limits::processes().filter(|&number| parent_of(number) == Some(me)).map(Pid::from_raw).collect()
 }
 
-fn parent_of(process: i32) -> Option<u32> {
+/// The parent of a process.
+pub(super) fn parent_of(process: i32) -> Option<i32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The second field is the program's name in parentheses, which may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;

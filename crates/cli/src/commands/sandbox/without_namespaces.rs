@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use watchkeeper_service::program::launch::HostContract;
+use watchkeeper_service::program::launch::{Confinement, HostContract};
+
+use super::identity::Identity;
 
 /// There is none.
 pub(super) struct Entered(Infallible);
@@ -22,19 +24,7 @@ impl Entered {
         match self.0 {}
     }
 
-    pub(super) fn see_own_processes(&mut self) -> Result<(), String> {
-        match self.0 {}
-    }
-
     pub(super) fn start_loopback(&mut self, _folder: &Path) -> Result<(), String> {
-        match self.0 {}
-    }
-
-    pub(super) fn protect(&mut self, _folder: &Path) -> Result<(), String> {
-        match self.0 {}
-    }
-
-    pub(super) fn release(&mut self, _folder: &Path) {
         match self.0 {}
     }
 
@@ -42,11 +32,19 @@ impl Entered {
         match self.0 {}
     }
 
-    pub(super) fn mount_job_folder(&mut self, _root: &Path) -> Result<(), String> {
+    pub(super) fn prepare(&mut self, _contract: &HostContract, _confinement: &Confinement) -> Result<(), String> {
         match self.0 {}
     }
 
-    pub(super) fn become_user_again(self) -> Result<(), String> {
+    pub(super) fn enter_view(&mut self, _contract: &HostContract, _confinement: &Confinement) -> Result<(), String> {
+        match self.0 {}
+    }
+
+    pub(super) fn has_own_processes(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(super) fn become_user_again(self, _identity: Identity, _as_root: bool) -> Result<(), String> {
         match self.0 {}
     }
 }

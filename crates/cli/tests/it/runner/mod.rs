@@ -1,13 +1,18 @@
 //! Jobs in the sandbox.
 
+#[cfg(target_os = "linux")]
+mod attacks;
 #[path = "../../../../service/tests/it/runner/bench.rs"]
 pub(crate) mod bench;
+mod containers;
+mod rootfs;
 mod sandbox;
 mod service;
 #[path = "../../../../service/tests/it/runner/suite.rs"]
 pub(crate) mod suite;
 mod without_namespaces;
 
+use bench::Machine;
 use watchkeeper_service::program::sandbox::Sandbox;
 
 fn launcher() -> Sandbox {
@@ -15,7 +20,7 @@ fn launcher() -> Sandbox {
 }
 
 crate::launcher_suite!(
-    launcher(),
+    Machine::of(launcher()),
     a_program_that_ends_well,
     a_program_that_fails,
     a_program_that_is_not_there,

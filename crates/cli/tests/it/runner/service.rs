@@ -15,8 +15,11 @@ use crate::service::{client, serve};
 /// Longer than a claim of a runner that died.
 const FOREVER: Duration = Duration::from_secs(100);
 
-struct Service {
-    running: Running,
+/// The service's own bucket.
+pub(super) const BUCKET: &str = "sagemaker-us-east-1-000000000000";
+
+pub(super) struct Service {
+    pub(super) running: Running,
     client: Client,
 }
 
@@ -24,15 +27,57 @@ impl Service {
     /// A service on a folder, once it answers.
     fn start(folder: &Folder) -> Self {
         folder.write("config.toml", "[[images]]\nmatch = \"*shell*\"\n");
-        let running = serve(folder, &["--config", "config.toml"], Stdio::null());
+        Self::start_on(folder, "config.toml", Stdio::null())
+    }
+
+    /// The same with a file of settings.
+    pub(super) fn start_on(folder: &Folder, settings: &str, log: Stdio) -> Self {
+        let running = serve(folder, &["--config", settings], log);
         Self { running, client: client(folder) }
     }
 
-    async fn call(&self, operation: &str, input: Value) -> Value {
+    pub(super) async fn call(&self, operation: &str, input: Value) -> Value {
         self.client.call("SageMaker", operation, &input).await.unwrap()
     }
 
-    async fn ended(&self, job: &str) -> Value {
+    pub(super) async fn put(&self, key: &str, text: impl Into<String>) {
+        let path = format!("/{BUCKET}/{key}");
+        let stored = self.client.request(http::Method::PUT, &path, &[], text.into().into_bytes(), "s3").await.unwrap();
+        assert!(stored.status().is_success(), "{stored:?}");
+    }
+
+    /// The lines of the log of a job's first instance.
+    pub(super) async fn log(&self, job: &str) -> Vec<String> {
+        let input = json!({"logGroupName": super::bench::GROUP, "logStreamNamePrefix": format!("{job}/")});
+        let events: Value = self.client.call("Logs_20140328", "FilterLogEvents", &input).await.unwrap();
+        let lines = events["events"].as_array().unwrap().iter();
+        lines.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until an endpoint can be asked.
+    pub(super) async fn in_service(&self, endpoint: &str) {
+        let deadline = Instant::now() + FOREVER;
+        loop {
+            let described = self.call("DescribeEndpoint", json!({"EndpointName": endpoint})).await;
+            match described["EndpointStatus"].as_str().unwrap() {
+                "InService" => return,
+                "Creating" => assert!(Instant::now() < deadline, "{described}"),
+                _ => panic!("{described}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What an endpoint answers.
+    pub(super) async fn ask(&self, endpoint: &str, text: &str) -> String {
+        let path = format!("/endpoints/{endpoint}/invocations");
+        let asked = self.client.request(http::Method::POST, &path, &[], text.to_owned().into_bytes(), "sagemaker");
+        let answer = asked.await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        String::from_utf8(answer.body().to_vec()).unwrap()
+    }
+
+    pub(super) async fn ended(&self, job: &str) -> Value {
         let deadline = Instant::now() + FOREVER;
         loop {
             let described = self.call("DescribeProcessingJob", json!({"ProcessingJobName": job})).await;
@@ -45,26 +90,29 @@ impl Service {
     }
 }
 
-/// A job that runs until it is ended the first time, and ends by itself the second. Its program has the service's folder
-/// as its own.
-fn twice() -> Job {
+/// A job that runs until it is ended, unless it has an input, which it then copies to its output.
+fn twice(lifeline: &Lifeline) -> Job {
     // The interface takes no line feeds here.
-    let script = "[ -e once ] && echo again > $WATCHKEEPER_JOB_ROOT/opt/ml/processing/out/a && exit 0; \
-                  touch once; trap '' TERM; exec 9>lifeline; echo held >&9; sleep 1000 & wait";
-    Job::shell("twice", "").with("/AppSpecification/ContainerEntrypoint", json!(["sh", "-c", script])).output(
-        "out",
-        "s3://sagemaker-us-east-1-000000000000/out",
-        "EndOfJob",
-    )
+    let script = format!(
+        "cd $WATCHKEEPER_JOB_ROOT/opt/ml/processing; [ -e in/again ] && cp in/again out/a && exit 0; trap '' TERM; {}; \
+         sleep 1000 & wait",
+        lifeline.hold()
+    );
+    Job::shell("twice", "")
+        .with("/AppSpecification/ContainerEntrypoint", json!(["sh", "-c", script]))
+        .input("in", &format!("s3://{BUCKET}/in/"), json!({}))
+        .output("out", &format!("s3://{BUCKET}/out"), "EndOfJob")
 }
 
 /// The signal ends the service and every process of the job; the next service runs the job again, and nothing is left.
 async fn ends_with(signal: Signal) {
     let folder = Folder::new();
     let mut service = Service::start(&folder);
-    let mut lifeline = Lifeline::new(&folder.path(""));
-    service.call("CreateProcessingJob", twice().0).await;
+    let mut lifeline = Lifeline::new(&folder.path("data"));
+    service.put("in/first", "once").await;
+    service.call("CreateProcessingJob", twice(&lifeline).0).await;
     lifeline.until_held().await;
+    service.put("in/again", "again\n").await;
     service.running.send(signal);
     let status = service.running.process.wait().unwrap();
     assert_eq!(status.success(), signal == Signal::SIGTERM, "{status}");
@@ -75,8 +123,8 @@ async fn ends_with(signal: Signal) {
     let mut service = Service::start(&folder);
     let job = service.ended("twice").await;
     assert_eq!(job["ProcessingJobStatus"], "Completed", "{job}");
-    let stored =
-        service.client.request(http::Method::GET, "/sagemaker-us-east-1-000000000000/out/a", &[], Vec::new(), "s3");
+    let path = format!("/{BUCKET}/out/a");
+    let stored = service.client.request(http::Method::GET, &path, &[], Vec::new(), "s3");
     assert_eq!(stored.await.unwrap().body().as_ref(), b"again\n");
     service.running.send(Signal::SIGTERM);
     assert!(service.running.process.wait().unwrap().success());
