@@ -10,9 +10,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
 
+mod backends;
 mod bench;
 mod campaign;
 mod codegen;
+mod object_servers;
+mod postgresql;
 mod process;
 mod public_api;
 mod python;
@@ -36,8 +39,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
   test [--only STEP]... [--deny]   run every check and test; STEP is one of
-                                   format, clippy, documentation, public-api, deny, fuzz, tests, doc-tests,
-                                   referees, browser, service
+                                   format, clippy, documentation, public-api, deny, fuzz, tests, backends,
+                                   doc-tests, referees, browser, service
                                    --deny: install cargo-deny below target/ where it is missing (some minutes)
   bench [ARGUMENTS]...             compare with DuckDB on generated data; arguments go to bench/run.py
   bench service [ARGUMENTS]...     measure the service from outside; arguments go to bench/service.py

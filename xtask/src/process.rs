@@ -47,11 +47,14 @@ pub fn answers(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool
         .is_ok_and(|status| status.success())
 }
 
+/// Whether this user may do everything.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|answer| answer.stdout == b"0\n")
+}
+
 /// Installs packages of a Debian-like distribution, where this user may. True when they are there afterwards.
 pub fn install_system_packages(packages: &[&str]) -> Result<bool> {
-    let may_install = answers("apt-get", &["--version"])
-        && Command::new("id").arg("-u").output().is_ok_and(|answer| answer.stdout == b"0\n");
-    if !may_install {
+    if !answers("apt-get", &["--version"]) || !is_root() {
         return Ok(false);
     }
     println!("installing {} with apt-get", packages.join(", "));

@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::process::{answers, install_system_packages, run_visibly};
 use crate::python;
 use crate::step::{Context, Missing};
 use crate::tally::Tally;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, build_program};
 
 const LOCK_FILE: &str = "tests/python/requirements.lock";
 
@@ -29,11 +29,10 @@ pub fn browser(context: &Context<'_>) -> Result<Tally> {
 /// for overflow, and its folding crates are optimised.
 fn pytest(workspace: &Workspace) -> Result<Command> {
     let python = python::environment(workspace, "referees", LOCK_FILE)?;
-    let built = run_visibly(&mut workspace.cargo(&["build", "--package", "watchkeeper-cli", "--locked"]))?;
-    ensure!(built.succeeded, "the command line does not build");
+    let program = build_program(workspace)?;
     let mut pytest = workspace.command(python);
     pytest.args(["-m", "pytest"]).env("PYTHONDONTWRITEBYTECODE", "1");
-    pytest.env("WATCHKEEPER", workspace.target.join("debug/watchkeeper"));
+    pytest.env("WATCHKEEPER", program);
     Ok(pytest)
 }
 

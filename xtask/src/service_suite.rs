@@ -6,10 +6,12 @@
 
 use anyhow::{Result, ensure};
 
+use crate::campaign;
 use crate::process::run_visibly;
 use crate::python;
 use crate::step::Context;
 use crate::tally::Tally;
+use crate::workspace::build_program;
 
 /// A set of client libraries, and the tests that need it.
 struct Suite {
@@ -22,6 +24,10 @@ struct Suite {
 
 const SUITES: &[Suite] = &[
     Suite { libraries: "boto3", folder: "service/wire", workers: "4" },
+    // What nobody's client sends: two workers, as each watches the memory of a service of its own.
+    Suite { libraries: "boto3", folder: "service/attacks", workers: "2" },
+    // A few faults of each kind; `cargo xtask campaign` is for many.
+    Suite { libraries: "boto3", folder: "campaigns", workers: "2" },
     Suite { libraries: "s3fs", folder: "service/dataframes", workers: "0" },
     Suite { libraries: "sagemaker-2", folder: "service/sdk", workers: "4" },
     Suite { libraries: "sagemaker-3", folder: "service/sdk", workers: "4" },
@@ -37,10 +43,11 @@ pub fn service(context: &Context<'_>) -> Result<Tally> {
         let lock_file = format!("tests/python/service/{}.lock", suite.libraries);
         environments.push(python::environment(workspace, &format!("service-{}", suite.libraries), &lock_file)?);
     }
-    let built = run_visibly(&mut workspace.cargo(&["build", "--package", "watchkeeper-cli", "--locked"]))?;
-    ensure!(built.succeeded, "the command line does not build");
-    let example = ["build", "--package", "watchkeeper", "--example", "signed_requests", "--locked"];
+    let program = build_program(workspace)?;
+    let example = ["build", "--workspace", "--all-features", "--example", "signed_requests", "--locked"];
     ensure!(run_visibly(&mut workspace.cargo(&example))?.succeeded, "the example of the Rust SDK does not build");
+
+    campaign::install_packages()?;
 
     let mut tally = Tally::default();
     for (suite, python) in SUITES.iter().zip(environments) {
@@ -49,7 +56,7 @@ pub fn service(context: &Context<'_>) -> Result<Tally> {
         pytest.args(["-m", "pytest", "--numprocesses", suite.workers]);
         pytest.arg(format!("tests/python/{}", suite.folder));
         pytest.env("PYTHONDONTWRITEBYTECODE", "1");
-        pytest.env("WATCHKEEPER_BINARY", workspace.target.join("debug/watchkeeper"));
+        pytest.env("WATCHKEEPER_BINARY", &program);
         pytest.env("WATCHKEEPER_SIGNED_REQUESTS", workspace.target.join("debug/examples/signed_requests"));
         tally += Tally::of_runner(&run_visibly(&mut pytest)?);
     }

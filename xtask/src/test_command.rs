@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::step::{Context, Missing};
 use crate::tally::Tally;
 use crate::workspace::{Workspace, in_ci};
-use crate::{public_api, referee_suite, rust_checks, service_suite};
+use crate::{backends, public_api, referee_suite, rust_checks, service_suite};
 
 /// A step by its name on the command line.
 struct Step {
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "deny", title: "licences, banned crates and sources of the dependencies", run: rust_checks::deny },
     Step { name: "fuzz", title: "fuzz targets compile", run: rust_checks::fuzz_targets },
     Step { name: "tests", title: "Rust tests", run: rust_checks::tests },
+    Step { name: "backends", title: "store and processes on their servers", run: backends::backends },
     Step { name: "doc-tests", title: "examples in the documentation", run: rust_checks::doc_tests },
     Step { name: "referees", title: "command line against independent referees", run: referee_suite::referees },
     Step { name: "browser", title: "report in a browser", run: referee_suite::browser },
@@ -132,7 +133,7 @@ mod tests {
         let message = parse(&["--only", "formt"]).map_err(|error| error.to_string());
         assert_eq!(
             message,
-            Err("unknown step `formt`: the steps are format, clippy, documentation, public-api, deny, fuzz, tests, doc-tests, referees, browser, service"
+            Err("unknown step `formt`: the steps are format, clippy, documentation, public-api, deny, fuzz, tests, backends, doc-tests, referees, browser, service"
                 .to_owned())
         );
     }

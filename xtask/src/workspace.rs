@@ -6,6 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::process::run_visibly;
+
 /// The places every chore works with.
 pub struct Workspace {
     /// The folder of the workspace's `Cargo.toml`.
@@ -40,6 +42,14 @@ impl Workspace {
         }
         command
     }
+}
+
+/// Builds the program under test, and gives its file. With all features of the whole workspace, as the Rust tests have built
+/// it: a package alone has other features of its dependencies, which would all be built anew.
+pub fn build_program(workspace: &Workspace) -> Result<PathBuf> {
+    let build = ["build", "--workspace", "--all-features", "--bins", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
+    Ok(workspace.target.join("debug/watchkeeper"))
 }
 
 /// Whether nobody looks on: what is left out there is a failure.

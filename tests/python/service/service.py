@@ -70,9 +70,14 @@ def clean_environment() -> dict[str, str]:
 class Service:
     """One data folder, and the process that serves it while it runs."""
 
-    def __init__(self, folder: Path, configuration: str = CONFIGURATION) -> None:
+    def __init__(self, folder: Path, configuration: str = CONFIGURATION, listen: str = "127.0.0.1:0") -> None:
         self.program = program()
         self.folder = folder
+        self.listen = listen
+        # What the service's own environment has more than a new shell.
+        self.environment: dict[str, str] = {}
+        # What its command begins with.
+        self.prefix: list[str] = []
         self.data = folder / "data"
         self.log = folder / "serve.log"
         self.configuration = folder / "watchkeeper.toml"
@@ -83,13 +88,13 @@ class Service:
 
     def start(self) -> "Service":
         assert self.process is None, "the service runs already"
-        arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", self.data, "--config", self.configuration]
+        arguments = ["serve", "--listen", self.listen, "--data-dir", self.data, "--config", self.configuration]
         self.process = subprocess.Popen(
-            [self.program, *arguments],
+            [*self.prefix, self.program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.log.open("a", encoding="utf-8"),
-            env=clean_environment(),
+            env=clean_environment() | self.environment,
             text=True,
         )
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()

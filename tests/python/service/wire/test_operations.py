@@ -56,13 +56,15 @@ OPERATIONS = {
         PutBucketEncryption GetBucketEncryption PutBucketPolicy""",
     "logs": """
         CreateLogGroup CreateLogStream PutLogEvents DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents
-        DeleteLogGroup""",
+        PutRetentionPolicy DeleteRetentionPolicy DeleteLogGroup""",
     "cloudwatch": """
         PutMetricData GetMetricStatistics GetMetricData ListMetrics PutMetricAlarm DescribeAlarms DeleteAlarms
         DescribeAlarmHistory SetAlarmState PutDashboard GetDashboard ListDashboards DeleteDashboards""",
     "kms": """
         CreateKey DescribeKey CreateAlias GetKeyPolicy PutKeyPolicy ListKeys ListAliases EnableKey DisableKey
-        ScheduleKeyDeletion CancelKeyDeletion EnableKeyRotation DisableKeyRotation GetKeyRotationStatus""",
+        ScheduleKeyDeletion CancelKeyDeletion EnableKeyRotation DisableKeyRotation GetKeyRotationStatus RotateKeyOnDemand
+        ListKeyRotations UpdateAlias DeleteAlias Encrypt Decrypt ReEncrypt GenerateDataKey
+        GenerateDataKeyWithoutPlaintext""",
     "sts": "GetCallerIdentity AssumeRole GetSessionToken",
     "iam": "GetRole SimulatePrincipalPolicy CreateRole AttachRolePolicy",
     "ecr": "CreateRepository DescribeRepositories GetAuthorizationToken",
@@ -278,6 +280,10 @@ def test_logs(clients: Any, checker: ResponseChecker) -> None:
     assert [
         event["message"] for event in logs.filter_log_events(logGroupName=group, filterPattern="two")["events"]
     ] == ["two"]
+    logs.put_retention_policy(logGroupName=group, retentionInDays=30)
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"] == 30
+    logs.delete_retention_policy(logGroupName=group)
+    assert "retentionInDays" not in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]
     logs.delete_log_group(logGroupName=group)
     assert_all_answered(checker, "logs")
 
@@ -394,6 +400,15 @@ def test_kms(clients: Any, checker: ResponseChecker) -> None:
     kms.enable_key_rotation(KeyId=key)
     assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is True
     kms.disable_key_rotation(KeyId=key)
+    blob = kms.encrypt(KeyId=alias, Plaintext=b"walk")["CiphertextBlob"]
+    kms.rotate_key_on_demand(KeyId=key)
+    assert len(kms.list_key_rotations(KeyId=key)["Rotations"]) == 1
+    blob = kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=key)["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"walk"
+    assert len(kms.generate_data_key(KeyId=key, KeySpec="AES_256")["Plaintext"]) == 32
+    kms.generate_data_key_without_plaintext(KeyId=key, KeySpec="AES_256")
+    kms.update_alias(AliasName=alias, TargetKeyId=key)
+    kms.delete_alias(AliasName=alias)
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     kms.cancel_key_deletion(KeyId=key)
     assert_all_answered(checker, "kms")
