@@ -1,4 +1,6 @@
-//! What the targets share: reading a whole dataset, with the promises of a batch checked on the way.
+//! What the targets share: reading a whole dataset, with the promises of a batch checked on the way, and requests.
+
+pub mod request;
 
 use std::fs;
 use std::path::PathBuf;
