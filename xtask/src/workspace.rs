@@ -37,6 +37,13 @@ impl Workspace {
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(cargo());
         command.args(arguments).env("CARGO_TERM_COLOR", "never");
+        // What cargo tells this program about itself is not for the next one: the build scripts of some crates look at it, and
+        // those would be built anew, with all that stands on them, whenever cargo is started by hand in between.
+        for (name, _) in std::env::vars_os() {
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                command.env_remove(name);
+            }
+        }
         if in_ci() {
             command.env("CARGO_INCREMENTAL", "0");
         }

@@ -240,8 +240,12 @@ pub(super) async fn list_parts(
     let mut listing = PartListing { upload: begun.info(key, upload), parts: Vec::new(), next: None };
     let mut last = after;
     while listing.parts.len() < limit {
-        let wanted = (limit - listing.parts.len()).min(MOST_OF_A_PAGE);
-        let (parts, more) = page_of_parts(objects, (bucket, key, upload), last, wanted).await?;
+        // One more than is wanted says whether there are more, which not every server says rightly where numbers are missing.
+        let room = limit - listing.parts.len();
+        let wanted = (room + 1).min(MOST_OF_A_PAGE);
+        let (mut parts, mut more) = page_of_parts(objects, (bucket, key, upload), last, wanted).await?;
+        more |= parts.len() > room;
+        parts.truncate(room);
         for part in parts {
             last = part.number;
             listing.parts.push(PartInfo { size: begun.plain_size(part.size)?, ..part });
