@@ -1,7 +1,7 @@
 //! Models that can be asked: a server that runs elsewhere, a program or container of ours, a built-in, or a chain of them.
 //!
 //! [`source`] says what an image stands for, [`archive`] brings the model's files, [`process`] keeps a program running
-//! ([`container`](crate::program::container) one in a container), [`remote`] asks what speaks HTTP through [`Upstream`], and [`built_in`] answers in
+//! ([`container`] one in a container), [`remote`] asks what speaks HTTP through [`Upstream`], and [`built_in`] answers in
 //! this process. An answer is handed on as it comes; nothing here keeps one.
 
 mod archive;
