@@ -42,11 +42,12 @@ fn test_command(context: &Context<'_>, names: &[&str]) -> Command {
     if answers("cargo", &["nextest", "--version"]) {
         let filter: Vec<String> = names.iter().map(|name| format!("test({name})")).collect();
         let mut tests = context.workspace.cargo(&["nextest", "run", "--run-ignored", "only"]);
-        tests.args(packages).args(["--filterset", &filter.join(" | ")]);
+        // One after the other: calls have ten seconds, and the servers, ours without optimisation, have the same cores.
+        tests.args(packages).args(["--test-threads", "1", "--filterset", &filter.join(" | ")]);
         tests
     } else {
         let mut tests = context.workspace.cargo(&["test"]);
-        tests.args(packages).args(["--", "--ignored"]).args(names);
+        tests.args(packages).args(["--", "--ignored", "--test-threads", "1"]).args(names);
         tests
     }
 }
