@@ -16,7 +16,7 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The disk of a data directory, and what may be taken of it.
 #[derive(Debug)]
-pub struct Disk {
+pub(crate) struct Disk {
     folder: PathBuf,
     reserve: u64,
     quota: u64,
@@ -25,18 +25,18 @@ pub struct Disk {
 
 impl Disk {
     /// The disk of a folder. So many bytes stay free on it, and objects may take up so many; 0 means no limit.
-    pub fn new(folder: &Path, reserve: u64, quota: u64) -> Self {
+    pub(crate) fn new(folder: &Path, reserve: u64, quota: u64) -> Self {
         Self { folder: folder.to_owned(), reserve, quota, warned: Mutex::default() }
     }
 
     /// Bytes that this process may still write; none where the disk does not say.
-    pub fn free(&self) -> Option<u64> {
+    fn free(&self) -> Option<u64> {
         let disk = statvfs(&self.folder).ok()?;
         Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
     }
 
     /// The most bytes of all objects; 0: no limit.
-    pub fn quota(&self) -> u64 {
+    pub(crate) fn quota(&self) -> u64 {
         self.quota
     }
 
@@ -44,7 +44,7 @@ impl Disk {
     ///
     /// # Errors
     /// [`Error::DiskFull`].
-    pub fn check(&self, bytes: u64) -> Result<(), Error> {
+    pub(crate) fn check(&self, bytes: u64) -> Result<(), Error> {
         // What the disk does not say the write itself will.
         let Some(free) = self.free().filter(|_| self.reserve > 0) else { return Ok(()) };
         if free >= self.reserve.saturating_add(bytes) {
@@ -57,7 +57,7 @@ impl Disk {
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`].
-    pub fn check_quota(&self, used: u64) -> Result<(), Error> {
+    pub(crate) fn check_quota(&self, used: u64) -> Result<(), Error> {
         if self.quota == 0 || used <= self.quota {
             return Ok(());
         }

@@ -39,13 +39,13 @@ mod sql;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use disk::Disk;
 pub use error::{Error, StorageFault};
 pub use settings::{DatabaseSettings, MasterKeySource, S3Settings, StoreSettings};
 
 use backup::Backups;
 use data_directory::DataDirectory;
 use database::Database;
+use disk::Disk;
 use keys::KmsKeys;
 use objects::embedded::EmbeddedObjects;
 use objects::s3::S3Objects;
@@ -67,8 +67,6 @@ pub struct Store {
     pub kms: KmsKeys,
     /// Takes backups.
     pub backups: Backups,
-    /// The disk of the data directory.
-    pub disk: Arc<Disk>,
     records: Records,
     /// The rows of embedded objects; in the data directory all records but logs are there as well.
     object_rows: Database,
@@ -156,8 +154,7 @@ impl Store {
             logs: Arc::clone(&records.logs),
             keys,
             kms,
-            backups: Backups::new(settings, Arc::clone(directory), embedded, Arc::clone(&disk)),
-            disk,
+            backups: Backups::new(settings, Arc::clone(directory), embedded, disk),
             records,
             object_rows: metadata,
             directory: Arc::clone(directory),

@@ -11,10 +11,8 @@ use crate::disk::Disk;
 use crate::keys::KeyMaterials;
 use crate::keys::tables::TableMaterials;
 use crate::logs::Logs;
-use crate::logs::bounded::BoundedLogs;
 use crate::logs::tables::TableLogs;
 use crate::metadata::MetadataStore;
-use crate::metadata::bounded::BoundedMetadata;
 use crate::metadata::tables::TableMetadata;
 use crate::sql::postgresql::PostgresDatabase;
 use crate::{DatabaseSettings, Error};
@@ -48,12 +46,11 @@ impl Records {
     ) -> Result<Self, Error> {
         // In a power failure the latest lines may be lost; an fsync for each line would slow down every other commit.
         let logs = Database::open(directory, "logs.db", &LOGS_MIGRATIONS, SqliteSynchronous::Normal).await?;
-        let documents = TableMetadata::new(metadata.clone());
+        let documents = TableMetadata::new(metadata.clone(), Some(Arc::clone(disk)));
         documents.release_claims().await?;
-        let table_logs: Arc<dyn Logs> = Arc::new(TableLogs::new(logs.clone()));
         Ok(Self {
-            metadata: Arc::new(BoundedMetadata::new(Arc::new(documents), Arc::clone(disk))),
-            logs: Arc::new(BoundedLogs::new(table_logs, Arc::clone(disk))),
+            metadata: Arc::new(documents),
+            logs: Arc::new(TableLogs::new(logs.clone(), Some(Arc::clone(disk)))),
             materials: Arc::new(TableMaterials::new(metadata)),
             database: RecordsDatabase::Embedded { logs },
         })
@@ -63,8 +60,8 @@ impl Records {
     pub(crate) async fn shared(settings: &DatabaseSettings) -> Result<Self, Error> {
         let database = PostgresDatabase::open(settings).await?;
         Ok(Self {
-            metadata: Arc::new(TableMetadata::new(database.clone())),
-            logs: Arc::new(TableLogs::new(database.clone())),
+            metadata: Arc::new(TableMetadata::new(database.clone(), None)),
+            logs: Arc::new(TableLogs::new(database.clone(), None)),
             materials: Arc::new(TableMaterials::new(database.clone())),
             database: RecordsDatabase::Shared(database),
         })

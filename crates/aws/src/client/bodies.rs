@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
 
@@ -17,6 +17,11 @@ use super::transport::{Connection, Origin, Transport, TransportError, innermost}
 
 /// The body of a request that is sent as it comes. An error of it ends the connection.
 pub type OutgoingBody = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A body that is in memory.
+pub fn in_memory(body: Full<Bytes>) -> OutgoingBody {
+    body.map_err(|never| match never {}).boxed_unsync()
+}
 
 /// How far a body has come: the moment of its latest piece.
 #[derive(Clone)]

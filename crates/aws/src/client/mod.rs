@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use bodies::{OutgoingBody, Received};
+pub use bodies::{OutgoingBody, Received, in_memory};
 pub use error::ClientError;
 #[cfg(feature = "tls")]
 pub use proxy::Proxy;
@@ -145,8 +145,7 @@ impl Client {
         signing_service: &str,
     ) -> Result<Response<Received>, ClientError> {
         let request = self.signed(Method::GET, path_and_query, &[], Bytes::new(), signing_service)?;
-        let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
-        self.transport.exchange(request, self.timeout).await.map_err(|error| self.failure(error))
+        self.transport.exchange(request.map(in_memory), self.timeout).await.map_err(|error| self.failure(error))
     }
 
     fn failure(&self, error: TransportError) -> ClientError {

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::bodies::{Counted, OutgoingBody, Progress, Received};
+use super::bodies::{Counted, OutgoingBody, Progress, Received, in_memory};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 
@@ -115,8 +115,7 @@ impl Transport {
         request: Request<Full<Bytes>>,
         patience: Duration,
     ) -> Result<Response<Bytes>, TransportError> {
-        let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
-        let (parts, body) = self.exchange(request, patience).await?.into_parts();
+        let (parts, body) = self.exchange(request.map(in_memory), patience).await?.into_parts();
         Ok(Response::from_parts(parts, body.whole(LONGEST_ANSWER).await?))
     }
 

@@ -31,9 +31,7 @@ pub fn decode(body: &[u8]) -> Result<Value, Error> {
         return Ok(Value::Object(Map::new()));
     }
     if body.len() > HEAVIEST / OBJECT && weight(body) > HEAVIEST {
-        let message =
-            format!("the body holds too many values: at most {HEAVIEST}, of which an object counts for {OBJECT}");
-        return Err(Error::new("RequestEntityTooLargeException", message).with_status(413));
+        return Err(too_heavy());
     }
     serde_json::from_slice(body).map_err(|error| Error::serialization(format!("the body is not JSON: {error}")))
 }

@@ -21,17 +21,19 @@
 mod restore;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::data_directory::DataDirectory;
 use crate::disk::Disk;
 use crate::keys::MASTER_KEY_FILE;
-use crate::objects::embedded::EmbeddedObjects;
+use crate::objects::embedded::{EmbeddedObjects, shard};
 use crate::{Error, MasterKeySource, StoreSettings};
 
 pub use restore::{Restored, restore, verify};
@@ -117,7 +119,7 @@ impl Backups {
         }
         let is_running = AtomicBool::new(false);
         // What a process that was killed has left.
-        remove_staging(&directory);
+        tidy(&directory);
         Self(Arc::new(Parts { directory, objects, disk, elsewhere, master_key, is_running }))
     }
 
@@ -156,18 +158,35 @@ struct Running(Backups);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        remove_staging(&self.0.0.directory);
+        tidy(&self.0.0.directory);
         self.0.0.is_running.store(false, Ordering::Release);
     }
 }
 
-fn remove_staging(directory: &DataDirectory) {
-    let staging = directory.file(STAGING);
-    if let Err(error) = std::fs::remove_dir_all(&staging)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, path = %staging.display(), "what a backup has copied could not be removed");
+/// Removes what a backup has copied.
+fn tidy(directory: &DataDirectory) {
+    if let Err(error) = remove_staging(&directory.file(STAGING)) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "what a backup has copied could not be removed");
     }
+}
+
+/// What was left behind in a folder of files on their way.
+fn remove_staging(staging: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(staging) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", staging)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a copy of a database, which nobody else has.
+async fn open_copy(path: &Path) -> Result<SqliteConnection, Error> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
+    Ok(options.disable_statement_logging().connect().await?)
+}
+
+/// The name of a body's file.
+fn body_name(blob: &str) -> String {
+    format!("{BLOBS}/{}/{blob}", shard(blob))
 }
 
 /// Whether an archive may hold a file of this name.

@@ -6,10 +6,13 @@ use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
 
-use super::{BLOBS, CHECKSUMS, FORMAT, JOURNAL_FOLDERS, LOGS, MANIFEST, METADATA, Manifest, is_known};
+use super::{
+    BLOBS, CHECKSUMS, FORMAT, JOURNAL_FOLDERS, LOGS, MANIFEST, METADATA, Manifest, body_name, is_known, open_copy,
+    remove_staging,
+};
 use crate::Error;
 use crate::data_directory::{create_folder, private_file, sync_folder};
 use crate::keys::{Keys, MASTER_KEY_FILE, proves, sealed_size};
@@ -51,6 +54,7 @@ pub fn verify(archive: &Path) -> Result<Manifest, Error> {
 pub async fn restore(archive: &Path, directory: &Path) -> Result<Restored, Error> {
     check_target(directory)?;
     let staging = staging_of(directory)?;
+    // What a restore that was killed has left.
     remove_staging(&staging)?;
     let restored = extract(archive, &staging).await;
     let restored = match restored {
@@ -95,14 +99,6 @@ fn staging_of(directory: &Path) -> Result<PathBuf, Error> {
     let parent = directory.parent().unwrap_or(Path::new("/"));
     create_folder(parent)?;
     Ok(parent.join(staging))
-}
-
-/// What a restore that was killed has left.
-fn remove_staging(staging: &Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file("remove", staging)(error)),
-        _ => Ok(()),
-    }
 }
 
 fn put_in_place(staging: &Path, directory: &Path) -> Result<(), Error> {
@@ -205,14 +201,16 @@ async fn check(archive: &Path, folder: &Path, contents: &Contents) -> Result<(),
         return Err(damaged(format!("{METADATA} is missing")));
     }
     for name in [METADATA, LOGS].into_iter().filter(|name| holds(name)) {
-        let mut database = open(&folder.join(name)).await?;
+        let mut database = open_copy(&folder.join(name)).await?;
         let found: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut database).await?;
         if found != "ok" {
             return Err(damaged(format!("{name}: {found}")));
         }
         if name == METADATA {
             check_bodies(&mut database, folder, contents).await?.map_err(&damaged)?;
-            check_key(&mut database, folder, holds(MASTER_KEY_FILE)).await?;
+            if holds(MASTER_KEY_FILE) {
+                check_key(&mut database, folder).await?;
+            }
         }
         database.close().await?;
     }
@@ -226,11 +224,6 @@ async fn check(archive: &Path, folder: &Path, contents: &Contents) -> Result<(),
     Ok(())
 }
 
-async fn open(path: &Path) -> Result<SqliteConnection, Error> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
-    Ok(options.disable_statement_logging().connect().await?)
-}
-
 /// Every row's body is there as long as it has to be, and there is none that no row has.
 async fn check_bodies(
     database: &mut SqliteConnection,
@@ -241,8 +234,7 @@ async fn check_bodies(
         sqlx::query_as(include_str!("../objects/sql/blob_sizes.sql")).fetch_all(database).await?;
     let mut wanted = HashSet::new();
     for (blob, size, is_encrypted) in rows {
-        let shard = blob.get(blob.len().saturating_sub(2)..).unwrap_or_default();
-        let name = format!("{BLOBS}/{shard}/{blob}");
+        let name = body_name(&blob);
         let size = u64::try_from(size).unwrap_or(0);
         let size = if is_encrypted { sealed_size(size) } else { size };
         let found = std::fs::metadata(folder.join(&name)).map(|metadata| metadata.len()).ok();
@@ -258,10 +250,7 @@ async fn check_bodies(
     })
 }
 
-async fn check_key(database: &mut SqliteConnection, folder: &Path, is_there: bool) -> Result<(), Error> {
-    if !is_there {
-        return Ok(());
-    }
+async fn check_key(database: &mut SqliteConnection, folder: &Path) -> Result<(), Error> {
     let path = folder.join(MASTER_KEY_FILE);
     let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
     let keys = Keys::of_text(&text).ok_or_else(|| Error::MasterKeyDamaged(path.clone()))?;

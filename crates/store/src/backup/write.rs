@@ -14,7 +14,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::mpsc;
 
 use super::{
-    BLOBS, CHECKSUMS, JOURNAL, JOURNAL_FOLDERS, LOGS, MANIFEST, METADATA, Manifest, MasterKeyPlace, Running, STAGING,
+    CHECKSUMS, JOURNAL, JOURNAL_FOLDERS, LOGS, MANIFEST, METADATA, Manifest, MasterKeyPlace, Running, STAGING,
+    body_name, open_copy, remove_staging,
 };
 use crate::Error;
 use crate::data_directory::create_folder;
@@ -52,9 +53,7 @@ impl Backup {
         let journals = {
             let staging = staging.clone();
             tokio::task::spawn_blocking(move || {
-                if staging.try_exists().map_err(Error::file("look for", &staging))? {
-                    std::fs::remove_dir_all(&staging).map_err(Error::file("remove", &staging))?;
-                }
+                remove_staging(&staging)?;
                 create_folder(&staging)?;
                 link_journals(&root, &staging)
             })
@@ -71,11 +70,10 @@ impl Backup {
             copy_database(&path, &copy).await?;
             files.push(Source { name: name.to_owned(), path: copy, length: None });
         }
-        if let Some(objects) = &backups.0.objects {
+        if backups.0.objects.is_some() {
             for blob in blobs_of(&staging.join(METADATA)).await? {
-                let path = objects.blob_path(&blob);
-                let shard = blob.get(blob.len().saturating_sub(2)..).unwrap_or_default();
-                files.push(Source { name: format!("{BLOBS}/{shard}/{blob}"), path, length: None });
+                let name = body_name(&blob);
+                files.push(Source { path: backups.file(&name), name, length: None });
             }
         }
         Ok(Self { manifest, files, held, running })
@@ -163,8 +161,7 @@ async fn copy_database(path: &Path, copy: &Path) -> Result<(), Error> {
 }
 
 async fn blobs_of(metadata: &Path) -> Result<Vec<String>, Error> {
-    let options = SqliteConnectOptions::new().filename(metadata).read_only(true);
-    let mut connection = options.disable_statement_logging().connect().await?;
+    let mut connection = open_copy(metadata).await?;
     let blobs = sqlx::query_scalar(include_str!("../objects/sql/all_blobs.sql")).fetch_all(&mut connection).await?;
     connection.close().await?;
     Ok(blobs)

@@ -21,15 +21,6 @@ impl<D: SqlDatabase> TableMaterials<D> {
     pub(crate) fn new(database: D) -> Self {
         Self { database }
     }
-
-    async fn execute(&self, statement: Statement) -> Result<(), Error> {
-        self.database
-            .write(move |connection| {
-                let statement = statement.clone();
-                Box::pin(async move { Ok(connection.execute(statement).await.map(drop)?) })
-            })
-            .await
-    }
 }
 
 #[async_trait::async_trait]
@@ -50,7 +41,7 @@ impl<D: SqlDatabase> KeyMaterials for TableMaterials<D> {
 
     async fn insert_material(&self, key: &str, number: i64, wrapped: Vec<u8>) -> Result<(), Error> {
         let insert = Statement::new(include_str!("sql/insert_material.sql")).bind(key).bind(number).bind(wrapped);
-        self.execute(insert).await
+        self.database.execute(insert).await.map(drop)
     }
 
     async fn proof(&self) -> Result<Option<Vec<u8>>, Error> {
@@ -59,7 +50,7 @@ impl<D: SqlDatabase> KeyMaterials for TableMaterials<D> {
     }
 
     async fn insert_proof(&self, sealed: Vec<u8>) -> Result<(), Error> {
-        self.execute(Statement::new(include_str!("sql/insert_proof.sql")).bind(sealed)).await
+        self.database.execute(Statement::new(include_str!("sql/insert_proof.sql")).bind(sealed)).await.map(drop)
     }
 
     async fn sealed_records(&self) -> Result<Vec<SealedRecord>, Error> {

@@ -4,7 +4,6 @@
 //! a stream have the order in which they were appended; an event keeps its number, so that reading on from a place is
 //! exact. Appended events outlive the process when `append` returns; the latest may not outlive a power failure.
 
-pub(crate) mod bounded;
 mod events;
 pub(crate) mod tables;
 

@@ -7,7 +7,6 @@
 //!
 //! Leases are documents too: [`MetadataStore::claim`] hands out what is due to one owner for a while.
 
-pub(crate) mod bounded;
 mod document;
 mod metrics;
 mod query;

@@ -198,3 +198,14 @@ pub trait Objects: Send + Sync {
     /// [`Error::NoSuchKey`], [`Error::KeyUnavailable`].
     async fn stage(&self, bucket: &str, key: &str, path: &Path, staging: Staging) -> Result<(), Error>;
 }
+
+fn check_key(key: &str) -> Result<(), Error> {
+    if key.is_empty() || key.len() > MAX_KEY_BYTES {
+        return Err(Error::KeyLength { length: key.len(), limit: MAX_KEY_BYTES });
+    }
+    Ok(())
+}
+
+fn damaged(bucket: &str, key: &str) -> Error {
+    Error::Damaged(format!("the object {key} in bucket {bucket}"))
+}

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use md5::{Digest as _, Md5};
 
-use super::ObjectAttributes;
+use super::{MIN_PART_BYTES, ObjectAttributes};
+use crate::Error;
 
 /// An upload that was not completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,4 +76,39 @@ pub struct UploadListing {
     pub uploads: Vec<UploadInfo>,
     /// Whether there are more behind the last.
     pub truncated: bool,
+}
+
+/// The parts that a completion names, each as it is stored; those that are stored are in the order of their numbers.
+pub(super) fn named_parts<'p>(
+    named: &'p [CompletedPart],
+    stored: &'p [&'p PartInfo],
+) -> Result<impl Iterator<Item = Result<&'p PartInfo, Error>>, Error> {
+    if named.is_empty() {
+        return Err(Error::InvalidPart(0));
+    }
+    if !named.is_sorted_by(|left, right| left.number < right.number) {
+        return Err(Error::InvalidPartOrder);
+    }
+    Ok(named.iter().enumerate().map(move |(index, part)| {
+        let found = stored
+            .binary_search_by_key(&part.number, |stored| stored.number)
+            .map(|at| stored[at])
+            .ok()
+            .filter(|found| found.etag == part.etag)
+            .ok_or(Error::InvalidPart(part.number))?;
+        let PartInfo { number, size, .. } = *found;
+        if size < MIN_PART_BYTES && index + 1 < named.len() {
+            return Err(Error::EntityTooSmall { number, size, minimum: MIN_PART_BYTES });
+        }
+        Ok(found)
+    }))
+}
+
+/// The `ETag` of an object of these parts; none where a part's is no MD5.
+pub(super) fn etag_of_parts(parts: &[CompletedPart]) -> Option<String> {
+    let mut md5 = Md5::new();
+    for part in parts {
+        md5.update(hex::decode(&part.etag).ok()?);
+    }
+    Some(format!("{}-{}", hex::encode(md5.finalize()), parts.len()))
 }

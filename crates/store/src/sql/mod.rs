@@ -65,6 +65,15 @@ pub(crate) trait SqlDatabase: Clone + Send + Sync + 'static {
         Ok(self.fetch_all(statement).await?.into_iter().next())
     }
 
+    /// Runs a statement as a transaction of its own; gives how many rows it changed.
+    async fn execute(&self, statement: Statement) -> Result<u64, Error> {
+        self.write(move |connection| {
+            let statement = statement.clone();
+            Box::pin(async move { Ok(connection.execute(statement).await?) })
+        })
+        .await
+    }
+
     /// Makes changes in one transaction and returns when they are durable. An error takes all of them back.
     ///
     /// The work may be run more than once, each time on the state of that moment: of what it did before, nothing is left.

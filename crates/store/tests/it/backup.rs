@@ -276,25 +276,20 @@ async fn a_damaged_archive_is_refused_whole() {
     damaged(&without("checksums.json"), "it was cut off").await;
     damaged(&without("manifest.json"), "does not begin with its manifest").await;
     damaged(&without("logs.db"), "logs.db is not what was written").await;
-    for intruder in ["../outside", "/etc/passwd", "objects/blobs/../../../x", "capture/../x.journal", "jobs/x", "lock"]
-    {
-        let changed = rewritten(&file, |name, content| {
+    let with = |added: &str| {
+        rewritten(&file, |name, content| {
             let mut entries = vec![(name.to_owned(), content)];
             if name == "manifest.json" {
-                entries.push((intruder.to_owned(), b"x".to_vec()));
+                entries.push((added.to_owned(), b"x".to_vec()));
             }
             entries
-        });
-        damaged(&changed, "it holds something that no backup holds").await;
+        })
+    };
+    for intruder in ["../outside", "/etc/passwd", "objects/blobs/../../../x", "capture/../x.journal", "jobs/x", "lock"]
+    {
+        damaged(&with(intruder), "it holds something that no backup holds").await;
     }
-    let changed = rewritten(&file, |name, content| {
-        let mut entries = vec![(name.to_owned(), content)];
-        if name == "manifest.json" {
-            entries.push(("capture/more.journal".to_owned(), b"x".to_vec()));
-        }
-        entries
-    });
-    damaged(&changed, "it holds files that were not written").await;
+    damaged(&with("capture/more.journal"), "it holds files that were not written").await;
     let newer = rewritten(&file, |name, content| {
         let content = if name == "manifest.json" { br#"{"format": 2, "new": true}"#.to_vec() } else { content };
         vec![(name.to_owned(), content)]

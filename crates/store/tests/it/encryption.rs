@@ -7,7 +7,7 @@ use watchkeeper_store::objects::{ByteRange, CompletedPart, ObjectAttributes, Pre
 use watchkeeper_store::{Error, Store};
 
 use crate::data_directory::below;
-use crate::{bytes, new_store};
+use crate::{bytes, document, new_store};
 
 const ARN: &str = "arn:aws:kms:us-east-1:123456789012:key/1234";
 
@@ -21,8 +21,13 @@ pub(crate) fn encrypted() -> ObjectAttributes {
 
 pub(crate) async fn create_key(store: &Store) {
     store.objects.create_bucket("b", "us-east-1", jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+    insert_key(store).await;
+}
+
+/// A KMS key that can be used.
+pub(crate) async fn insert_key(store: &Store) {
     let columns = Columns { status: "Enabled".into(), ..Columns::default() };
-    let key = Document { kind: Kind::EncryptionKey, key: "1234".into(), version: 0, columns, body: "{}".into() };
+    let key = Document { columns, ..document(Kind::EncryptionKey, "1234") };
     store.metadata.commit(vec![Change::Insert(key)]).await.unwrap();
 }
 

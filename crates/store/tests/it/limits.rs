@@ -6,12 +6,13 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use watchkeeper_store::logs::LogEvent;
-use watchkeeper_store::metadata::{Change, Columns, CommitError, Datum, Document, Kind};
+use watchkeeper_store::metadata::{Change, CommitError, Document, Kind};
 use watchkeeper_store::objects::{CompletedPart, ListObjects, ObjectAttributes, Objects, Precondition, body, read_all};
 use watchkeeper_store::{Error, StorageFault, Store, StoreSettings};
 
-use crate::bytes;
+use crate::conformance::metrics::datum;
 use crate::data_directory::body_files;
+use crate::{bytes, document};
 
 const QUOTA: u64 = 1_000_000;
 
@@ -134,10 +135,6 @@ async fn of_small_parts(objects: &dyn Objects, model: &BTreeMap<String, usize>) 
     count
 }
 
-fn document(kind: Kind, key: &str) -> Document {
-    Document { kind, key: key.into(), version: 0, columns: Columns::default(), body: "{}".into() }
-}
-
 #[tokio::test]
 async fn what_only_adds_is_refused_where_less_than_the_reserve_is_free() {
     let folder = tempfile::tempdir().unwrap();
@@ -163,17 +160,7 @@ async fn what_only_adds_is_refused_where_less_than_the_reserve_is_free() {
     let event = LogEvent { timestamp: 1, message: "m".into() };
     assert!(matches!(store.logs.append("g", "s", vec![event], 1).await, Err(Error::DiskFull { .. })));
     assert!(matches!(store.logs.create_group("other", 1).await, Err(Error::DiskFull { .. })));
-    let datum = Datum {
-        namespace: "n".into(),
-        metric: "m".into(),
-        dimensions: Vec::new(),
-        time: 1,
-        unit: "None".into(),
-        sample_count: 1.0,
-        sum: 1.0,
-        minimum: 1.0,
-        maximum: 1.0,
-    };
+    let datum = datum("n", "m", &[], 1, 1.0);
     for change in [Change::Insert(document(Kind::ProcessingJob, "j")), Change::PutMetrics(vec![datum.clone()])] {
         let refused = store.metadata.commit(vec![change]).await;
         assert!(matches!(refused, Err(CommitError::Failed(Error::DiskFull { .. }))));

@@ -17,12 +17,18 @@ mod upgrade;
 
 use tempfile::TempDir;
 use watchkeeper_store::Store;
+use watchkeeper_store::metadata::{Columns, Document, Kind};
 
 /// A store in a folder of its own. The folder goes with the value.
 pub(crate) async fn new_store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     (folder, store)
+}
+
+/// A document that says nothing.
+pub(crate) fn document(kind: Kind, key: &str) -> Document {
+    Document { kind, key: key.to_owned(), version: 0, columns: Columns::default(), body: "{}".into() }
 }
 
 /// Bytes that differ for each seed and have no period that a segment or a chunk could hide.

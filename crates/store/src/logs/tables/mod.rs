@@ -5,10 +5,13 @@ mod filter;
 mod page;
 mod retention;
 
+use std::sync::Arc;
+
 use super::{
     EventsPage, EventsQuery, FilterQuery, FilteredPage, LogEvent, LogGroup, LogStream, Logs, StreamOrder, StreamsQuery,
 };
 use crate::Error;
+use crate::disk::Disk;
 use crate::sql::{Dialect, SqlConnection, SqlDatabase, Statement, sql_limit};
 
 /// The most events of a page.
@@ -26,13 +29,20 @@ const MOST_CHUNKS: i64 = 256;
 /// Logs in one database.
 pub(crate) struct TableLogs<D> {
     database: D,
+    /// The disk that the database is on, where that is ours.
+    disk: Option<Arc<Disk>>,
 }
 
 impl<D: SqlDatabase> TableLogs<D> {
     const DIALECT: Dialect = D::Connection::DIALECT;
 
-    pub(crate) fn new(database: D) -> Self {
-        Self { database }
+    /// Where there is a disk, what adds something is refused while there is no room for it.
+    pub(crate) fn new(database: D, disk: Option<Arc<Disk>>) -> Self {
+        Self { database, disk }
+    }
+
+    fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.check(bytes))
     }
 
     async fn group_id(&self, group: &str) -> Result<i64, Error> {
@@ -44,15 +54,9 @@ impl<D: SqlDatabase> TableLogs<D> {
 #[async_trait::async_trait]
 impl<D: SqlDatabase> Logs for TableLogs<D> {
     async fn create_group(&self, group: &str, now: i64) -> Result<(), Error> {
+        self.check_room(0)?;
         let insert = Statement::new(include_str!("../sql/insert_group.sql")).bind(group).bind(now);
-        let inserted = self
-            .database
-            .write(move |connection| {
-                let insert = insert.clone();
-                Box::pin(async move { Ok::<_, Error>(connection.execute(insert).await?) })
-            })
-            .await?;
-        if inserted == 0 { Err(Error::LogGroupExists(group.to_owned())) } else { Ok(()) }
+        if self.database.execute(insert).await? == 0 { Err(Error::LogGroupExists(group.to_owned())) } else { Ok(()) }
     }
 
     async fn delete_group(&self, group: &str) -> Result<(), Error> {
@@ -81,14 +85,7 @@ impl<D: SqlDatabase> Logs for TableLogs<D> {
 
     async fn set_retention(&self, group: &str, days: Option<u32>) -> Result<(), Error> {
         let set = Statement::new(include_str!("../sql/set_retention.sql")).bind(group).bind(days.map(i64::from));
-        let changed = self
-            .database
-            .write(move |connection| {
-                let set = set.clone();
-                Box::pin(async move { Ok::<_, Error>(connection.execute(set).await?) })
-            })
-            .await?;
-        if changed == 0 { Err(Error::NoSuchLogGroup(group.to_owned())) } else { Ok(()) }
+        if self.database.execute(set).await? == 0 { Err(Error::NoSuchLogGroup(group.to_owned())) } else { Ok(()) }
     }
 
     async fn remove_expired(&self, now: i64, default_days: Option<u32>) -> Result<u64, Error> {
@@ -96,6 +93,7 @@ impl<D: SqlDatabase> Logs for TableLogs<D> {
     }
 
     async fn create_stream(&self, group: &str, stream: &str, now: i64) -> Result<(), Error> {
+        self.check_room(0)?;
         let (group, stream) = (group.to_owned(), stream.to_owned());
         self.database
             .write(move |connection| {
@@ -120,6 +118,7 @@ impl<D: SqlDatabase> Logs for TableLogs<D> {
     }
 
     async fn append(&self, group: &str, stream: &str, events: Vec<LogEvent>, ingestion: i64) -> Result<(), Error> {
+        self.check_room(events.iter().map(|event| event.message.len() as u64).sum())?;
         append::check(&events)?;
         let batch = append::Batch::new(group, stream, &events, ingestion);
         self.database

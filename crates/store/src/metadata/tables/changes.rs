@@ -8,6 +8,15 @@ pub(super) fn kind(change: &Change) -> Option<Kind> {
     document_of(change).map(|(kind, _)| kind)
 }
 
+/// Whether a change adds something that is asked for, and not noted down.
+pub(super) fn only_adds(change: &Change) -> bool {
+    match change {
+        Change::Insert(document) => !matches!(document.kind, Kind::Execution | Kind::Setting | Kind::AccessKey),
+        Change::PutMetrics(_) => true,
+        Change::Update(_) | Change::Delete { .. } => false,
+    }
+}
+
 /// Makes all changes, in the order of their documents: others who change the same ones wait for each other, and never in
 /// a circle. The conflict that is told is all the same the first in the caller's order.
 pub(super) async fn apply_all(connection: &mut impl SqlConnection, changes: &[Change]) -> Result<(), CommitError> {

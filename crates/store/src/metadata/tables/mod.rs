@@ -11,18 +11,23 @@ use super::{
     Change, Columns, CommitError, Datum, Document, Kind, MetadataStore, MetricFilter, MetricSeries, Query, SeriesQuery,
 };
 use crate::Error;
+use crate::disk::Disk;
 use crate::sql::{Dialect, SqlConnection, SqlDatabase, Statement};
 
 /// Documents and metrics in one database.
 pub(crate) struct TableMetadata<D> {
     database: D,
+    /// The disk that the database is on, where that is ours.
+    disk: Option<Arc<Disk>>,
 }
 
 impl<D: SqlDatabase> TableMetadata<D> {
     const DIALECT: Dialect = D::Connection::DIALECT;
 
-    pub(crate) fn new(database: D) -> Self {
-        Self { database }
+    /// Where there is a disk, what only adds is refused while there is no room for it; what changes or removes something,
+    /// and what the service itself has to note down, is not.
+    pub(crate) fn new(database: D, disk: Option<Arc<Disk>>) -> Self {
+        Self { database, disk }
     }
 
     /// Takes all claims back, in a database that only this process has: those that are left in it are of processes that
@@ -63,6 +68,11 @@ impl<D: SqlDatabase> MetadataStore for TableMetadata<D> {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        if let Some(disk) = &self.disk
+            && changes.iter().all(changes::only_adds)
+        {
+            disk.check(0)?;
+        }
         let kinds: BTreeSet<Kind> = changes.iter().filter_map(changes::kind).collect();
         let changes: Arc<[Change]> = changes.into();
         self.database

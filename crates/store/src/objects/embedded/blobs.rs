@@ -75,9 +75,7 @@ impl Blobs {
     }
 
     pub(super) fn path(&self, blob: &str) -> PathBuf {
-        // The last digits of an id are random, the first are the time.
-        let shard = blob.get(blob.len().saturating_sub(2)..).unwrap_or_default();
-        self.0.blobs.join(shard).join(blob)
+        self.0.blobs.join(shard(blob)).join(blob)
     }
 
     pub(super) fn open_file(&self, blob: &str) -> Result<File, Error> {
@@ -154,6 +152,12 @@ impl Blobs {
     fn pinned(&self) -> MutexGuard<'_, HashMap<String, Pin>> {
         self.0.pinned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The folder that a file is in.
+pub(crate) fn shard(blob: &str) -> &str {
+    // The last digits of an id are random, the first are the time.
+    blob.get(blob.len().saturating_sub(2)..).unwrap_or_default()
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, Error> {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Bucket, from_json, json, moment, rows};
+use super::{Bucket, from_json, moment, rows};
 use crate::Error;
 use crate::database::Database;
 use crate::objects::MAX_BUCKETS;
+use crate::sql::json;
 
 pub(super) async fn create(database: &Database, name: &str, region: &str, now: Timestamp) -> Result<(), Error> {
     let (name, region) = (name.to_owned(), region.to_owned());

@@ -15,7 +15,7 @@ mod uploads;
 mod usage;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,15 +23,15 @@ use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub(crate) use self::blobs::HeldBlobs;
 use self::blobs::{Blobs, NewBlob, PinnedBlobs};
+pub(crate) use self::blobs::{HeldBlobs, shard};
 use self::incoming::{Place, StoredBody, Storing};
 use self::outgoing::{Piece, PieceReader};
 use self::rows::{NewObject, ObjectRow};
 use super::{
-    Body, Bucket, ByteRange, CompletedPart, ListObjects, ListUploads, Listing, MAX_KEY_BYTES, MAX_PUT_BYTES,
-    ObjectAttributes, ObjectInfo, Objects, PartInfo, PartListing, Precondition, Staging, Trailer, UploadInfo,
-    UploadListing,
+    Body, Bucket, ByteRange, CompletedPart, ListObjects, ListUploads, Listing, MAX_PUT_BYTES, ObjectAttributes,
+    ObjectInfo, Objects, PartInfo, PartListing, Precondition, Staging, Trailer, UploadInfo, UploadListing, check_key,
+    damaged,
 };
 use crate::Error;
 use crate::database::Database;
@@ -77,11 +77,6 @@ impl EmbeddedObjects {
     /// Keeps the files of all bodies, of those that are deleted too, while the value lives.
     pub(crate) fn hold(&self) -> HeldBlobs {
         self.blobs.hold()
-    }
-
-    /// The file of a body.
-    pub(crate) fn blob_path(&self, blob: &str) -> PathBuf {
-        self.blobs.path(blob)
     }
 
     /// A new data key of the KMS key that the attributes name.
@@ -346,17 +341,6 @@ pub(crate) async fn tell_of_left_objects(database: &Database) -> Result<(), Erro
     Ok(())
 }
 
-fn check_key(key: &str) -> Result<(), Error> {
-    if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Error::KeyLength { length: key.len(), limit: MAX_KEY_BYTES });
-    }
-    Ok(())
-}
-
-fn damaged(bucket: &str, key: &str) -> Error {
-    Error::Damaged(format!("the object {key} in bucket {bucket}"))
-}
-
 /// Now, as it is stored: in whole milliseconds.
 fn now() -> Timestamp {
     let now = Timestamp::now();
@@ -365,10 +349,6 @@ fn now() -> Timestamp {
 
 fn moment(milliseconds: i64) -> Result<Timestamp, Error> {
     Timestamp::from_millisecond(milliseconds).map_err(|_| Error::Damaged(format!("the time {milliseconds}")))
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("texts have a JSON form")
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(text: &str, of: &str) -> Result<T, Error> {

@@ -3,9 +3,10 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Executor, Row as _, Sqlite};
 
-use super::{ObjectInfo, Piece, Precondition, from_json, json, moment};
+use super::{ObjectInfo, Piece, Precondition, from_json, moment};
 use crate::Error;
 use crate::database::Database;
+use crate::sql::json;
 
 /// An object without its body.
 pub(super) struct ObjectRow {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use md5::{Digest as _, Md5};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
@@ -13,11 +12,13 @@ use super::rows::{self, NewObject};
 use super::usage;
 use super::{
     Body, CompletedPart, EmbeddedObjects, ListUploads, MAX_PUT_BYTES, ObjectAttributes, ObjectInfo, PartInfo,
-    PartListing, Precondition, Trailer, UploadInfo, UploadListing, from_json, json, moment, now,
+    PartListing, Precondition, Trailer, UploadInfo, UploadListing, from_json, moment, now,
 };
 use crate::Error;
 use crate::database::Database;
-use crate::objects::{MAX_OBJECT_BYTES, MAX_PART_NUMBER, MAX_UPLOADS, MIN_PART_BYTES};
+use crate::objects::upload::{etag_of_parts, named_parts};
+use crate::objects::{MAX_OBJECT_BYTES, MAX_PART_NUMBER, MAX_UPLOADS};
+use crate::sql::json;
 
 pub(super) async fn create(
     database: &Database,
@@ -183,32 +184,16 @@ pub(super) async fn complete(
 
 /// The size and the `ETag` of the object that these parts make.
 fn check_parts(wanted: &[CompletedPart], stored: &[StoredPart]) -> Result<(u64, String), Error> {
-    if wanted.is_empty() {
-        return Err(Error::InvalidPart(0));
-    }
-    if !wanted.is_sorted_by(|left, right| left.number < right.number) {
-        return Err(Error::InvalidPartOrder);
-    }
+    let stored: Vec<&PartInfo> = stored.iter().map(|part| &part.info).collect();
     let mut size = 0;
-    let mut md5 = Md5::new();
-    for (index, part) in wanted.iter().enumerate() {
-        let found = stored
-            .binary_search_by_key(&part.number, |stored| stored.info.number)
-            .map(|at| &stored[at].info)
-            .ok()
-            .filter(|found| found.etag == part.etag)
-            .ok_or(Error::InvalidPart(part.number))?;
-        if found.size < MIN_PART_BYTES && index + 1 < wanted.len() {
-            return Err(Error::EntityTooSmall { number: found.number, size: found.size, minimum: MIN_PART_BYTES });
-        }
-        size += found.size;
-        let digest = hex::decode(&found.etag).map_err(|_| Error::Damaged("the ETag of a part".into()))?;
-        md5.update(digest);
+    for part in named_parts(wanted, &stored)? {
+        size += part?.size;
     }
     if size > MAX_OBJECT_BYTES {
         return Err(Error::EntityTooLarge { limit: MAX_OBJECT_BYTES });
     }
-    Ok((size, format!("{}-{}", hex::encode(md5.finalize()), wanted.len())))
+    let etag = etag_of_parts(wanted).ok_or_else(|| Error::Damaged("the ETag of a part".into()))?;
+    Ok((size, etag))
 }
 
 /// Ends an upload; gives the files of its parts.

@@ -2,7 +2,6 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::rows;
 use crate::Error;
 use crate::database::Database;
 use crate::disk::Disk;
@@ -38,11 +37,6 @@ pub(super) async fn check(connection: &mut SqliteConnection, disk: &Disk) -> Res
     if disk.quota() == 0 {
         return Ok(());
     }
-    disk.check_quota(read(connection).await?)
-}
-
-/// Bytes of everything.
-pub(super) async fn read(connection: impl rows::Connection<'_>) -> Result<u64, Error> {
     let bytes: i64 = sqlx::query_scalar(include_str!("../sql/usage.sql")).fetch_one(connection).await?;
-    Ok(bytes as u64)
+    disk.check_quota(bytes as u64)
 }

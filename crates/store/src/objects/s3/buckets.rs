@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use watchkeeper_aws::xml;
 
 use super::connection::Call;
-use super::spool::Content;
 use super::{S3Objects, uploads};
 use crate::Error;
 use crate::objects::{Bucket, ListObjects, ListUploads, Objects as _, Precondition, SYSTEM_BUCKET};
@@ -115,7 +114,7 @@ pub(super) async fn create(objects: &S3Objects, name: &str, region: &str, now: T
 
 pub(super) async fn read(objects: &S3Objects, name: &str) -> Result<Option<Bucket>, Error> {
     let headers = match objects.connection.done(Call::bucket(Method::HEAD, "look at", name)).await {
-        Ok((headers, _)) => headers,
+        Ok(headers) => headers,
         Err(refusal) if refusal.is_missing() => return Ok(None),
         Err(refusal) => return Err(refusal.into()),
     };
@@ -168,10 +167,7 @@ async fn record(objects: &S3Objects, name: &str) -> Result<Option<(Record, Strin
 }
 
 async fn write(objects: &S3Objects, name: &str, record: &Record, precondition: &Precondition) -> Result<(), Error> {
-    let text = serde_json::to_string(record).expect("texts and numbers have a JSON form");
-    let mut call = Call::object(Method::PUT, "put", SYSTEM_BUCKET, &record_key(name))
-        .header("content-type", "application/json")
-        .content(Content::of(text.into()));
+    let mut call = Call::object(Method::PUT, "put", SYSTEM_BUCKET, &record_key(name)).json(record);
     if let Some((header, value)) = super::headers::of_precondition(precondition) {
         call = call.header(&header, value).once();
     }

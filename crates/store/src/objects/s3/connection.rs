@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 use watchkeeper_aws::client::{OutgoingBody, Proxy, Received, Tls, Transport, TransportError};
@@ -23,6 +22,7 @@ use super::headers;
 use super::spool::Content;
 use crate::Error;
 use crate::settings::S3Settings;
+use crate::sql::json;
 
 /// What a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -122,6 +122,11 @@ impl Call {
     /// With a document in XML.
     pub(super) fn document(self, document: String) -> Self {
         self.header("content-type", "application/xml").content(Content::of(document.into()))
+    }
+
+    /// With a value in JSON.
+    pub(super) fn json(self, value: &impl Serialize) -> Self {
+        self.header("content-type", "application/json").content(Content::of(json(value).into()))
     }
 
     /// It must not be carried out twice.
@@ -296,12 +301,8 @@ impl Connection {
 
     /// A call whose answer is a document.
     pub(super) async fn document(&self, call: Call) -> Result<(HeaderMap, String), Refusal> {
-        self.document_within(call, PERSISTENCE).await
-    }
-
-    async fn document_within(&self, call: Call, persistence: Duration) -> Result<(HeaderMap, String), Refusal> {
         let action = call.action.clone();
-        let answer = self.call_within(call, persistence).await?;
+        let answer = self.call(call).await?;
         let repeated = answer.repeated;
         let body = answer.body.whole(LONGEST_DOCUMENT).await;
         let body = body.map_err(|error| self.unread(&action, &error.to_string(), repeated))?;
@@ -311,11 +312,11 @@ impl Connection {
     }
 
     /// A call of whose answer only the head says something.
-    pub(super) async fn done(&self, call: Call) -> Result<(HeaderMap, bool), Refusal> {
+    pub(super) async fn done(&self, call: Call) -> Result<HeaderMap, Refusal> {
         let answer = self.call(call).await?;
         // Read, so that the connection can be used again; what is in it is nobody's.
         let _ = answer.body.whole(LONGEST_REFUSAL).await;
-        Ok((answer.headers, answer.repeated))
+        Ok(answer.headers)
     }
 
     fn unread(&self, action: &str, problem: &str, repeated: bool) -> Refusal {
@@ -364,13 +365,13 @@ impl Connection {
     }
 
     /// An answer that came with a success and is a refusal all the same, as that of a completed upload may be.
-    pub(super) fn refusal_within(&self, action: &str, document: &str, repeated: bool) -> Option<Refusal> {
+    pub(super) fn refusal_within(&self, action: &str, document: &str) -> Option<Refusal> {
         xml::element(document, "Error")?;
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let (code, message) = told(status, &HeaderMap::new(), document);
         let passing = is_passing(StatusCode::OK, &code);
         let (endpoint, action) = (self.0.endpoint.clone(), action.to_owned());
-        Some(Refusal { endpoint, action, code, message, status: Some(status), passing, repeated })
+        Some(Refusal { endpoint, action, code, message, status: Some(status), passing, repeated: false })
     }
 
     /// Takes over the outside's clock from an answer of it.
@@ -485,9 +486,4 @@ fn is_passing(status: StatusCode, code: &str) -> bool {
 fn spread(pause: Duration) -> Duration {
     let random = u32::from(Uuid::new_v4().as_bytes()[0]);
     pause / 2 + pause * random / 512
-}
-
-/// A body of bytes for a request.
-pub(super) fn body_of(bytes: Bytes) -> OutgoingBody {
-    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }

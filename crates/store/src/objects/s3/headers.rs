@@ -15,7 +15,7 @@ use md5::{Digest as _, Md5};
 use watchkeeper_aws::signing::encode;
 
 use crate::Error;
-use crate::objects::{CompletedPart, ObjectAttributes, Precondition};
+use crate::objects::{ObjectAttributes, Precondition};
 
 const METADATA: &str = "x-amz-meta-";
 const CHECKSUM: &str = "x-amz-checksum-";
@@ -198,15 +198,6 @@ pub(super) fn etag(headers: &HeaderMap) -> String {
 
 pub(super) fn unquoted(etag: &str) -> String {
     etag.trim().trim_start_matches("W/").trim_matches('"').to_owned()
-}
-
-/// The `ETag` of an object of these parts; none where a part's is no MD5.
-pub(super) fn etag_of_parts(parts: &[CompletedPart]) -> Option<String> {
-    let mut md5 = Md5::new();
-    for part in parts {
-        md5.update(hex::decode(&part.etag).ok()?);
-    }
-    Some(format!("{}-{}", hex::encode(md5.finalize()), parts.len()))
 }
 
 /// The MD5 as a header has it.

@@ -79,7 +79,7 @@ async fn page(
         call = call.with("start-after", &after);
     }
     let (_, document) = objects.connection.document(call).await.map_err(|refusal| refusal.of_bucket(bucket))?;
-    let is_encoded = xml::text(&document, "EncodingType").is_some_and(|encoding| encoding == "url");
+    let is_encoded = is_encoded(&document);
     let name = |text: Cow<'_, str>| decoded(&text, is_encoded);
     let mut found = Vec::new();
     for entry in xml::elements(&document, "Contents") {
@@ -92,12 +92,11 @@ async fn page(
         found.push(ObjectInfo { key, size, etag, modified, attributes: ObjectAttributes::default() });
     }
     let prefixes = xml::elements(&document, "CommonPrefixes").filter_map(|entry| xml::text(entry, "Prefix"));
-    let is_truncated = xml::text(&document, "IsTruncated").is_some_and(|truncated| truncated == "true");
     let continuation = xml::text(&document, "NextContinuationToken").map(Cow::into_owned);
     Ok(Page {
         objects: found,
         prefixes: prefixes.map(name).collect(),
-        continuation: continuation.filter(|_| is_truncated),
+        continuation: continuation.filter(|_| is_truncated(&document)),
     })
 }
 
@@ -115,6 +114,16 @@ fn start_after(list: &ListObjects) -> Option<String> {
         Some(format!("{}{GREATEST}", &after[..end]))
     });
     Some(common.unwrap_or_else(|| after.to_owned())).filter(|after| !after.is_empty())
+}
+
+/// Whether there are more pages.
+pub(super) fn is_truncated(document: &str) -> bool {
+    xml::text(document, "IsTruncated").is_some_and(|truncated| truncated == "true")
+}
+
+/// Whether names are percent-encoded.
+pub(super) fn is_encoded(document: &str) -> bool {
+    xml::text(document, "EncodingType").is_some_and(|encoding| encoding == "url")
 }
 
 /// A name as an answer has it: percent codes, with a plus for a blank.

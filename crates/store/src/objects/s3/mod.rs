@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use http::Method;
+use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use tokio::io::AsyncWriteExt as _;
 use watchkeeper_aws::xml;
@@ -46,9 +46,9 @@ use self::sealed::Sealer;
 use self::spool::Spool;
 use self::uploads::Uploads;
 use super::{
-    Body, Bucket, ByteRange, CompletedPart, ListObjects, ListUploads, Listing, MAX_KEY_BYTES, MAX_PUT_BYTES,
-    ObjectAttributes, ObjectInfo, Objects, PartInfo, PartListing, Precondition, SYSTEM_BUCKET, Staging, Trailer,
-    UploadInfo, UploadListing,
+    Body, Bucket, ByteRange, CompletedPart, ListObjects, ListUploads, Listing, MAX_PUT_BYTES, ObjectAttributes,
+    ObjectInfo, Objects, PartInfo, PartListing, Precondition, SYSTEM_BUCKET, Staging, Trailer, UploadInfo,
+    UploadListing, check_key, damaged,
 };
 use crate::Error;
 use crate::data_directory::private_file;
@@ -107,14 +107,17 @@ impl S3Objects {
         }
         let call = Call::object(Method::HEAD, "look at", bucket, key).header("x-amz-checksum-mode", "ENABLED");
         match self.connection.done(call).await {
-            Ok((headers, _)) => {
-                let size = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-                let action = format!("tell the size of s3://{bucket}/{key}");
-                let size = size.ok_or_else(|| self.connection.unexpected(&action, "its answer has no length"))?;
-                headers::stored(&headers, size).map(Some)
-            }
+            Ok(headers) => self.stored_of(bucket, key, &headers).map(Some),
             Err(refusal) => self.missing(refusal, bucket, key).await,
         }
+    }
+
+    /// An object from the head of an answer.
+    fn stored_of(&self, bucket: &str, key: &str, headers: &HeaderMap) -> Result<Stored, Error> {
+        let size = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+        let action = format!("tell the size of s3://{bucket}/{key}");
+        let size = size.ok_or_else(|| self.connection.unexpected(&action, "its answer has no length"))?;
+        headers::stored(headers, size)
     }
 
     /// None for what is not there, in a bucket that is: the refusal of a HEAD does not tell them apart.
@@ -190,7 +193,7 @@ impl S3Objects {
             // Sent twice, it would fail at what it has done itself.
             call = call.header(&name, value).once();
         }
-        let (headers, _) = match self.connection.done(call).await {
+        let headers = match self.connection.done(call).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.is_failed_precondition() => {
                 self.check_precondition(bucket, key, precondition).await?;
@@ -284,17 +287,16 @@ impl Objects for S3Objects {
     async fn delete(&self, bucket: &str, keys: &[String]) -> Result<Vec<bool>, Error> {
         // XML has no place for some characters of keys.
         let named = keys.iter().filter(|key| !key.is_empty());
-        let (written, others): (Vec<&String>, Vec<&String>) = named.partition(|key| {
+        let (mut written, mut others): (Vec<&String>, Vec<&String>) = named.partition(|key| {
             !key.chars().any(|character| character < ' ' || matches!(character, '\u{fffe}' | '\u{ffff}'))
         });
+        // One alone needs no document.
+        if written.len() == 1 {
+            others.append(&mut written);
+        }
         for key in others {
             let call = Call::object(Method::DELETE, "delete", bucket, key);
             self.connection.done(call).await.map_err(|refusal| refusal.of_object(bucket, key))?;
-        }
-        if let [key] = written.as_slice() {
-            let call = Call::object(Method::DELETE, "delete", bucket, key);
-            self.connection.done(call).await.map_err(|refusal| refusal.of_object(bucket, key))?;
-            return Ok(vec![true; keys.len()]);
         }
         for keys in written.chunks(MOST_DELETED) {
             let objects: Vec<String> =
@@ -307,7 +309,7 @@ impl Objects for S3Objects {
                 .document(document);
             let (_, answer) = self.connection.document(call).await.map_err(|refusal| refusal.of_bucket(bucket))?;
             let action = format!("delete objects of the bucket {bucket}");
-            if let Some(refusal) = self.connection.refusal_within(&action, &answer, false) {
+            if let Some(refusal) = self.connection.refusal_within(&action, &answer) {
                 return Err(refusal.of_bucket(bucket));
             }
         }
@@ -394,15 +396,4 @@ async fn write(mut file: tokio::fs::File, mut body: Body) -> std::io::Result<()>
         file.write_all(&bytes).await?;
     }
     file.flush().await
-}
-
-fn check_key(key: &str) -> Result<(), Error> {
-    if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Error::KeyLength { length: key.len(), limit: MAX_KEY_BYTES });
-    }
-    Ok(())
-}
-
-fn damaged(bucket: &str, key: &str) -> Error {
-    Error::Damaged(format!("the object {key} in bucket {bucket}"))
 }

@@ -28,12 +28,8 @@ pub(super) async fn whole(objects: &S3Objects, bucket: &str, key: &str) -> Resul
         Ok(answer) => answer,
         Err(refusal) => return objects.missing(refusal, bucket, key).await,
     };
-    let size = answer.headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-    let action = format!("get the object s3://{bucket}/{key}");
-    let size = size.ok_or_else(|| objects.connection.unexpected(&action, "its answer has no length"))?;
-    let stored = headers::stored(&answer.headers, size)?;
-    let etag = stored.etag.clone();
-    let seal = stored.seal.clone();
+    let stored = objects.stored_of(bucket, key, &answer.headers)?;
+    let (size, etag, seal) = (stored.size, stored.etag.clone(), stored.seal.clone());
     let info = objects.info(bucket, key, stored).await?;
     let opener = opener(objects, seal.as_ref(), (0, info.size), info.size).await?;
     let source = Source { connection: objects.connection.clone(), bucket: bucket.into(), key: key.into(), etag };

@@ -11,13 +11,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use uuid::Uuid;
-use watchkeeper_aws::client::OutgoingBody;
+use watchkeeper_aws::client::{OutgoingBody, in_memory};
 use watchkeeper_aws::signing::BodyHash;
 
-use super::connection::body_of;
 use super::sealed::Sealer;
 use crate::Error;
 use crate::data_directory::{create_folder, private_file};
@@ -94,7 +93,7 @@ impl Content {
     /// It once more.
     pub(super) fn body(&self) -> OutgoingBody {
         match &self.place {
-            Place::Memory(bytes) => body_of(bytes.clone()),
+            Place::Memory(bytes) => in_memory(Full::new(bytes.clone())),
             Place::Spooled(file) => {
                 let state = (Arc::clone(file), 0, self.size);
                 let pieces = futures::stream::try_unfold(state, |(file, position, size)| async move {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::{HeaderMap, Method};
+use http::Method;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use watchkeeper_aws::signing::BodyHash;
@@ -12,16 +12,15 @@ use watchkeeper_aws::xml;
 
 use super::connection::Call;
 use super::headers::{self, Seal, unquoted};
-use super::listing::decoded;
+use super::listing::{decoded, is_encoded, is_truncated};
 use super::sealed::{self, SEALED_SEGMENT, Sealer};
-use super::spool::Content;
 use super::{S3Objects, SYSTEM_BUCKET, check_key};
 use crate::Error;
 use crate::keys::SEGMENT_BYTES;
+use crate::objects::upload::{etag_of_parts, named_parts};
 use crate::objects::{
-    Body, CompletedPart, ListUploads, MAX_OBJECT_BYTES, MAX_PART_NUMBER, MAX_PUT_BYTES, MIN_PART_BYTES,
-    ObjectAttributes, ObjectInfo, Objects as _, PartInfo, PartListing, Precondition, Trailer, UploadInfo,
-    UploadListing,
+    Body, CompletedPart, ListUploads, MAX_OBJECT_BYTES, MAX_PART_NUMBER, MAX_PUT_BYTES, ObjectAttributes, ObjectInfo,
+    Objects as _, PartInfo, PartListing, Precondition, Trailer, UploadInfo, UploadListing,
 };
 
 /// Uploads whose records are remembered: they never change.
@@ -116,11 +115,8 @@ pub(super) async fn create(
         attributes,
         data_key: seal.map(|seal| seal.data_key),
     };
-    let text = serde_json::to_string(&begun).expect("texts and numbers have a JSON form");
     let record = record_key(bucket, key, &upload);
-    let call = Call::object(Method::PUT, "put", SYSTEM_BUCKET, &record)
-        .header("content-type", "application/json")
-        .content(Content::of(text.into()));
+    let call = Call::object(Method::PUT, "put", SYSTEM_BUCKET, &record).json(&begun);
     if let Err(refusal) = objects.connection.done(call).await {
         // Without its record nobody could add a part to it.
         let _ = objects.connection.done(abortion(bucket, key, &upload)).await;
@@ -182,7 +178,7 @@ pub(super) async fn put_part(
         .with("partNumber", &number.to_string())
         .with("uploadId", upload)
         .content(spooled.content);
-    let (headers, _) = objects.connection.done(call).await.map_err(|refusal| refusal.of_upload(bucket, key, upload))?;
+    let headers = objects.connection.done(call).await.map_err(|refusal| refusal.of_upload(bucket, key, upload))?;
     let modified = headers::date(&headers, "date").unwrap_or_else(Timestamp::now);
     Ok(PartInfo { number, size: spooled.size, etag: headers::etag(&headers), modified, checksums })
 }
@@ -219,8 +215,7 @@ async fn page_of_parts(
     // A server that does not know the marker gives all.
     parts.retain(|part| part.number > after);
     parts.sort_by_key(|part| part.number);
-    let is_truncated = xml::text(&document, "IsTruncated").is_some_and(|truncated| truncated == "true");
-    let more = is_truncated || parts.len() > limit;
+    let more = is_truncated(&document) || parts.len() > limit;
     parts.truncate(limit);
     Ok((parts, more))
 }
@@ -279,22 +274,21 @@ pub(super) async fn complete(
         call = call.header(&name, value).once();
     }
     let action = format!("complete an upload of s3://{bucket}/{key}");
-    let completed = match objects.connection.document(call).await {
-        Ok((headers, document)) => match objects.connection.refusal_within(&action, &document, false) {
-            None => Ok((headers, document)),
+    let completed = objects.connection.document(call).await.and_then(|(_, document)| {
+        match objects.connection.refusal_within(&action, &document) {
+            None => Ok(document),
             Some(refusal) => Err(refusal),
-        },
-        Err(refusal) => Err(refusal),
-    };
+        }
+    });
     let etag = match completed {
-        Ok((_, document)) => unquoted(&xml::text(&document, "ETag").unwrap_or_default()),
+        Ok(document) => unquoted(&xml::text(&document, "ETag").unwrap_or_default()),
         Err(refusal) if refusal.is_failed_precondition() => {
             objects.check_precondition(bucket, key, precondition).await?;
             return Err(Error::PreconditionFailed);
         }
         // An attempt before has done it, if the object is the one that these parts make.
         Err(refusal) if refusal.is("NoSuchUpload") && refusal.repeated => {
-            let etag = headers::etag_of_parts(wanted);
+            let etag = etag_of_parts(wanted);
             match objects.stored(bucket, key).await? {
                 Some(stored) if Some(&stored.etag) == etag.as_ref() => stored.etag,
                 _ => return Err(refusal.of_upload(bucket, key, upload)),
@@ -315,28 +309,12 @@ pub(super) async fn complete(
 
 /// The size of the object that these parts make.
 fn check_parts(wanted: &[CompletedPart], stored: &[PartInfo], is_sealed: bool) -> Result<u64, Error> {
-    if wanted.is_empty() {
-        return Err(Error::InvalidPart(0));
-    }
-    if !wanted.is_sorted_by(|left, right| left.number < right.number) {
-        return Err(Error::InvalidPartOrder);
-    }
+    let stored: Vec<&PartInfo> = stored.iter().collect();
     let mut whole = 0;
-    for (index, part) in wanted.iter().enumerate() {
-        let found = stored
-            .binary_search_by_key(&part.number, |stored| stored.number)
-            .map(|at| &stored[at])
-            .ok()
-            .filter(|found| found.etag == part.etag)
-            .ok_or(Error::InvalidPart(part.number))?;
-        let PartInfo { number, size, .. } = *found;
-        if index + 1 < wanted.len() {
-            if size < MIN_PART_BYTES {
-                return Err(Error::EntityTooSmall { number, size, minimum: MIN_PART_BYTES });
-            }
-            if is_sealed && !size.is_multiple_of(SEGMENT_BYTES as u64) {
-                return Err(Error::PartSize { number, size, multiple: SEGMENT_BYTES as u64 });
-            }
+    for (index, part) in named_parts(wanted, &stored)?.enumerate() {
+        let PartInfo { number, size, .. } = *part?;
+        if is_sealed && index + 1 < wanted.len() && !size.is_multiple_of(SEGMENT_BYTES as u64) {
+            return Err(Error::PartSize { number, size, multiple: SEGMENT_BYTES as u64 });
         }
         whole += size;
     }
@@ -386,9 +364,8 @@ pub(super) async fn list(objects: &S3Objects, list: &ListUploads) -> Result<Uplo
     let mut uploads: Vec<UploadInfo> = Vec::new();
     let mut markers: Option<(String, String)> = None;
     loop {
-        let (headers, document) = page_of_uploads(objects, list, markers.as_ref()).await?;
-        drop(headers);
-        let is_encoded = xml::text(&document, "EncodingType").is_some_and(|encoding| encoding == "url");
+        let document = page_of_uploads(objects, list, markers.as_ref()).await?;
+        let is_encoded = is_encoded(&document);
         for upload in xml::elements(&document, "Upload") {
             let (Some(key), Some(id)) = (xml::text(upload, "Key"), xml::text(upload, "UploadId")) else { continue };
             let initiated = xml::text(upload, "Initiated").and_then(|moment| moment.parse().ok());
@@ -401,8 +378,7 @@ pub(super) async fn list(objects: &S3Objects, list: &ListUploads) -> Result<Uplo
         }
         let next = |name| xml::text(&document, name).unwrap_or_default().into_owned();
         let found = (decoded(&next("NextKeyMarker"), is_encoded), next("NextUploadIdMarker"));
-        let is_truncated = xml::text(&document, "IsTruncated").is_some_and(|truncated| truncated == "true");
-        if !is_truncated || found.0.is_empty() || markers.as_ref() == Some(&found) {
+        if !is_truncated(&document) || found.0.is_empty() || markers.as_ref() == Some(&found) {
             break;
         }
         markers = Some(found);
@@ -429,7 +405,7 @@ async fn page_of_uploads(
     objects: &S3Objects,
     list: &ListUploads,
     markers: Option<&(String, String)>,
-) -> Result<(HeaderMap, String), Error> {
+) -> Result<String, Error> {
     let mut call = Call::bucket(Method::GET, "list the uploads of", &list.bucket)
         .with("uploads", "")
         .with("encoding-type", "url")
@@ -443,5 +419,6 @@ async fn page_of_uploads(
             call = call.with("upload-id-marker", upload);
         }
     }
-    objects.connection.document(call).await.map_err(|refusal| refusal.of_bucket(&list.bucket))
+    let (_, document) = objects.connection.document(call).await.map_err(|refusal| refusal.of_bucket(&list.bucket))?;
+    Ok(document)
 }

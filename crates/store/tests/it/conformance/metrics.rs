@@ -6,7 +6,7 @@ use watchkeeper_store::metadata::{Change, CommitError, Datum, Kind, MetadataStor
 
 type Store = Arc<dyn MetadataStore>;
 
-fn datum(namespace: &str, metric: &str, dimensions: &[(&str, &str)], time: i64, value: f64) -> Datum {
+pub(crate) fn datum(namespace: &str, metric: &str, dimensions: &[(&str, &str)], time: i64, value: f64) -> Datum {
     Datum {
         namespace: namespace.into(),
         metric: metric.into(),

@@ -4,7 +4,7 @@
 mod documents;
 pub(crate) mod listing;
 mod logs;
-mod metrics;
+pub(crate) mod metrics;
 pub(crate) mod objects;
 pub(crate) mod uploads;
 

@@ -45,11 +45,11 @@ impl Interposer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let this = Self { address: listener.local_addr().unwrap().to_string(), state: Arc::default() };
         let behind = server.endpoint_url.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-        let (passing, state) = (this.clone(), behind);
+        let passing = this.clone();
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (passing, behind) = (passing.clone(), state.clone());
+                let (passing, behind) = (passing.clone(), behind.clone());
                 // Whose client goes away has lost nothing.
                 tokio::spawn(async move { passing.pass(stream, &behind).await.unwrap_or(()) });
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use watchkeeper_store::metadata::{Change, Columns, Document, Kind};
+use watchkeeper_store::metadata::{Change, Kind};
 use watchkeeper_store::objects::{
     ByteRange, CompletedPart, ListObjects, ObjectAttributes, Precondition, Staging, body, read_all,
 };
@@ -11,6 +11,7 @@ use watchkeeper_store::{Error, Store};
 
 use super::{bucket, client, server, store_at};
 use crate::bytes;
+use crate::encryption::insert_key;
 
 const ARN: &str = "arn:aws:kms:us-east-1:123456789012:key/1234";
 const PART: usize = 5 << 20;
@@ -29,9 +30,7 @@ fn encrypted() -> ObjectAttributes {
 async fn store_with_key(name: &str) -> (tempfile::TempDir, Store) {
     let (folder, store) = store_at(server()).await;
     bucket(&store, name).await;
-    let columns = Columns { status: "Enabled".into(), ..Columns::default() };
-    let key = Document { kind: Kind::EncryptionKey, key: "1234".into(), version: 0, columns, body: "{}".into() };
-    store.metadata.commit(vec![Change::Insert(key)]).await.unwrap();
+    insert_key(&store).await;
     (folder, store)
 }
 

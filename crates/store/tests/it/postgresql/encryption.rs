@@ -4,20 +4,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use watchkeeper_store::keys::rotation::rotate_master_key;
-use watchkeeper_store::metadata::{Change, Columns, Document, Kind};
+use watchkeeper_store::metadata::{Change, Document, Kind};
 use watchkeeper_store::{DatabaseSettings, Error, MasterKeySource, Store, StoreSettings};
 
 use super::database::TestServer;
 use super::{TestDatabase, document};
+use crate::encryption::insert_key;
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: cargo xtask test --only backends"]
 async fn keys_are_shared_on_postgresql() {
     let database = TestDatabase::create().await;
     let ((folder, one), (_folder, other)) = (database.open().await, database.open().await);
-    let columns = Columns { status: "Enabled".into(), ..Columns::default() };
-    let key = Document { columns, ..document(Kind::EncryptionKey, "1234") };
-    one.metadata.commit(vec![Change::Insert(key)]).await.unwrap();
+    insert_key(&one).await;
     // Both may be the first to use it.
     let (first, second) =
         tokio::join!(one.kms.encrypt("1234", b"first", "c"), other.kms.encrypt("1234", b"second", "c"));

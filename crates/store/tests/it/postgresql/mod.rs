@@ -10,8 +10,4 @@ mod sharing;
 
 pub(crate) use database::TestDatabase;
 
-use watchkeeper_store::metadata::{Columns, Document, Kind};
-
-fn document(kind: Kind, key: &str) -> Document {
-    Document { kind, key: key.to_owned(), version: 0, columns: Columns::default(), body: "{}".into() }
-}
+use crate::document;

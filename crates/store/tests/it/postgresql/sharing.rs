@@ -8,6 +8,7 @@ use watchkeeper_store::logs::{EventsQuery, LogEvent};
 use watchkeeper_store::metadata::{Change, Columns, CommitError, Datum, Document, Kind, MetricFilter, SeriesQuery};
 
 use super::{TestDatabase, document};
+use crate::conformance::metrics;
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: cargo xtask test --only backends"]
@@ -180,17 +181,7 @@ async fn now_is_the_servers_on_postgresql() {
 }
 
 fn datum(time: i64) -> Datum {
-    Datum {
-        namespace: "n".into(),
-        metric: "m".into(),
-        dimensions: Vec::new(),
-        time,
-        unit: "None".into(),
-        sample_count: 1.0,
-        sum: 1.0,
-        minimum: 1.0,
-        maximum: 1.0,
-    }
+    metrics::datum("n", "m", &[], time, 1.0)
 }
 
 /// A series that loses its last datum just when it gets another one.
