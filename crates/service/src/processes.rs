@@ -154,8 +154,19 @@ async fn all(context: &Context) -> Result<Vec<Versioned<Process>>, Error> {
     context.resources.list(&query).await
 }
 
-/// Waits until the other processes have stored what they captured up to a moment, for as long as the caller waits.
-pub(crate) async fn captured(context: &Context, until: Timestamp) {
+/// Returns when what was captured of an endpoint up to a moment is stored, by this process and by the others. Waits for as long
+/// as the caller waits.
+pub(crate) async fn captured(context: &Context, endpoint: &str, until: Timestamp) {
+    let own = async {
+        if let Some(capture) = context.capture.get().and_then(Weak::upgrade) {
+            capture.flush(endpoint).await;
+        }
+    };
+    tokio::join!(own, captured_elsewhere(context, until));
+}
+
+/// Waits until the other processes have stored what they captured up to a moment.
+async fn captured_elsewhere(context: &Context, until: Timestamp) {
     if !context.is_shared() {
         return;
     }

@@ -152,10 +152,7 @@ impl Resources {
         let documents = self.store.list(T::KIND, query).await?;
         let last = documents.last().filter(|_| documents.len() == query.limit);
         let next = last.map(|last| Position::of(last, query.sort_by));
-        let found = documents.iter().filter_map(|document| {
-            read(document).inspect_err(|error| tracing::error!(%error, "a document is left alone")).ok()
-        });
-        Ok(Page { found: found.collect(), next })
+        Ok(Page { found: readable(&documents), next })
     }
 
     /// Claims up to `limit` documents that are due at `now` until `until`; no other owner gets them before that.
@@ -169,10 +166,7 @@ impl Resources {
     ) -> Result<Vec<Versioned<T>>, Error> {
         let documents = self.store.claim(T::KIND, statuses, owner, until, now, limit).await?;
         // One that cannot be read must not keep the others from being worked on; it comes again when its claim runs out.
-        let readable = documents.iter().filter_map(|document| {
-            read(document).inspect_err(|error| tracing::error!(%error, "a document is left alone")).ok()
-        });
-        Ok(readable.collect())
+        Ok(readable(&documents))
     }
 
     /// The earliest moment a document of this kind is due at, claimed or not.
@@ -195,6 +189,12 @@ impl Resources {
 fn document<T: Resource>(resource: &T, version: i64) -> Document {
     let body = serde_json::to_string(resource).expect("documents have text keys and finite numbers");
     Document { kind: T::KIND, key: resource.key(), version, columns: resource.columns(), body }
+}
+
+/// Those of some documents that can be read.
+fn readable<T: Resource>(documents: &[Document]) -> Vec<Versioned<T>> {
+    let left_alone = |error: &Error| tracing::error!(%error, "a document is left alone");
+    documents.iter().filter_map(|document| read(document).inspect_err(left_alone).ok()).collect()
 }
 
 fn read<T: Resource>(document: &Document) -> Result<Versioned<T>, Error> {

@@ -55,6 +55,8 @@ pub(crate) fn run(arguments: &BackupArguments) -> anyhow::Result<Ending> {
     };
     std::fs::hard_link(&partial, file).with_context(|| shown(file))?;
     std::fs::remove_file(&partial).with_context(|| shown(&partial))?;
+    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| shown(folder))?;
     output::print(&summary(file, &manifest)?)?;
     Ok(Ending::Fine)
 }
@@ -89,9 +91,7 @@ fn download(connection: &Connection, path: &Path, without_master_key: bool) -> a
         }
         anyhow::Ok(())
     })?;
-    file.sync_all().with_context(|| shown(path))?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| shown(folder))
+    file.sync_all().with_context(|| shown(path))
 }
 
 /// What was written, and what has to be kept beside it.

@@ -1,13 +1,13 @@
-//! `watchkeeper keys`: the access keys of the running service.
+//! `watchkeeper keys`: the access keys of the running service, and the master key of a stopped one.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use http::Method;
 use serde_json::{Value, json};
-
 use watchkeeper_store::keys::rotation::rotate_master_key;
 
+use super::serve::{block_on, load};
 use crate::arguments::{KeysAction, KeysArguments, ServeArguments};
 use crate::connection::Connection;
 use crate::{Ending, output, terminal};
@@ -16,11 +16,8 @@ use crate::{Ending, output, terminal};
 const PATH: &str = "/_watchkeeper/keys";
 
 pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<Ending> {
-    if let KeysAction::RotateMaster { config, new_key_file } = &arguments.action {
-        return rotate_master(arguments.data_dir.clone(), config.clone(), new_key_file.as_deref());
-    }
-    let connection = Connection::open(arguments.data_dir.as_deref())?;
-    let ask = |method, path: &str, body: Vec<u8>| ask(&connection, method, path, body);
+    let ask =
+        |method, path: &str, body: Vec<u8>| ask(&Connection::open(arguments.data_dir.as_deref())?, method, path, body);
     let text = match &arguments.action {
         KeysAction::List => table(&ask(Method::GET, PATH, Vec::new())?),
         KeysAction::Create { description } => {
@@ -44,30 +41,28 @@ pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<Ending> {
             ask(Method::DELETE, &path_of(access_key_id, ""), Vec::new())?;
             format!("{access_key_id} is deleted\n")
         }
-        KeysAction::RotateMaster { .. } => unreachable!("it asks no service"),
+        KeysAction::RotateMaster { config, new_key_file } => {
+            rotate_master(arguments.data_dir.clone(), config.clone(), new_key_file.as_deref())?
+        }
     };
     output::print(&text)?;
     Ok(Ending::Fine)
 }
 
-/// Encrypts everything by another master key, while no service uses it.
+/// Encrypts everything by another master key, while no service uses it; what there is to say of it.
 fn rotate_master(
     data_dir: Option<PathBuf>,
     config: Option<PathBuf>,
     new_key_file: Option<&Path>,
-) -> anyhow::Result<Ending> {
-    let configuration = super::serve::load(&ServeArguments { listen: None, data_dir, config })?.configuration;
+) -> anyhow::Result<String> {
+    let configuration = load(&ServeArguments { listen: None, data_dir, config })?.configuration;
     let settings = configuration.store();
     anyhow::ensure!(
         std::fs::metadata(&settings.data_directory).is_ok_and(|found| found.is_dir()),
         "there is no data directory {}: name it by --data-dir, or the configuration file by --config",
         settings.data_directory.display()
     );
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime does not start")?;
-    let rotated = runtime.block_on(rotate_master_key(&settings, new_key_file))?;
+    let rotated = block_on(async { Ok(rotate_master_key(&settings, new_key_file).await?) })?;
     let mut text = format!(
         "{} secrets are encrypted by the key in {}; the old one opens nothing any more but backups\n",
         rotated.secrets,
@@ -76,8 +71,7 @@ fn rotate_master(
     if new_key_file.is_some() {
         text.push_str("set `master_key_file` to that file, or `master_key` to the key, before the service starts\n");
     }
-    output::print(&text)?;
-    Ok(Ending::Fine)
+    Ok(text)
 }
 
 fn path_of(access_key_id: &str, action: &str) -> String {

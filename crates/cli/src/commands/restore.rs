@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use watchkeeper_service::server::DataDirectory;
 use watchkeeper_store::backup::{self, MasterKeyPlace};
 
+use super::serve::block_on;
 use crate::{Ending, output};
 
 /// Arguments of the command.
@@ -22,11 +22,7 @@ pub(crate) struct RestoreArguments {
 
 pub(crate) fn run(arguments: &RestoreArguments) -> anyhow::Result<Ending> {
     let directory = DataDirectory::of(arguments.data_dir.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime does not start")?;
-    let restored = runtime.block_on(backup::restore(&arguments.file, directory.path()))?;
+    let restored = block_on(async { Ok(backup::restore(&arguments.file, directory.path()).await?) })?;
     let (folder, manifest) = (directory.path().display(), restored.manifest);
     let mut text = format!(
         "{folder}: as of {}, {} bytes, {} bodies of objects, all checked\n",

@@ -39,8 +39,8 @@ pub(super) fn own_program() -> anyhow::Result<Vec<String>> {
     Ok(vec![program.to_string_lossy().into_owned()])
 }
 
-/// Carries out a command that has a service in this process.
-pub(super) fn block_on(command: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Result<Ending> {
+/// Carries out a command that has a service, or what a service keeps, in this process.
+pub(super) fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_keep_alive(BLOCKING_THREAD_IDLE)

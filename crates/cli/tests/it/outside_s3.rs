@@ -1,7 +1,6 @@
 //! A service whose objects are in an outside S3, which is another service of ours.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use http::{Method, Response};
 use serde_json::{Value, json};
@@ -9,10 +8,7 @@ use watchkeeper_aws::client::Client;
 
 use crate::program::Folder;
 use crate::running::Running;
-use crate::service::{ANALYZER, BUCKET, ROLE, client, serve};
-
-/// Longer than a job takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(100);
+use crate::service::{ANALYZER, BUCKET, ROLE, client, job_ended, serve};
 
 /// A service, and the one that has its objects.
 struct Pair {
@@ -156,16 +152,7 @@ async fn jobs_read_and_write_there() {
         "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}},
     });
     inner.call("SageMaker", "CreateProcessingJob", &job).await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    let ended = loop {
-        let name = json!({"ProcessingJobName": "baseline"});
-        let described: Value = inner.call("SageMaker", "DescribeProcessingJob", &name).await.unwrap();
-        if described["ProcessingJobStatus"] != "InProgress" {
-            break described;
-        }
-        assert!(Instant::now() < deadline, "{described}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let ended = job_ended(&inner, "baseline").await;
     assert_eq!(ended["ProcessingJobStatus"], "Completed", "{ended}");
     let statistics = get(&outer, &format!("/{BUCKET}/out/statistics.json"), &[]).await;
     let statistics: Value = serde_json::from_slice(statistics.body()).unwrap();

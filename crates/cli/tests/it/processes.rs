@@ -2,14 +2,16 @@
 //!
 //! `cargo xtask test --only backends` starts the server that `WATCHKEEPER_TEST_POSTGRESQL` names.
 
-#![expect(clippy::disallowed_methods, reason = "what another process does and does not do sends no event here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "processes of the service tell nobody what they do: one has to look again and again"
+)]
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,15 +22,18 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 use watchkeeper_aws::client::{Client, ClientError};
 use watchkeeper_aws::signing::Credentials;
+use watchkeeper_aws::xml;
 use watchkeeper_service::server::DataDirectory;
 
 use crate::program::{Folder, Ran};
+use crate::runner::bench::GROUP;
 use crate::running::Running;
 use crate::service::{ANALYZER, BUCKET, ROLE};
 
 /// The longest that anything here may take, on a machine that has much to do.
 const PATIENCE: Duration = Duration::from_mins(2);
-const LOOK: Duration = Duration::from_millis(50);
+/// The time between two looks, short enough to see two programs of one job that run side by side for a moment.
+const LOOK: Duration = Duration::from_millis(10);
 const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const SAGEMAKER: &str = "SageMaker";
 const ALL: &[&str] = &["api", "scheduler", "runner"];
@@ -42,7 +47,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 
 /// Waits until something is so.
 #[track_caller]
-fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -105,42 +110,47 @@ impl Drop for Database {
 /// A wire that can be cut: connections stay open then, and nothing passes.
 struct Wire {
     address: SocketAddr,
-    is_cut: Arc<AtomicBool>,
+    cut: Arc<Cut>,
+}
+
+#[derive(Default)]
+struct Cut {
+    is_cut: Mutex<bool>,
+    mended: Condvar,
 }
 
 impl Wire {
     fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let is_cut = Arc::new(AtomicBool::new(false));
-        let cut = Arc::clone(&is_cut);
+        let cut: Arc<Cut> = Arc::default();
+        let of_wire = Arc::clone(&cut);
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let Ok(far) = TcpStream::connect(target) else { continue };
                 for (from, to) in [(near.try_clone(), far.try_clone()), (far.try_clone(), near.try_clone())] {
-                    let (from, to, cut) = (from.unwrap(), to.unwrap(), Arc::clone(&cut));
+                    let (from, to, cut) = (from.unwrap(), to.unwrap(), Arc::clone(&of_wire));
                     thread::spawn(move || pass(from, to, &cut));
                 }
             }
         });
-        Self { address, is_cut }
+        Self { address, cut }
     }
 
     fn cut(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
+        *self.cut.is_cut.lock().unwrap() = true;
     }
 
     fn mend(&self) {
-        self.is_cut.store(false, Ordering::SeqCst);
+        *self.cut.is_cut.lock().unwrap() = false;
+        self.cut.mended.notify_all();
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, is_cut: &AtomicBool) {
+fn pass(mut from: TcpStream, mut to: TcpStream, cut: &Cut) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
-        while is_cut.load(Ordering::SeqCst) {
-            thread::sleep(LOOK);
-        }
+        drop(cut.mended.wait_while(cut.is_cut.lock().unwrap(), |is_cut| *is_cut).unwrap());
         if to.write_all(&bytes[..length]).is_err() {
             break;
         }
@@ -247,6 +257,12 @@ impl Process<'_> {
         ask(&self.client, method, path, body, service)
     }
 
+    /// The keys of objects that begin with a text.
+    fn keys(&self, prefix: &str) -> Vec<String> {
+        let (_, listed) = self.ask(Method::GET, &format!("/{BUCKET}?list-type=2&prefix={prefix}"), "", "s3");
+        xml::elements(&listed, "Key").map(str::to_owned).collect()
+    }
+
     fn invoke(&self, endpoint: &str, body: &str) -> (u16, String) {
         let path = format!("/endpoints/{endpoint}/invocations");
         let headers = [("content-type", "text/csv")];
@@ -315,12 +331,11 @@ impl Process<'_> {
     /// The lines of a job's log, of all its attempts.
     fn lines(&self, job: &str) -> Vec<String> {
         let logs = |operation: &str, input: Value| wait(self.client.call("Logs_20140328", operation, &input)).unwrap();
-        let group = "/aws/sagemaker/ProcessingJobs";
-        let streams = logs("DescribeLogStreams", json!({ "logGroupName": group, "logStreamNamePrefix": job }));
+        let streams = logs("DescribeLogStreams", json!({ "logGroupName": GROUP, "logStreamNamePrefix": job }));
         let mut lines = Vec::new();
         for stream in streams["logStreams"].as_array().unwrap() {
             let input =
-                json!({ "logGroupName": group, "logStreamName": stream["logStreamName"], "startFromHead": true });
+                json!({ "logGroupName": GROUP, "logStreamName": stream["logStreamName"], "startFromHead": true });
             let events = logs("GetLogEvents", input);
             let messages = events["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap());
             lines.extend(messages.map(str::to_owned));
@@ -426,11 +441,9 @@ fn postgresql_each_role_alone() {
     }
     let ran = scheduler.run(&["run", "hourly", "--format", "json"]).ended(0);
     let ran: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let listing = format!("/{BUCKET}?list-type=2&prefix=reports/");
-    let (_, listed) = api.ask(Method::GET, &listing, "", "s3");
+    let reports = api.keys("reports/");
     let document = |name: &str| {
-        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
-        let key = keys.into_iter().find(|key| key.ends_with(name))?;
+        let key = reports.iter().find(|key| key.ends_with(name))?;
         Some(api.ask(Method::GET, &format!("/{BUCKET}/{key}"), "", "s3").1)
     };
     assert_eq!(ran["execution"]["status"], "Completed", "{:?}", document("constraint_violations.json"));
@@ -477,8 +490,7 @@ fn postgresql_endpoints_of_two_processes() {
 
     // What either has captured is there once the deletion is answered.
     one.call("DeleteEndpoint", &json!({ "EndpointName": "churn" }));
-    let (_, listed) = one.ask(Method::GET, &format!("/{BUCKET}?list-type=2&prefix=captured/churn/"), "", "s3");
-    let keys: Vec<&str> = listed.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap()).collect();
+    let keys = one.keys("captured/churn/");
     let captured: usize =
         keys.iter().map(|key| one.ask(Method::GET, &format!("/{BUCKET}/{key}"), "", "s3").1.lines().count()).sum();
     assert!(captured >= 4, "{captured} records in {keys:?}");
@@ -552,7 +564,7 @@ fn postgresql_access_keys_of_two_processes() {
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let answer = wait(at_other.request(Method::POST, "/", &headers, form, "sts")).unwrap();
     let answer = String::from_utf8(answer.body().to_vec()).unwrap();
-    let part = |name: &str| answer.split(&format!("<{name}>")).nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let part = |name: &str| xml::text(&answer, name).unwrap().into_owned();
     let temporary = Credentials {
         access_key_id: part("AccessKeyId"),
         secret_access_key: part("SecretAccessKey"),
@@ -626,16 +638,14 @@ fn postgresql_a_process_is_cut_off() {
     let other = site.start("other", &["runner"]);
     wire.cut();
     let began = Instant::now();
-    let mut has_ended = None;
-    while has_ended.is_none_or(|_| running_with(&seconds) == 0) {
+    let mut has_ended = false;
+    until("the end of the program, and the one of the other process", || {
         let running = running_with(&seconds);
         assert!(running <= at_once, "{running} programs of one job after {:?}", began.elapsed());
-        if running == 0 {
-            has_ended.get_or_insert_with(|| began.elapsed());
-        }
         assert!(began.elapsed() < PATIENCE, "{}", site.log("cut-off"));
-        thread::sleep(Duration::from_millis(10));
-    }
+        has_ended |= running == 0;
+        (has_ended && running > 0).then_some(())
+    });
     assert!(site.folder.names("cut-off/jobs").is_empty(), "the folder of a job that is another's");
     assert!(site.log("cut-off").contains("the store was away for too long"));
     api.call("StopProcessingJob", &json!({ "ProcessingJobName": "long" }));

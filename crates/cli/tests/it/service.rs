@@ -1,6 +1,7 @@
 //! A service as a process, what its commands say of it, and what its clients bring there.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use jiff::Timestamp;
@@ -15,6 +16,9 @@ use crate::running::Running;
 pub(crate) const BUCKET: &str = "sagemaker-us-east-1-000000000000";
 pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/monitor";
 pub(crate) const ANALYZER: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer";
+
+/// Longer than a claim of a runner that died.
+pub(crate) const FOREVER: Duration = Duration::from_secs(100);
 
 /// A service on a free port, with `data` of its folder as its data directory.
 pub(crate) struct Service {
@@ -35,6 +39,20 @@ pub(crate) fn client(folder: &Folder) -> Client {
     let directory = DataDirectory::of(Some(&folder.path("data"))).unwrap();
     let found = directory.service().unwrap();
     Client::new(&found.endpoint_url, directory.credentials().unwrap(), &found.region).unwrap()
+}
+
+/// Waits until a job has ended.
+pub(crate) async fn job_ended(client: &Client, job: &str) -> Value {
+    let deadline = Instant::now() + FOREVER;
+    loop {
+        let name = json!({"ProcessingJobName": job});
+        let described: Value = client.call("SageMaker", "DescribeProcessingJob", &name).await.unwrap();
+        if !["InProgress", "Stopping"].contains(&described["ProcessingJobStatus"].as_str().unwrap()) {
+            return described;
+        }
+        assert!(Instant::now() < deadline, "{described}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn runtime() -> Runtime {

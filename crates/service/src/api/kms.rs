@@ -59,16 +59,16 @@ pub(crate) async fn find_key(context: &Context, name: &KeyName) -> Result<Option
     }
 }
 
-/// Whether an ARN is that of another account's key, which has the name of none here.
-pub(crate) fn is_of_another(key_id: &str, account: &str) -> bool {
-    key_id.starts_with("arn:") && key_id.split(':').nth(4).is_some_and(|owner| owner != account)
+/// The other account whose key an ARN is that of: it has the name of none here.
+pub(crate) fn other_account<'k>(key_id: &'k str, account: &str) -> Option<&'k str> {
+    key_id.strip_prefix("arn:")?.split(':').nth(3).filter(|owner| *owner != account)
 }
 
 impl Kms {
     async fn key(&self, call: &Call, key_id: &str) -> Result<Versioned<Key>, Error> {
         let name = KeyName::of(key_id);
-        if is_of_another(key_id, &call.account) {
-            return Err(name.not_found(&call.region, key_id.split(':').nth(4).unwrap_or_default()));
+        if let Some(other) = other_account(key_id, &call.account) {
+            return Err(name.not_found(&call.region, other));
         }
         find_key(&self.0, &name)
             .await

@@ -5,6 +5,7 @@ use watchkeeper_store::metadata::{Kind, Query};
 
 use super::failure;
 use crate::Context;
+use crate::control::UNENDED_JOBS;
 use crate::resources::Resource;
 
 /// The most models, configurations of endpoints, job definitions, and schedules.
@@ -13,8 +14,6 @@ const MOST_RESOURCES: u64 = 100_000;
 const MOST_ENDPOINTS: u64 = 5000;
 /// The most asynchronous invocations that wait; each may have its input in its document.
 const MOST_ASYNC_INVOCATIONS: u64 = 10_000;
-/// Statuses of jobs that have not ended.
-const UNENDED: [&str; 2] = ["InProgress", "Stopping"];
 
 /// Refuses one more when there are as many as there may be. Two at the same moment may both pass: it is a bound, not a
 /// count.
@@ -36,7 +35,7 @@ pub(crate) async fn one_more_resource<T: Resource>(context: &Context) -> Result<
 
 /// Refuses one more job while as many wait or run as may.
 pub(crate) async fn one_more_job<T: Resource>(context: &Context) -> Result<(), Error> {
-    let query = Query { statuses: UNENDED.map(str::to_owned).into(), ..Query::default() };
+    let query = Query { statuses: UNENDED_JOBS.map(str::to_owned).into(), ..Query::default() };
     let name = format!("{} that have not ended", T::KIND.table().replace('_', " "));
     refuse(count(context, T::KIND, &query).await?, context.configuration.runner.max_unended_jobs, &name)
 }

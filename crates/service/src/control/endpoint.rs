@@ -156,6 +156,11 @@ impl Endpoint {
         Revision { config: self.config.clone(), models: self.models.clone() }
     }
 
+    /// Whether this is what it runs.
+    pub fn runs(&self, revision: &Revision) -> bool {
+        self.config == revision.config && self.models == revision.models
+    }
+
     /// What it is to run once nothing is under way.
     pub fn target(&self) -> Revision {
         self.update.clone().unwrap_or_else(|| self.current())

@@ -26,6 +26,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use watchkeeper_aws::Time;
 
+/// Statuses of processing and transform jobs that somebody has to carry out.
+pub const UNENDED_JOBS: [&str; 2] = ["InProgress", "Stopping"];
+
 /// The moment, place and identity that a change of state is made with.
 #[derive(Clone, Debug)]
 pub struct Stamp {

@@ -167,7 +167,8 @@ pub fn settle(schedule: &MonitoringSchedule, now: Timestamp) -> Settled {
     Settled::Updated(settled)
 }
 
-fn first_tick(config: &MonitoringScheduleConfig, asked: Timestamp) -> Option<Time> {
+/// The first tick of a schedule that is asked for at a moment.
+pub(crate) fn first_tick(config: &MonitoringScheduleConfig, asked: Timestamp) -> Option<Time> {
     // What was accepted once is read with the extensions, whatever the setting is today.
     let expression: ScheduleExpression = config.schedule_config.as_ref()?.schedule_expression.parse().ok()?;
     if expression.is_now() { Some(milliseconds(asked)) } else { expression.next_after(asked).map(Time) }

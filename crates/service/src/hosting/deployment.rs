@@ -49,7 +49,7 @@ pub struct Origin {
 impl Origin {
     /// Whether this is what the endpoint's document says that it runs.
     pub(super) fn is_current(&self, endpoint: &Endpoint) -> bool {
-        self.created == endpoint.created && self.revision == endpoint.current()
+        self.created == endpoint.created && endpoint.runs(&self.revision)
     }
 }
 

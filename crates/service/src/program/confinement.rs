@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Variables;
-use super::launch::{Confinement, SYSTEM_FOLDERS};
+use super::launch::{Confinement, is_of_the_system};
 use crate::Configuration;
 use crate::configuration::Image;
 
@@ -33,7 +33,7 @@ pub(crate) fn of_image(configuration: &Configuration, own_program: &[String], en
     let mut shown = Shown { paths: Vec::new(), home: home.clone(), working_directory: working_directory.clone() };
     shown.command(own_program);
     for folder in search_path() {
-        shown.executables(&folder, MOST_LINKS);
+        shown.executables(&folder);
     }
     if let Some(python) = std::env::var_os("WATCHKEEPER_PYTHON") {
         shown.program(Path::new(&python));
@@ -64,9 +64,9 @@ fn hidden(configuration: &Configuration) -> Vec<PathBuf> {
     hidden
 }
 
-fn search_path() -> impl Iterator<Item = PathBuf> {
+fn search_path() -> Vec<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).collect::<Vec<_>>().into_iter()
+    std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).collect()
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -81,9 +81,8 @@ struct Shown {
 
 impl Shown {
     fn add(&mut self, path: &Path) {
-        let is_seen = SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder));
         if path.is_absolute()
-            && !is_seen
+            && !is_of_the_system(path)
             && !self.paths.iter().any(|shown| shown == path)
             && path.try_exists().unwrap_or(false)
         {
@@ -106,6 +105,7 @@ impl Shown {
             let program = self.resolved(program);
             self.program(&program);
         } else if let Some(program) = search_path()
+            .iter()
             .map(|folder| folder.join(program))
             .find(|program| program.metadata().is_ok_and(|found| found.is_file()))
         {
@@ -158,14 +158,14 @@ impl Shown {
     }
 
     /// A folder of the search path.
-    fn executables(&mut self, folder: &Path, most: usize) {
+    fn executables(&mut self, folder: &Path) {
         if self.is_of_many(folder) {
             return;
         }
         self.add(folder);
         self.installation(folder);
         for name in PYTHON {
-            self.links(&folder.join(name), most);
+            self.links(&folder.join(name), MOST_LINKS);
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::environment::Variables;
+use crate::Configuration;
 
 /// The port that a model server has in its container.
 pub(crate) const PORT: u16 = 8080;
@@ -182,8 +183,12 @@ pub(crate) fn owner_of_models(data_folder: &Path) -> String {
     hex::encode(&Sha256::digest(data_folder.as_os_str().as_bytes())[..8])
 }
 
-/// Removes the containers that an earlier process left.
-pub(crate) async fn sweep(engine: &str, owner: &str) {
+/// Removes the containers that an earlier process left, where the configuration has images that run in some.
+pub(crate) async fn sweep(configuration: &Configuration, owner: &str) {
+    if configuration.images.iter().all(|image| image.container.is_none()) {
+        return;
+    }
+    let engine = &configuration.hosting.container_engine;
     let filter = format!("label={OWNER}={owner}");
     let listing = engine_command(engine, &["ps", "--all", "--quiet", "--filter", &filter]).output();
     let Ok(Ok(listing)) = timeout(LONGEST_ANSWER, listing).await else { return };

@@ -53,6 +53,11 @@ impl Program {
     pub(crate) fn command(&self) -> Vec<String> {
         self.entrypoint.iter().chain(&self.arguments).cloned().collect()
     }
+
+    /// Whether there is something to run: only in a container the image itself knows it.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.entrypoint.is_empty() || matches!(self.place, Place::Container(_))
+    }
 }
 
 /// Whether a job's program is the built-in Clarify.
@@ -71,7 +76,7 @@ pub(crate) fn resolve(
     let entrypoint = specification.container_entrypoint.as_deref().unwrap_or_default();
     let arguments = specification.container_arguments.as_deref().unwrap_or_default();
     if let Some(entry) = entry(images, &image) {
-        return of_entry(entry, &image, entrypoint, arguments);
+        return of_job(entry, &image, entrypoint, arguments);
     }
     let Some((_, own_arguments)) = BUILT_IN.iter().find(|(repository, _)| is_repository(&image, repository)) else {
         return Err(format!(
@@ -104,7 +109,26 @@ pub(crate) fn entry_of<'a>(images: &'a [Image], image: &str) -> Option<&'a Image
     entry(images, &image.parse().ok()?)
 }
 
-fn of_entry(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &[String]) -> Result<Program, String> {
+fn of_job(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &[String]) -> Result<Program, String> {
+    let program = of_entry(entry, image, entrypoint, arguments)?;
+    if !program.is_known() {
+        return Err(format!(
+            "the [[images]] entry `{}` of the service's configuration has no command, and the job for image `{image}` \
+             has no ContainerEntrypoint: add command = [\"python3\", \"/path/of/program.py\"]",
+            entry.pattern
+        ));
+    }
+    Ok(program)
+}
+
+/// The program of an entry, with another entrypoint in the place of its command where one is given; see
+/// [`Program::is_known`].
+pub(crate) fn of_entry(
+    entry: &Image,
+    image: &ImageUri,
+    entrypoint: &[String],
+    arguments: &[String],
+) -> Result<Program, String> {
     let own = if entrypoint.is_empty() { entry.command.as_slice() } else { entrypoint };
     let mut program = Program {
         place: Place::Machine,
@@ -115,24 +139,15 @@ fn of_entry(entry: &Image, image: &ImageUri, entrypoint: &[String], arguments: &
     };
     if let Some(container) = &entry.container {
         program.place = Place::Container(container_image(container, image)?);
-        return Ok(program);
-    }
-    if let Some(rootfs) = &entry.rootfs {
+    } else if let Some(rootfs) = &entry.rootfs {
         program = in_rootfs(program, rootfs.clone())?;
-    }
-    if program.entrypoint.is_empty() {
-        return Err(format!(
-            "the [[images]] entry `{}` of the service's configuration has no command, and the job for image `{image}` \
-             has no ContainerEntrypoint: add command = [\"python3\", \"/path/of/program.py\"]",
-            entry.pattern
-        ));
     }
     Ok(program)
 }
 
 /// What the unpacked image says of its program, where neither the entry nor the request does. Whoever replaces the entrypoint
 /// of an image replaces its arguments as well.
-pub(crate) fn in_rootfs(mut program: Program, folder: PathBuf) -> Result<Program, String> {
+fn in_rootfs(mut program: Program, folder: PathBuf) -> Result<Program, String> {
     let image = rootfs::read(&folder)?;
     if program.entrypoint.is_empty() {
         program.entrypoint = image.entrypoint;
@@ -149,7 +164,7 @@ pub(crate) fn in_rootfs(mut program: Program, folder: PathBuf) -> Result<Program
 }
 
 /// The image of the container engine that an entry names for an image.
-pub(crate) fn container_image(container: &str, image: &ImageUri) -> Result<String, String> {
+fn container_image(container: &str, image: &ImageUri) -> Result<String, String> {
     let image = container.replace('*', image.as_str());
     // The engine would read it as an option.
     if image.starts_with('-') {

@@ -4,7 +4,7 @@
 //! an exit status and a message back. One suite of tests runs against every launcher.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::net::unix::pipe;
@@ -13,6 +13,16 @@ use tokio::sync::{mpsc, oneshot};
 /// The folders of this machine that every program sees, read-only; without those of the service where one holds them.
 pub const SYSTEM_FOLDERS: [&str; 11] =
     ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/etc", "/opt", "/nix", "/sys"];
+
+/// Whether a path lies in one of them.
+pub fn is_of_the_system(path: &Path) -> bool {
+    SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// The folders of the data directory that hold those of programs: of jobs, and of models.
+pub const JOBS_FOLDER: &str = "jobs";
+/// See [`JOBS_FOLDER`].
+pub const MODELS_FOLDER: &str = "models";
 
 /// One instance of a job's program, ready to be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +65,23 @@ pub struct Confinement {
 }
 
 impl HostContract {
+    /// Where a path of the contract is on this machine.
+    pub fn place(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// Folders of inputs alone: what is read-only at an output's own folder could not be written to.
+    pub fn inputs(&self) -> impl Iterator<Item = &String> {
+        self.read_only.iter().filter(|input| !self.writable.contains(input))
+    }
+
+    /// Folders of outputs below those of inputs.
+    pub fn outputs_in_inputs(&self) -> impl Iterator<Item = &String> {
+        self.writable.iter().filter(|&output| {
+            self.read_only.iter().any(|input| Path::new(output).starts_with(input) && output != input)
+        })
+    }
+
     /// The same for the command line of a container engine, which has the job's folder, its limits and its network from
     /// arguments.
     pub(crate) fn of_engine(self, command: Vec<String>, environment: BTreeMap<String, String>) -> Self {

@@ -32,11 +32,9 @@ pub(super) struct Volume {
 
 impl Volume {
     pub(super) fn of(contract: &HostContract) -> Self {
-        let place = |path: &String| contract.root.join(path.trim_start_matches('/'));
-        let inputs = contract.read_only.iter().filter(|input| !contract.writable.contains(input));
         Self {
             folder: contract.root.clone(),
-            left_out: inputs.map(place).collect(),
+            left_out: contract.inputs().map(|input| contract.place(input)).collect(),
             most: contract.limits.volume_bytes,
             reserve: contract.limits.reserve_bytes,
         }

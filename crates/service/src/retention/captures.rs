@@ -9,20 +9,21 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 use uuid::Uuid;
 use watchkeeper_aws::generated::sagemaker::{ExecutionStatus, ScheduleStatus};
-use watchkeeper_aws::types::{S3Uri, ScheduleExpression};
+use watchkeeper_aws::types::S3Uri;
 use watchkeeper_store::Error as StoreError;
 use watchkeeper_store::metadata::{Query, SortBy};
 use watchkeeper_store::objects::{ListObjects, Listing};
 
-use super::{PAGE, Pace};
+use super::{PAGE, Pace, each};
 use crate::Context;
 use crate::control::endpoint::Endpoint;
 use crate::control::endpoint_config::EndpointConfig;
 use crate::control::execution::{Execution, Window};
 use crate::control::execution_plan::{MonitoredInput, hour_path, hours, merged_hours};
-use crate::control::schedule::MonitoringSchedule;
-use crate::resources::{Error, Resource};
-use crate::scheduler::examine;
+use crate::control::schedule::{MonitoringSchedule, first_tick};
+use crate::hosting::capture::hour_of;
+use crate::resources::Error;
+use crate::scheduler::{examine, look};
 
 /// Objects that are looked at, and removed, in one step.
 const OBJECTS: usize = 1000;
@@ -31,11 +32,12 @@ const MOST_FOREIGN_PAGES: usize = 10;
 
 /// Removes captures of hours before a moment.
 pub(super) async fn sweep(context: &Context, before: Timestamp, pace: &mut Pace) -> Result<u64, Error> {
-    let mut captures = Captures { context, before: hour_of(before), held: HashMap::new(), removed: 0 };
-    for destination in destinations(context).await? {
+    let destinations = destinations(context, pace).await?;
+    let mut captures = Captures { context, before: hour_of(before), pace, held: HashMap::new(), removed: 0 };
+    for destination in destinations {
         for endpoint in captures.folders(&destination, "").await? {
             for variant in captures.folders(&destination, &endpoint).await? {
-                captures.sweep_variant(&destination, &endpoint, &variant, pace).await?;
+                captures.sweep_variant(&destination, &endpoint, &variant).await?;
             }
         }
     }
@@ -43,18 +45,18 @@ pub(super) async fn sweep(context: &Context, before: Timestamp, pace: &mut Pace)
 }
 
 /// The folders that endpoints capture to, or did.
-async fn destinations(context: &Context) -> Result<BTreeSet<(String, String)>, Error> {
+async fn destinations(context: &Context, pace: &mut Pace) -> Result<BTreeSet<(String, String)>, Error> {
     let mut found = BTreeSet::new();
     let mut add = |destination: Option<&str>| {
         // What is captured is put behind the address and a slash.
         let address = destination.and_then(|destination| format!("{destination}/").parse::<S3Uri>().ok());
         found.extend(address.map(|S3Uri { bucket, key }| (bucket, key)));
     };
-    each::<EndpointConfig>(context, |config| {
+    each::<EndpointConfig>(context, Query::default(), pace, |config| {
         add(config.request.data_capture_config.as_ref().map(|capture| capture.destination_s3_uri.as_str()));
     })
     .await?;
-    each::<Endpoint>(context, |endpoint| {
+    each::<Endpoint>(context, Query::default(), pace, |endpoint| {
         let configs = [Some(&endpoint.config), endpoint.update.as_ref().map(|update| &update.config)];
         for capture in configs.into_iter().flatten().filter_map(|config| config.data_capture_config.as_ref()) {
             add(Some(capture.destination_s3_uri.as_str()));
@@ -64,28 +66,11 @@ async fn destinations(context: &Context) -> Result<BTreeSet<(String, String)>, E
     Ok(found)
 }
 
-async fn each<T: Resource>(context: &Context, mut take: impl FnMut(T)) -> Result<(), Error> {
-    let mut after = None;
-    loop {
-        let query = Query { sort_by: SortBy::Key, after, limit: PAGE, ..Query::default() };
-        let page = context.resources.page::<T>(&query).await?;
-        page.found.into_iter().for_each(|found| take(found.resource));
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-/// Hours since the epoch.
-fn hour_of(moment: Timestamp) -> i64 {
-    moment.as_second().div_euclid(3600)
-}
-
 struct Captures<'a> {
     context: &'a Context,
     /// The first hour that stays.
     before: i64,
+    pace: &'a mut Pace,
     /// By the endpoints' names in lower case.
     held: HashMap<String, Held>,
     removed: u64,
@@ -134,7 +119,6 @@ impl Captures<'_> {
         (bucket, prefix): &(String, String),
         endpoint: &str,
         variant: &str,
-        pace: &mut Pace,
     ) -> Result<(), Error> {
         let prefix = format!("{prefix}{endpoint}/{variant}/");
         let (mut start_after, mut foreign) = (None, 0);
@@ -174,14 +158,14 @@ impl Captures<'_> {
             if start_after.is_none() || foreign == MOST_FOREIGN_PAGES {
                 return Ok(());
             }
-            pace.rest().await;
+            self.pace.rest().await;
         }
     }
 
     async fn is_held(&mut self, endpoint: &str, hour: i64) -> Result<bool, Error> {
         let name = endpoint.to_lowercase();
         if !self.held.contains_key(&name) {
-            let held = held(self.context, endpoint).await?;
+            let held = held(self.context, endpoint, self.pace).await?;
             self.held.insert(name.clone(), held);
         }
         Ok(self.held.get(&name).is_some_and(|held| hour >= held.from || held.hours.contains(&hour)))
@@ -190,15 +174,10 @@ impl Captures<'_> {
 
 /// The hour of an object of captures, from what follows its variant: `YYYY/MM/DD/HH/MM-SS-mmm-<uuid>.jsonl`.
 fn captured_hour(path: &str) -> Option<i64> {
-    let (hour, name) = path.split_at_checked("2021/05/18/01".len())?;
-    let (time, id) = name.strip_prefix('/')?.strip_suffix(".jsonl")?.split_at_checked("59-59-999-".len())?;
-    let digits =
-        |text: &str| text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).collect::<Vec<_>>();
-    if digits(hour) != b"0000/00/00/00" || digits(time) != b"00-00-000-" || Uuid::try_parse(id).is_err() {
-        return None;
-    }
-    let moment = jiff::fmt::strtime::parse("%Y/%m/%d/%H/%M", format!("{hour}/00")).ok()?.to_datetime().ok()?;
-    Some(hour_of(moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()))
+    let (hour, name) = look::hour_in(path)?;
+    let (time, id) = name.strip_suffix(".jsonl")?.split_at_checked("59-59-999-".len())?;
+    let digits = time.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    (digits.eq(*b"00-00-000-") && Uuid::try_parse(id).is_ok()).then(|| hour_of(hour))
 }
 
 fn path_of(hour: i64) -> String {
@@ -206,7 +185,7 @@ fn path_of(hour: i64) -> String {
 }
 
 /// The hours of an endpoint that its schedules have not looked at.
-async fn held(context: &Context, endpoint: &str) -> Result<Held, Error> {
+async fn held(context: &Context, endpoint: &str, pace: &mut Pace) -> Result<Held, Error> {
     let mut held = Held { from: i64::MAX, hours: BTreeSet::new() };
     let mut after = None;
     loop {
@@ -214,7 +193,7 @@ async fn held(context: &Context, endpoint: &str) -> Result<Held, Error> {
             Query { endpoint: Some(endpoint.to_owned()), sort_by: SortBy::Key, after, limit: PAGE, ..Query::default() };
         let page = context.resources.page::<MonitoringSchedule>(&query).await?;
         for schedule in page.found {
-            held.add_schedule(context, &schedule.resource).await?;
+            held.add_schedule(context, &schedule.resource, pace).await?;
         }
         after = page.next;
         if after.is_none() {
@@ -224,7 +203,12 @@ async fn held(context: &Context, endpoint: &str) -> Result<Held, Error> {
 }
 
 impl Held {
-    async fn add_schedule(&mut self, context: &Context, schedule: &MonitoringSchedule) -> Result<(), Error> {
+    async fn add_schedule(
+        &mut self,
+        context: &Context,
+        schedule: &MonitoringSchedule,
+        pace: &mut Pace,
+    ) -> Result<(), Error> {
         let Ok(definition) = examine::definition(context, schedule).await? else {
             // Whatever it watches, nobody knows what of it.
             self.from = i64::MIN;
@@ -240,7 +224,7 @@ impl Held {
         for window in schedule.operator.remerge.iter().flat_map(|remerge| &remerge.windows) {
             self.add(window.window);
         }
-        self.add_executions(context, schedule, input).await
+        self.add_executions(context, schedule, input, pace).await
     }
 
     /// What is under way, and ticks that nothing was started for.
@@ -249,34 +233,24 @@ impl Held {
         context: &Context,
         schedule: &MonitoringSchedule,
         input: &MonitoredInput,
+        pace: &mut Pace,
     ) -> Result<(), Error> {
         let unended = [ExecutionStatus::Pending, ExecutionStatus::InProgress, ExecutionStatus::Stopping];
         let statuses = unended.into_iter().map(ExecutionStatus::as_str).chain(Execution::unstarted_statuses());
-        let statuses: Vec<String> = statuses.map(str::to_owned).collect();
-        let mut after = None;
-        loop {
-            let query = Query {
-                schedule: Some(schedule.name.clone()),
-                key_prefix: Some(Execution::key_prefix(schedule)),
-                statuses: statuses.clone(),
-                sort_by: SortBy::Scheduled,
-                after,
-                limit: PAGE,
-                ..Query::default()
-            };
-            let page = context.resources.page::<Execution>(&query).await?;
-            for row in page.found {
-                let tick = row.resource.scheduled.0;
-                let window = row.resource.window.map_or_else(|| examine::window_of(schedule, tick, input), Ok);
-                if let Ok(window) = window {
-                    self.add(window);
-                }
+        let query = Query {
+            schedule: Some(schedule.name.clone()),
+            key_prefix: Some(Execution::key_prefix(schedule)),
+            statuses: statuses.map(str::to_owned).collect(),
+            sort_by: SortBy::Scheduled,
+            ..Query::default()
+        };
+        each::<Execution>(context, query, pace, |row| {
+            let tick = row.scheduled.0;
+            if let Ok(window) = row.window.map_or_else(|| examine::window_of(schedule, tick, input), Ok) {
+                self.add(window);
             }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
+        })
+        .await
     }
 
     fn add(&mut self, window: Window) {
@@ -292,15 +266,8 @@ impl Held {
 
 /// The next tick of a schedule that has one, or will in a moment.
 fn next_tick(schedule: &MonitoringSchedule, now: Timestamp) -> Option<Timestamp> {
-    let expression = || schedule.config.schedule_config.as_ref()?.schedule_expression.parse().ok();
-    let first = |expression: ScheduleExpression| {
-        if expression.is_now() { Some(now) } else { expression.next_after(now) }
-    };
-    match schedule.next_tick {
-        Some(next) => Some(next.0),
-        None if schedule.status == ScheduleStatus::Pending => expression().and_then(first),
-        None => None,
-    }
+    let first = || first_tick(&schedule.config, now).filter(|_| schedule.status == ScheduleStatus::Pending);
+    schedule.next_tick.or_else(first).map(|tick| tick.0)
 }
 
 #[cfg(test)]

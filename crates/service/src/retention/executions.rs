@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use watchkeeper_aws::generated::sagemaker::MonitoringType;
 use watchkeeper_store::metadata::{Query, Range, SortBy};
 
-use super::{PAGE, Pace, older};
+use super::{Pace, committed, each, older, remove_all};
 use crate::Context;
 use crate::control::alert::{Alert, AlertChange};
 use crate::control::execution::{Execution, Outcome};
@@ -23,10 +23,10 @@ const BATCH: usize = 32;
 
 /// Removes executions that were made before a moment and that nothing holds, with their jobs.
 pub(super) async fn sweep(context: &Context, before: Timestamp, pace: &mut Pace, jobs: &mut u64) -> Result<u64, Error> {
-    let mut ticks = Ticks { context, before, held: HashMap::new(), decided: HashMap::new() };
+    let mut ticks = Ticks { context, before, pace, held: HashMap::new(), decided: HashMap::new() };
     let (mut removed, mut after) = (0, None);
     loop {
-        let page = older::<Execution>(context, Query::default(), before, &mut after).await?;
+        let page = older::<Execution>(context, Query::default(), before, after).await?;
         let mut going = Vec::new();
         for execution in page.found {
             if ticks.may_go(&execution.resource).await? {
@@ -38,10 +38,11 @@ pub(super) async fn sweep(context: &Context, before: Timestamp, pace: &mut Pace,
         }
         // What of a tick comes later is asked again.
         ticks.decided.clear();
+        after = page.next;
         if after.is_none() {
             return Ok(removed);
         }
-        pace.rest().await;
+        ticks.pace.rest().await;
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) async fn sweep_alert_changes(context: &Context, before: Timestamp, pa
     let mut newest: HashMap<String, Option<String>> = HashMap::new();
     let (mut removed, mut after) = (0, None);
     loop {
-        let page = older::<AlertChange>(context, Query::default(), before, &mut after).await?;
+        let page = older::<AlertChange>(context, Query::default(), before, after).await?;
         for change in page.found {
             let AlertChange { key, schedule_name, .. } = &change.resource;
             if !newest.contains_key(schedule_name) {
@@ -65,9 +66,11 @@ pub(super) async fn sweep_alert_changes(context: &Context, before: Timestamp, pa
                 newest.insert(schedule_name.clone(), found.map(|found| found.resource.key));
             }
             if newest.get(schedule_name).is_some_and(|newest| newest.as_ref() != Some(key)) {
-                removed += committed(context, Transaction::new().delete(&change.resource, change.version)).await?;
+                let delete = Transaction::new().delete(&change.resource, change.version);
+                removed += u64::from(committed(context, delete).await?);
             }
         }
+        after = page.next;
         if after.is_none() {
             return Ok(removed);
         }
@@ -79,6 +82,7 @@ pub(super) async fn sweep_alert_changes(context: &Context, before: Timestamp, pa
 struct Ticks<'a> {
     context: &'a Context,
     before: Timestamp,
+    pace: &'a mut Pace,
     /// What is held of a schedule, by what the keys of its executions begin with.
     held: HashMap<String, Held>,
     /// Decisions by schedule and tick.
@@ -132,7 +136,7 @@ impl Ticks<'_> {
         }
         let held = self.held.entry(incarnation.to_owned()).or_default();
         if is_merged && !held.knows_remerges {
-            held.keys.append(&mut remerged(self.context, incarnation, schedule).await?);
+            held.keys.append(&mut remerged(self.context, incarnation, schedule, self.pace).await?);
             held.knows_remerges = true;
         }
         Ok(held)
@@ -199,28 +203,24 @@ async fn newest_ticks(
 }
 
 /// Keys of executions that those of other ticks have merged again.
-async fn remerged(context: &Context, incarnation: &str, schedule: &str) -> Result<BTreeSet<String>, Error> {
+async fn remerged(
+    context: &Context,
+    incarnation: &str,
+    schedule: &str,
+    pace: &mut Pace,
+) -> Result<BTreeSet<String>, Error> {
     let mut keys = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let query = Query {
-            schedule: Some(schedule.to_owned()),
-            key_prefix: Some(incarnation.to_owned()),
-            sort_by: SortBy::Scheduled,
-            after,
-            limit: PAGE,
-            ..Query::default()
-        };
-        let page = context.resources.page::<Execution>(&query).await?;
-        keys.extend(page.found.into_iter().filter_map(|row| {
-            let Execution { key, remerge_of, .. } = row.resource;
-            remerge_of.filter(|earlier| tick_in(earlier) != tick_in(&key))
-        }));
-        after = page.next;
-        if after.is_none() {
-            return Ok(keys);
-        }
-    }
+    let query = Query {
+        schedule: Some(schedule.to_owned()),
+        key_prefix: Some(incarnation.to_owned()),
+        sort_by: SortBy::Scheduled,
+        ..Query::default()
+    };
+    each::<Execution>(context, query, pace, |Execution { key, remerge_of, .. }| {
+        keys.extend(remerge_of.filter(|earlier| tick_in(earlier) != tick_in(&key)));
+    })
+    .await?;
+    Ok(keys)
 }
 
 fn tick_in(key: &str) -> Option<&str> {
@@ -229,28 +229,17 @@ fn tick_in(key: &str) -> Option<&str> {
 
 /// Removes executions with their jobs; what somebody changes at the same moment stays until the next sweep.
 async fn remove(context: &Context, executions: &[Versioned<Execution>], jobs: &mut u64) -> Result<u64, Error> {
-    let mut transactions = Vec::with_capacity(executions.len());
+    let mut going = Vec::with_capacity(executions.len());
     for execution in executions {
-        transactions.push(jobs_of(context, &execution.resource).await?);
+        going.push((execution, jobs_of(context, &execution.resource).await?));
     }
-    let with = |transaction: Transaction, index: usize| {
-        let execution: &Versioned<Execution> = &executions[index];
+    let removed = remove_all(context, &going, |transaction, (execution, jobs)| {
         let transaction = transaction.delete(&execution.resource, execution.version);
-        let jobs = &transactions[index];
         jobs.iter().fold(transaction, |transaction, job| transaction.delete(&job.resource, job.version))
-    };
-    let all = (0..executions.len()).fold(Transaction::new(), with);
-    if committed(context, all).await? > 0 {
-        *jobs += transactions.iter().map(|jobs| jobs.len() as u64).sum::<u64>();
-        return Ok(executions.len() as u64);
-    }
-    let mut removed = 0;
-    for (index, of_execution) in transactions.iter().enumerate() {
-        let one = committed(context, with(Transaction::new(), index)).await?;
-        removed += one;
-        *jobs += one * of_execution.len() as u64;
-    }
-    Ok(removed)
+    });
+    let removed = removed.await?;
+    *jobs += removed.iter().map(|(_, jobs)| jobs.len() as u64).sum::<u64>();
+    Ok(removed.len() as u64)
 }
 
 /// The jobs that carried an execution out. An unchanged remerge names that of another, which is not its own.
@@ -266,13 +255,4 @@ async fn jobs_of(context: &Context, execution: &Execution) -> Result<Vec<Version
         jobs.extend(job.filter(is_own));
     }
     Ok(jobs)
-}
-
-/// 1 where a transaction became true, 0 where somebody else was faster.
-async fn committed(context: &Context, transaction: Transaction) -> Result<u64, Error> {
-    match context.resources.commit(transaction).await {
-        Ok(()) => Ok(1),
-        Err(Error::Conflict { .. }) => Ok(0),
-        Err(error) => Err(error),
-    }
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use watchkeeper_aws::types::S3Uri;
-use watchkeeper_store::metadata::{Query, SortBy};
+use watchkeeper_store::metadata::Query;
 
-use super::{PAGE, Pace, older};
+use super::{Pace, each, older, remove_all};
 use crate::Context;
 use crate::control::async_invocation::AsyncInvocation;
 use crate::control::execution_plan::Definition;
@@ -45,24 +45,12 @@ async fn remove<T: Resource>(
 ) -> Result<u64, Error> {
     let (mut removed, mut after) = (0, None);
     loop {
-        let page = older::<T>(context, query.clone(), before, &mut after).await?;
-        let going: Vec<&Versioned<T>> = page.found.iter().filter(|found| may_go(&found.resource)).collect();
+        let page = older::<T>(context, query.clone(), before, after).await?;
+        let going: Vec<Versioned<T>> = page.found.into_iter().filter(|found| may_go(&found.resource)).collect();
         let delete =
             |transaction: Transaction, found: &Versioned<T>| transaction.delete(&found.resource, found.version);
-        let all = going.iter().fold(Transaction::new(), |transaction, found| delete(transaction, found));
-        match context.resources.commit(all).await {
-            Ok(()) => removed += going.len() as u64,
-            Err(Error::Conflict { .. }) => {
-                for found in going {
-                    match context.resources.commit(delete(Transaction::new(), found)).await {
-                        Ok(()) => removed += 1,
-                        Err(Error::Conflict { .. }) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
-            Err(error) => return Err(error),
-        }
+        removed += remove_all(context, &going, delete).await?.len() as u64;
+        after = page.next;
         if after.is_none() {
             return Ok(removed);
         }
@@ -84,12 +72,12 @@ struct Baselines {
 impl Baselines {
     async fn of(context: &Context, pace: &mut Pace) -> Result<Self, Error> {
         let mut baselines = Self::default();
-        each::<MonitoringSchedule>(context, pace, |schedule| {
+        each::<MonitoringSchedule>(context, Query::default(), pace, |schedule| {
             let embedded = schedule.config.monitoring_job_definition.as_ref();
             baselines.add(embedded.and_then(|embedded| Definition::embedded(schedule.monitoring_type, embedded)));
         })
         .await?;
-        each::<JobDefinition>(context, pace, |definition| {
+        each::<JobDefinition>(context, Query::default(), pace, |definition| {
             baselines.add(Definition::named(&definition.specification));
         })
         .await?;
@@ -109,20 +97,5 @@ impl Baselines {
         let wrote =
             |folder: S3Uri| self.files.iter().any(|file| self.constraints.contains(&folder.join(file).to_string()));
         self.jobs.contains(&job.key()) || folder.is_some_and(wrote)
-    }
-}
-
-/// Hands out all documents of a kind.
-async fn each<T: Resource>(context: &Context, pace: &mut Pace, mut take: impl FnMut(T)) -> Result<(), Error> {
-    let mut after = None;
-    loop {
-        let query = Query { sort_by: SortBy::Key, after, limit: PAGE, ..Query::default() };
-        let page = context.resources.page::<T>(&query).await?;
-        page.found.into_iter().for_each(|found| take(found.resource));
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-        pace.rest().await;
     }
 }

@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use watchkeeper_store::metadata::{Change, CommitError, Document, Kind, Position, Query, Range, SortBy};
 
 use crate::Context;
-use crate::resources::{Error, Page, Resource};
+use crate::resources::{Error, Page, Resource, Transaction};
 
 /// How long entries of alarms' histories are kept, those of alarms that are gone too, as on AWS.
 const ALARM_HISTORY: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -194,16 +194,61 @@ async fn older<T: Resource>(
     context: &Context,
     query: Query,
     before: Timestamp,
-    after: &mut Option<Position>,
+    after: Option<Position>,
 ) -> Result<Page<T>, Error> {
     let query = Query {
         created: Range { after: None, before: Some(before.as_millisecond()) },
         sort_by: SortBy::Created,
-        after: after.take(),
+        after,
         limit: PAGE,
         ..query
     };
-    let page = context.resources.page(&query).await?;
-    after.clone_from(&page.next);
-    Ok(page)
+    context.resources.page(&query).await
+}
+
+/// Hands out all that a query asks for, page by page.
+async fn each<T: Resource>(
+    context: &Context,
+    mut query: Query,
+    pace: &mut Pace,
+    mut take: impl FnMut(T),
+) -> Result<(), Error> {
+    query.limit = PAGE;
+    loop {
+        let page = context.resources.page::<T>(&query).await?;
+        page.found.into_iter().for_each(|found| take(found.resource));
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(());
+        }
+        pace.rest().await;
+    }
+}
+
+/// Removes all of some things, or, where somebody changes one at the same moment, each of them that nobody does; gives those
+/// that went. What stays is looked at again in the next sweep.
+async fn remove_all<'t, T>(
+    context: &Context,
+    things: &'t [T],
+    delete: impl Fn(Transaction, &T) -> Transaction,
+) -> Result<Vec<&'t T>, Error> {
+    if committed(context, things.iter().fold(Transaction::new(), &delete)).await? {
+        return Ok(things.iter().collect());
+    }
+    let mut removed = Vec::new();
+    for thing in things {
+        if committed(context, delete(Transaction::new(), thing)).await? {
+            removed.push(thing);
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether a transaction became true, rather than met a change of somebody else's.
+async fn committed(context: &Context, transaction: Transaction) -> Result<bool, Error> {
+    match context.resources.commit(transaction).await {
+        Ok(()) => Ok(true),
+        Err(Error::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

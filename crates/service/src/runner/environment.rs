@@ -11,8 +11,8 @@ use crate::program::image::Program;
 /// How much longer than the program a job's credentials hold: for what it does when it is told to stop.
 const CREDENTIALS_OUTLIVE: SignedDuration = SignedDuration::from_hours(1);
 
-/// All variables of a job's program: those of the place where it runs, then of the image, then where this service is and how to sign
-/// requests to it, then the job's own. The later win, so that a job can go elsewhere than to this service.
+/// All variables of a job's program: those of the place where it runs, then of the image, then where this service is and how
+/// to sign requests to it, then the job's own. The later win, so that a job can go elsewhere than to this service.
 pub(super) fn variables(context: &Context, job: &ProcessingJob, program: &Program) -> Variables {
     let mut variables = of_place(&program.place);
     variables.extend(program.environment.clone());

@@ -201,10 +201,10 @@ impl Attempt {
         if let Some(order) = self.start().await? {
             return Ok(self.unstarted(order));
         }
-        let containers = self.containers(&roots, &program, &staged).await?;
+        let contracts: Vec<HostContract> = roots.iter().map(|root| self.contract(root, &program, &staged)).collect();
+        let containers = self.containers(&contracts, &program).await?;
         let mut programs = Vec::new();
-        for (number, root) in roots.iter().enumerate() {
-            let mut contract = self.contract(root, &program, &staged);
+        for (number, mut contract) in contracts.into_iter().enumerate() {
             if let Some(container) = containers.get(number) {
                 contract = contract.of_engine(container.command(None), Container::command_environment());
             }
@@ -308,6 +308,7 @@ impl Attempt {
     fn contract(&self, root: &Path, program: &Program, staged: &Staged) -> HostContract {
         let (runner, request) = (&self.runner, &self.job.request);
         let configuration = &runner.context.configuration;
+        let (cluster, network) = (&request.processing_resources.cluster_config, request.network_config.as_ref());
         let entry = image::entry_of(&configuration.images, &request.app_specification.image_uri);
         HostContract {
             root: root.to_owned(),
@@ -316,10 +317,10 @@ impl Attempt {
             read_only: staged.read_only.clone(),
             writable: staged.writable.clone(),
             linked: staged.linked,
-            network_isolation: self.is_isolated(),
+            network_isolation: network.and_then(|network| network.enable_network_isolation) == Some(true),
             confinement: Some(confinement::of_image(configuration, &runner.own_program, entry)),
             limits: Limits {
-                memory_bytes: self.memory_bytes(),
+                memory_bytes: cluster.instance_type.as_deref().and_then(instance::memory_bytes),
                 file_bytes: Some(stage::volume_bytes(request)),
                 volume_bytes: Some(stage::volume_bytes(request)),
                 reserve_bytes: Some(configuration.objects.reserve_bytes),
@@ -328,28 +329,13 @@ impl Attempt {
         }
     }
 
-    fn is_isolated(&self) -> bool {
-        let network = self.job.request.network_config.as_ref();
-        network.and_then(|network| network.enable_network_isolation) == Some(true)
-    }
-
-    fn memory_bytes(&self) -> Option<u64> {
-        let cluster = &self.job.request.processing_resources.cluster_config;
-        cluster.instance_type.as_deref().and_then(instance::memory_bytes)
-    }
-
     /// The containers of the job, ready to be run; none where it runs in none.
-    async fn containers(
-        &self,
-        roots: &[PathBuf],
-        program: &Program,
-        staged: &Staged,
-    ) -> Result<Vec<Container>, Failure> {
+    async fn containers(&self, contracts: &[HostContract], program: &Program) -> Result<Vec<Container>, Failure> {
         let Place::Container(image) = &program.place else { return Ok(Vec::new()) };
         let mut containers = Vec::new();
-        for (number, root) in roots.iter().enumerate() {
-            let container = self.container(image, number, root, program, staged);
-            if number == 0 {
+        for (number, contract) in (1..).zip(contracts) {
+            let container = self.container(image, &host_name(number), program, contract);
+            if containers.is_empty() {
                 container.check_engine().await.map_err(Failure)?;
             }
             // It goes with the job's folder.
@@ -359,32 +345,28 @@ impl Attempt {
         Ok(containers)
     }
 
-    fn container(&self, image: &str, number: usize, root: &Path, program: &Program, staged: &Staged) -> Container {
+    /// The container of an instance, which is told what its contract says.
+    fn container(&self, image: &str, host: &str, program: &Program, contract: &HostContract) -> Container {
         let configuration = &self.runner.context.configuration;
-        let volume = |place: &str, writable| Volume {
-            folder: root.join(place.trim_start_matches('/')),
-            place: place.to_owned(),
-            writable,
-        };
+        let volume =
+            |place: &str, writable| Volume { folder: contract.place(place), place: place.to_owned(), writable };
         let mut volumes = vec![volume("/opt/ml", true)];
-        let inputs = staged.read_only.iter().filter(|input| !staged.writable.contains(input));
-        volumes.extend(inputs.map(|input| volume(input, false)));
-        let is_covered = |output: &&String| staged.read_only.iter().any(|input| Path::new(*output).starts_with(input));
-        volumes.extend(staged.writable.iter().filter(is_covered).map(|output| volume(output, true)));
+        volumes.extend(contract.inputs().map(|input| volume(input, false)));
+        volumes.extend(contract.outputs_in_inputs().map(|output| volume(output, true)));
         volumes.sort_by(|one, other| one.place.cmp(&other.place));
         Container {
             engine: configuration.hosting.container_engine.clone(),
-            name: format!("watchkeeper-{}-{}-{}", self.job.key(), self.job.attempts, host_name(number + 1)),
+            name: format!("watchkeeper-{}-{}-{host}", self.job.key(), self.job.attempts),
             owner: container::owner_of_jobs(&configuration.data_dir),
             image: image.to_owned(),
             entrypoint: program.entrypoint.clone(),
             arguments: program.arguments.clone(),
             volumes,
-            network_isolation: self.is_isolated(),
-            environment: environment::variables(&self.runner.context, &self.job, program),
-            variables_file: root.join("variables"),
-            memory_bytes: self.memory_bytes(),
-            processes: Limits::usual().processes,
+            network_isolation: contract.network_isolation,
+            environment: contract.environment.clone(),
+            variables_file: contract.root.join("variables"),
+            memory_bytes: contract.limits.memory_bytes,
+            processes: contract.limits.processes,
         }
     }
 

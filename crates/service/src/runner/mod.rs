@@ -26,14 +26,12 @@ use tokio::sync::watch::channel;
 use tokio::task::{Id, JoinSet};
 
 use crate::context::Context;
+use crate::control::UNENDED_JOBS;
 use crate::control::processing_job::ProcessingJob;
-use crate::program::launch::Launcher;
+use crate::program::launch::{JOBS_FOLDER, Launcher};
 use crate::program::{self, container, folder};
 use crate::resources::{Resource as _, Versioned};
 use crate::watch::claimed_until;
-
-/// Statuses of jobs that somebody has to carry out.
-const UNENDED: [&str; 2] = ["InProgress", "Stopping"];
 
 /// Why a job cannot be run or its results not stored, for the person who reads `FailureReason`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +78,7 @@ struct Runner {
 
 impl Runner {
     fn jobs_folder(&self) -> PathBuf {
-        self.context.configuration.data_dir.join("jobs")
+        self.context.configuration.data_dir.join(JOBS_FOLDER)
     }
 
     /// Until when a claim that is made now lasts.
@@ -110,10 +108,7 @@ pub async fn run(context: Arc<Context>, launcher: Arc<dyn Launcher>) {
 pub async fn run_with(context: Arc<Context>, launcher: Arc<dyn Launcher>, own_program: Vec<String>, timing: Timing) {
     let runner = Arc::new(Runner { context, launcher, own_program, timing });
     let settings = &runner.context.configuration;
-    if settings.images.iter().any(|image| image.container.is_some()) {
-        let owner = container::owner_of_jobs(&settings.data_dir);
-        container::sweep(&settings.hosting.container_engine, &owner).await;
-    }
+    container::sweep(settings, &container::owner_of_jobs(&settings.data_dir)).await;
     folder::sweep(&runner.jobs_folder()).await;
     // Asked once, before there is a job that would wait for the answer.
     runner.launcher.protects_inputs().await;
@@ -170,7 +165,7 @@ async fn claim(
         let context = &runner.context;
         let (now, until) = (context.now().as_millisecond(), runner.claimed_until());
         // What runs here is claimed here, so it is among what comes back.
-        let claimed = context.resources.claim::<ProcessingJob>(&UNENDED, &context.owner, now, until, most).await;
+        let claimed = context.resources.claim::<ProcessingJob>(&UNENDED_JOBS, &context.owner, now, until, most).await;
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {

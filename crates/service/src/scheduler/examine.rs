@@ -1,6 +1,5 @@
 //! What an execution would run: on which data, compared with what, or why there is nothing to run. Changes nothing.
 
-use std::sync::Weak;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -305,13 +304,8 @@ async fn data(
 /// Waits until what was captured up to the tick is in its objects, by this process and by the others: the end of a window is
 /// often this moment.
 async fn written(context: &Context, endpoint: &str, tick: Timestamp) {
-    let flushed = async {
-        if let Some(capture) = context.capture.get().and_then(Weak::upgrade) {
-            capture.flush(endpoint).await;
-        }
-    };
-    let all_flushed = async { tokio::join!(flushed, processes::captured(context, tick.min(context.now()))) };
-    if tokio::time::timeout(LONGEST_FLUSH, all_flushed).await.is_err() {
+    let captured = processes::captured(context, endpoint, tick.min(context.now()));
+    if tokio::time::timeout(LONGEST_FLUSH, captured).await.is_err() {
         tracing::warn!(
             endpoint,
             "what was captured could not be stored in time; it belongs to no window that ends now"

@@ -436,14 +436,16 @@ impl Folder {
 
     /// The hour of the folder that an object is in; None for objects that are elsewhere.
     fn hour_of(&self, key: &str) -> Option<Timestamp> {
-        let path = key.strip_prefix(&self.prefix)?;
-        let (hour, rest) = path.split_at_checked("2021/05/18/01".len())?;
-        if !rest.starts_with('/') || !is_partition(hour) {
-            return None;
-        }
-        let parsed = jiff::fmt::strtime::parse("%Y/%m/%d/%H/%M", format!("{hour}/00")).ok()?.to_datetime().ok()?;
-        Some(parsed.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        hour_in(key.strip_prefix(&self.prefix)?).map(|(hour, _)| hour)
     }
+}
+
+/// The hour that a path begins with, as a folder `YYYY/MM/DD/HH`, and what is behind the folder.
+pub(crate) fn hour_in(path: &str) -> Option<(Timestamp, &str)> {
+    let (hour, rest) = path.split_at_checked("2021/05/18/01".len())?;
+    let rest = rest.strip_prefix('/').filter(|_| is_partition(hour))?;
+    let parsed = jiff::fmt::strtime::parse("%Y/%m/%d/%H/%M", format!("{hour}/00")).ok()?.to_datetime().ok()?;
+    Some((parsed.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(), rest))
 }
 
 /// The first hour that a window touches, and the first after it that it does not.

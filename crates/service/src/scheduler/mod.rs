@@ -14,7 +14,7 @@
 mod due;
 pub(crate) mod examine;
 pub mod finish;
-mod look;
+pub(crate) mod look;
 mod merging;
 pub mod operator;
 pub mod remerge;

@@ -211,13 +211,10 @@ impl Body for TimedBody {
             this.deadline = None;
             // The client sends by now.
             this.is_waited_for = false;
-            let came = match &frame {
-                Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
-                _ => return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::new))),
-            };
-            if this.is_too_slow(came) {
-                let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request stood still");
-                return Poll::Ready(Some(Err(BodyError::new(error))));
+            if let Some(Ok(frame)) = &frame
+                && this.is_too_slow(frame.data_ref().map_or(0, Bytes::len))
+            {
+                return Poll::Ready(Some(Err(stood_still())));
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::new)));
         }
@@ -228,8 +225,7 @@ impl Body for TimedBody {
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(idle)));
         ready!(deadline.as_mut().poll(context));
         deadline.as_mut().reset(Instant::now() + idle);
-        let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request stood still");
-        Poll::Ready(Some(Err(BodyError::new(error))))
+        Poll::Ready(Some(Err(stood_still())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -250,6 +246,10 @@ impl Drop for TimedBody {
             runtime.spawn(timeout(DISCARDING, discard(incoming)));
         }
     }
+}
+
+fn stood_still() -> BodyError {
+    BodyError::new(std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request stood still"))
 }
 
 async fn discard(mut incoming: Incoming) {

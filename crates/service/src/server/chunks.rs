@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::body::BodyError;
 
 /// The most bytes of a signed chunk, and of one that is handed on: SDKs make chunks of 64 KiB to 1 MiB.
-pub(crate) const MAX_CHUNK_BYTES: u64 = 4 << 20;
+const MAX_CHUNK_BYTES: u64 = 4 << 20;
 /// The most bytes of a chunk's first line.
 const MAX_LINE_BYTES: usize = 1024;
 

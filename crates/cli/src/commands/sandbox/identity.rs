@@ -8,15 +8,12 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::unistd::geteuid;
-use watchkeeper_service::program::launch::{Confinement, HostContract};
+use watchkeeper_service::program::launch::{Confinement, HostContract, JOBS_FOLDER, MODELS_FOLDER};
 
 /// Ids that belong to nobody: the range that systemd takes for users that come and go.
 /// <https://systemd.io/UIDS-GIDS/>
 const FIRST: u32 = 61_184;
 const COUNT: u64 = 65_519 - 61_184 + 1;
-
-/// Folders of the service that hold those of programs.
-const PASSED: [&str; 2] = ["jobs", "models"];
 
 /// The user and group of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +71,9 @@ impl Identity {
                 continue;
             }
             // The folders of other programs have to be passed as well; each is its program's own.
-            let is_passed = |path: &Path| PASSED.iter().any(|name| path.file_name().is_some_and(|own| own == *name));
+            let is_passed = |path: &Path| {
+                [JOBS_FOLDER, MODELS_FOLDER].iter().any(|name| path.file_name().is_some_and(|own| own == *name))
+            };
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
             for path in entries.filter(|path| !is_passed(path)) {
                 let _ = close(&path);

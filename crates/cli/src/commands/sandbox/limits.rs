@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use watchkeeper_service::program::launch::Limits;
 
 use super::identity::Identity;
-use super::processes::Group;
+use super::processes::{Group, all_processes, parent_of};
 
 /// The time between two looks at the memory.
 const LOOK: Duration = Duration::from_millis(250);
@@ -44,13 +44,7 @@ fn threads_of_this_user() -> u64 {
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
         (field("Uid:") == Some(&user)).then(|| field("Threads:")?.parse::<u64>().ok())?
     };
-    processes().filter_map(threads).sum()
-}
-
-/// The processes that `/proc` shows.
-pub(super) fn processes() -> impl Iterator<Item = i32> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    all_processes().filter_map(threads).sum()
 }
 
 /// Ends a program whose processes have more in memory together than they may.
@@ -64,7 +58,10 @@ impl MemoryGuard {
         let telling = Arc::clone(&found);
         std::thread::spawn(move || {
             while resident_bytes() <= most || shared_out_bytes() <= most {
-                #[expect(clippy::disallowed_methods, reason = "the kernel tells nobody that memory was taken")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "without a control group no event tells that memory was taken"
+                )]
                 std::thread::sleep(LOOK);
             }
             let reason = format!(
@@ -111,8 +108,8 @@ fn shared_out_bytes() -> u64 {
 /// The processes below this one.
 fn descendants() -> Vec<i32> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-    for process in processes() {
-        if let Some(parent) = super::processes::parent_of(process) {
+    for process in all_processes() {
+        if let Some(parent) = parent_of(process) {
             children.entry(parent).or_default().push(process);
         }
     }

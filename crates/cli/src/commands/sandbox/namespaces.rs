@@ -4,7 +4,6 @@
 //! [`view`]. Who is not root does this as root of a user namespace, and becomes what he was in a second one, so that the
 //! program has no rights over what was made.
 
-use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +16,7 @@ use watchkeeper_service::program::launch::{Confinement, HostContract};
 
 use super::identity::Identity;
 use super::mounts::{NOTHING, bind, remount};
-use super::view;
+use super::view::{self, said};
 
 /// The namespaces that this process, or its parent for it, has entered.
 pub(super) struct Entered {
@@ -116,11 +115,6 @@ impl Entered {
     }
 }
 
-/// For `map_err`: what could not be done, and why.
-fn said<E: Display>(what: &'static str) -> impl FnOnce(E) -> String {
-    move |error| format!("{what}: {error}")
-}
-
 /// User and group inside the new user namespace, and what they are outside.
 fn map_user(inside: (u32, u32), outside: (u32, u32)) -> Result<(), Errno> {
     let write = |file: &str, text: String| {
@@ -146,22 +140,16 @@ fn start_loopback(folder: &Path) -> Result<(), std::io::Error> {
 }
 
 fn protect_inputs(contract: &HostContract) -> std::io::Result<()> {
-    let place = |path: &String| contract.root.join(path.trim_start_matches('/'));
-    // What is read-only at an output's own folder could not be written to.
-    for input in contract.read_only.iter().filter(|input| !contract.writable.contains(input)) {
-        make_read_only(&place(input))?;
+    for input in contract.inputs() {
+        mount_upon_itself(&contract.place(input), true)?;
     }
-    let is_covered = |output: &&String| {
-        contract.read_only.iter().any(|input| Path::new(*output).starts_with(input) && *output != input)
-    };
-    for output in contract.writable.iter().filter(is_covered) {
-        bind(&place(output), &place(output))?;
-        remount(&place(output), false)?;
+    for output in contract.outputs_in_inputs() {
+        mount_upon_itself(&contract.place(output), false)?;
     }
     Ok(())
 }
 
-fn make_read_only(folder: &Path) -> std::io::Result<()> {
+fn mount_upon_itself(folder: &Path, read_only: bool) -> std::io::Result<()> {
     bind(folder, folder)?;
-    remount(folder, true)
+    remount(folder, read_only)
 }

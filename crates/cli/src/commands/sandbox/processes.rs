@@ -127,10 +127,16 @@ fn peak_memory() -> Option<u64> {
     Some(u64::try_from(usage.max_rss()).ok()? * UNIT)
 }
 
+/// The processes that `/proc` shows.
+pub(super) fn all_processes() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// The children of this process, as far as `/proc` tells.
 fn children() -> Vec<Pid> {
     let me = std::process::id().cast_signed();
-    super::limits::processes().filter(|&number| parent_of(number) == Some(me)).map(Pid::from_raw).collect()
+    all_processes().filter(|&number| parent_of(number) == Some(me)).map(Pid::from_raw).collect()
 }
 
 /// The parent of a process.

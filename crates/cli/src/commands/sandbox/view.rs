@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
-use watchkeeper_service::program::launch::{Confinement, HostContract, SYSTEM_FOLDERS};
+use watchkeeper_service::program::launch::{Confinement, HostContract, SYSTEM_FOLDERS, is_of_the_system};
 
+use super::TEMPORARY_BELOW;
 use super::mounts::{NOTHING, bind, bind_read_only, memory, remount};
 
 const JOB_FOLDER: &str = "/opt/ml";
@@ -22,9 +23,8 @@ const JOB_FOLDER: &str = "/opt/ml";
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 /// Where the machine's file system is until it is let go of.
 const MACHINE: &str = "/.machine";
-/// Below the job's folder: its home folder, that for temporary files, and the layer above an unpacked image, with what that needs.
+/// Below the job's folder: its home folder, and the layer above an unpacked image, with what that needs.
 const HOME: &str = "home";
-const OWN_TEMPORARY: &str = "opt/ml/tmp";
 const LAYER: &str = "layer";
 const WRITTEN: &str = "layer/written";
 const WORK: &str = "layer/work";
@@ -61,7 +61,7 @@ const OF_THE_NETWORK: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/ssl/c
 pub(super) type Failure = String;
 
 /// For `map_err`.
-fn said<E: Display>(what: impl Display) -> impl FnOnce(E) -> Failure {
+pub(super) fn said<E: Display>(what: impl Display) -> impl FnOnce(E) -> Failure {
     move |error| format!("{what}: {error}")
 }
 
@@ -69,10 +69,6 @@ fn said<E: Display>(what: impl Display) -> impl FnOnce(E) -> Failure {
 pub(super) fn of_the_network() -> impl Iterator<Item = PathBuf> {
     let real = OF_THE_NETWORK.iter().filter_map(|path| Path::new(path).canonicalize().ok());
     real.filter(|path| !is_of_the_system(path))
-}
-
-fn is_of_the_system(path: &Path) -> bool {
-    SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Makes the folders below the job's that are the program's own, and no part of the contract, anew: what a program left in
@@ -187,7 +183,7 @@ impl Machine<'_> {
         wishes.extend(confinement.shown.iter().map(|path| (path.clone(), Wish::Show)));
         wishes.extend(confinement.hidden.iter().map(|path| (path.clone(), Wish::Hide)));
         wishes.extend(confinement.home.iter().map(|path| (path.clone(), Wish::Replace(HOME))));
-        wishes.extend(TEMPORARY.iter().map(|path| (PathBuf::from(path), Wish::Replace(OWN_TEMPORARY))));
+        wishes.extend(TEMPORARY.iter().map(|path| (PathBuf::from(path), Wish::Replace(TEMPORARY_BELOW))));
         // What holds others comes before them.
         wishes.sort();
         wishes.dedup();
@@ -245,22 +241,17 @@ impl Machine<'_> {
                 for entry in fs::read_dir(path).into_iter().flatten().flatten() {
                     let path = entry.path();
                     if path != Path::new(JOB_FOLDER) {
-                        self.same(&path).map_err(said(format!("{} could not be shown", path.display())))?;
+                        same(&path, &self.at(&path)).map_err(said(format!("{} could not be shown", path.display())))?;
                     }
                 }
                 continue;
             }
             match path.symlink_metadata() {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                _ => self.same(path).map_err(failed())?,
+                _ => same(path, &self.at(path)).map_err(failed())?,
             }
         }
         Ok(())
-    }
-
-    /// A link where there is a link, else what is there.
-    fn same(&self, path: &Path) -> Result<(), Error> {
-        if path.symlink_metadata()?.is_symlink() { symlink(path.read_link()?, self.at(path)) } else { self.show(path) }
     }
 
     fn show(&self, path: &Path) -> Result<(), Error> {
@@ -303,6 +294,16 @@ impl Machine<'_> {
     }
 }
 
+/// A link where there is a link, else what is there; nothing of a program's own may be at the place.
+fn same(path: &Path, at: &Path) -> Result<(), Error> {
+    let metadata = path.symlink_metadata()?;
+    if metadata.is_symlink() {
+        return symlink(path.read_link()?, at);
+    }
+    make_place(at, metadata.is_dir())?;
+    bind_read_only(path, at)
+}
+
 /// An empty file or folder to mount something at.
 fn make_place(at: &Path, is_folder: bool) -> Result<(), Error> {
     if is_folder {
@@ -339,28 +340,18 @@ fn unpacked_image(root: &Path, rootfs: &Path, job: &Path, in_user_namespace: boo
         "note: the files of the image cannot be changed: no layer can be put above them ({error})"
     ));
     memory(root, "mode=755,size=1m").map_err(said("a file system in memory could not be mounted"))?;
-    let view = Machine { root, seen: Vec::new() };
     let entries = fs::read_dir(&rootfs).map_err(said("images[].rootfs could not be read"))?;
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         if ["proc", "dev", "sys", "tmp", "run", "opt"].iter().any(|own| name == *own) {
             continue;
         }
-        let at = view.at(Path::new(&name));
-        let failed = || said(format!("{} could not be shown", path.display()));
-        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-            path.read_link().and_then(|target| symlink(target, &at)).map_err(failed())?;
-        } else {
-            make_place(&at, path.metadata().is_ok_and(|found| found.is_dir())).map_err(failed())?;
-            bind_read_only(&path, &at).map_err(failed())?;
-        }
+        same(&path, &root.join(&name)).map_err(said(format!("{} could not be shown", path.display())))?;
     }
     for entry in fs::read_dir(rootfs.join("opt")).into_iter().flatten().flatten() {
         let (path, at) = (entry.path(), root.join("opt").join(entry.file_name()));
         if entry.file_name() != "ml" && !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-            let failed = || said(format!("{} could not be shown", path.display()));
-            make_place(&at, path.metadata().is_ok_and(|found| found.is_dir())).map_err(failed())?;
-            bind_read_only(&path, &at).map_err(failed())?;
+            same(&path, &at).map_err(said(format!("{} could not be shown", path.display())))?;
         }
     }
     Ok(Kind::ReadOnlyImage)
@@ -384,7 +375,7 @@ fn special_folders(job: &Path, kind: Kind, own_processes: bool, memory_bytes: Op
     }
     devices(machine, memory_bytes).map_err(failed("/dev"))?;
     for path in TEMPORARY.into_iter().filter(|_| kind != Kind::Machine) {
-        let own = job.join(OWN_TEMPORARY);
+        let own = job.join(TEMPORARY_BELOW);
         let made = fs::create_dir_all(path).and_then(|()| bind(&own, Path::new(path)));
         // An image that can only be read may have no place for the other.
         if path == TEMPORARY[0] || kind != Kind::ReadOnlyImage {

@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed};
@@ -12,9 +11,10 @@ use watchkeeper_service::program::launch::{Ended, HostContract, Launcher as _, L
 
 use super::bench::{Bench, Job, Lifeline, Machine};
 use super::sandbox::{contract, has_namespaces};
-use super::service::{BUCKET, Service};
+use super::service::Service;
 use super::{launcher, rootfs, without_namespaces};
 use crate::program::Folder;
+use crate::service::{ANALYZER, BUCKET, ROLE};
 
 /// Tries everything with these files and folders, and with these processes, and says what it reached.
 const ATTACK: &str = "
@@ -165,7 +165,7 @@ async fn a_preprocessor_script_reaches_neither_the_service_nor_another_job() {
     let record = crate::traffic::record(0, "0.5", "31,a");
     attacked.service.put("captured/capture.jsonl", record).await;
     let job = Job::shell("attacker", "")
-        .with("/AppSpecification", json!({"ImageUri": crate::service::ANALYZER}))
+        .with("/AppSpecification", json!({"ImageUri": ANALYZER}))
         .with(
             "/Environment",
             json!({
@@ -211,13 +211,12 @@ async fn a_model_server_reaches_neither_the_service_nor_a_job() {
     }
     let attacked = Attacked::new().await;
     attacked.folder.write("elsewhere/server.py", attacked.attack() + SERVER);
-    let role = "arn:aws:iam::000000000000:role/tests";
     let variant =
         json!({"VariantName": "one", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1});
     for (operation, input) in [
         (
             "CreateModel",
-            json!({"ModelName": "m", "ExecutionRoleArn": role, "PrimaryContainer": {"Image": "host.example/server:1"}}),
+            json!({"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "host.example/server:1"}}),
         ),
         ("CreateEndpointConfig", json!({"EndpointConfigName": "c", "ProductionVariants": [variant]})),
         ("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c"})),
@@ -296,12 +295,12 @@ async fn a_fork_bomb_ends_at_its_limit() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let program = "import os, time
+    let program = "import os, signal
 count = 0
 try:
     while True:
         if os.fork() == 0:
-            time.sleep(1000)
+            signal.pause()
         count += 1
 except BlockingIOError as error:
     print(count, error.errno, flush=True)";
@@ -326,12 +325,12 @@ print(resource.getrlimit(resource.RLIMIT_NPROC)[1] < 100000, resource.getrlimit(
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_fill_the_memory_together_are_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let program = "import os, time
+    let program = "import os, signal
 for _ in range(8):
     if os.fork() == 0:
         memory = bytearray(b'x') * (60 << 20)
-        time.sleep(1000)
-time.sleep(1000)";
+        signal.pause()
+signal.pause()";
     let (ended, said) =
         run(&python(folder.path(), program, Limits { memory_bytes: Some(200 << 20), ..Limits::default() })).await;
     let Ended::OverLimit { reason } = &ended else { panic!("{ended:?} {said}") };
@@ -383,7 +382,7 @@ def reach(what, family, address):
 reach('port', socket.AF_INET, ('127.0.0.1', {port}))
 reach('name', socket.AF_UNIX, '\\0{name}')"
     );
-    let bench = Bench::running(Arc::new(launcher())).await;
+    let bench = Bench::running(Machine::of(launcher())).await;
     let job = Job::python("isolated", &program).with("/NetworkConfig", json!({"EnableNetworkIsolation": true}));
     assert_eq!(bench.run(&job).await.status, Completed);
     let log = bench.log("isolated", 1).await;

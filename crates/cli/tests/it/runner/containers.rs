@@ -43,7 +43,6 @@ impl Engine {
 }
 
 mod suite_of_launchers {
-    use std::path::PathBuf;
     use std::sync::LazyLock;
 
     use super::{Engine, Machine};
@@ -53,25 +52,11 @@ mod suite_of_launchers {
 
     fn machine() -> Machine {
         let machine = ENGINE.machine();
-        assert!(machine.container_engine.as_ref().is_some_and(|path: &PathBuf| path.try_exists().unwrap()));
+        assert!(machine.container_engine.as_ref().is_some_and(|path| path.try_exists().unwrap()));
         machine
     }
 
-    crate::launcher_suite!(
-        machine(),
-        a_program_that_ends_well,
-        a_program_that_fails,
-        a_program_that_is_stopped,
-        a_program_that_ignores_being_stopped,
-        a_program_whose_time_is_over,
-        a_program_that_leaves_others_behind,
-        a_talkative_program,
-        inputs_and_outputs,
-        an_output_that_is_uploaded_while_the_program_runs,
-        several_instances,
-        metrics_of_a_program,
-        a_service_that_stops_and_starts_again,
-    );
+    crate::launcher_suite!(machine(), in containers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

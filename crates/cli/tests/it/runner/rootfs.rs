@@ -99,23 +99,7 @@ fn machine() -> Machine {
 mod suite_of_launchers {
     use super::machine;
 
-    crate::launcher_suite!(
-        machine(),
-        a_program_that_ends_well,
-        a_program_that_fails,
-        a_program_that_is_not_there,
-        a_program_that_is_stopped,
-        a_program_that_ignores_being_stopped,
-        a_program_whose_time_is_over,
-        a_program_that_leaves_others_behind,
-        a_talkative_program,
-        inputs_and_outputs,
-        an_output_that_is_uploaded_while_the_program_runs,
-        several_instances,
-        what_a_program_is_told,
-        metrics_of_a_program,
-        a_service_that_stops_and_starts_again,
-    );
+    crate::launcher_suite!(machine());
 }
 
 #[tokio::test(flavor = "multi_thread")]

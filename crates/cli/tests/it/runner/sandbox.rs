@@ -1,18 +1,16 @@
 //! What only the sandbox does.
 
-use std::sync::Arc;
-
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed};
 use watchkeeper_service::program::launch::{Confinement, Ended, HostContract, Launcher as _, Limits};
 
-use super::bench::{Bench, Job, Lifeline};
+use super::bench::{Bench, Job, Lifeline, Machine};
 use super::launcher;
 
 async fn bench() -> Bench {
-    Bench::running(Arc::new(launcher())).await
+    Bench::running(Machine::of(launcher())).await
 }
 
 /// Whether this machine lets us make namespaces; where tests must not be left out, it has to.

@@ -10,13 +10,7 @@ use watchkeeper_aws::client::Client;
 use super::bench::{Job, Lifeline};
 use crate::program::Folder;
 use crate::running::Running;
-use crate::service::{client, serve};
-
-/// Longer than a claim of a runner that died.
-const FOREVER: Duration = Duration::from_secs(100);
-
-/// The service's own bucket.
-pub(super) const BUCKET: &str = "sagemaker-us-east-1-000000000000";
+use crate::service::{BUCKET, FOREVER, client, job_ended, serve};
 
 pub(super) struct Service {
     pub(super) running: Running,
@@ -78,15 +72,7 @@ impl Service {
     }
 
     pub(super) async fn ended(&self, job: &str) -> Value {
-        let deadline = Instant::now() + FOREVER;
-        loop {
-            let described = self.call("DescribeProcessingJob", json!({"ProcessingJobName": job})).await;
-            if !["InProgress", "Stopping"].contains(&described["ProcessingJobStatus"].as_str().unwrap()) {
-                return described;
-            }
-            assert!(Instant::now() < deadline, "{described}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        job_ended(&self.client, job).await
     }
 }
 

@@ -1,7 +1,5 @@
 //! Jobs in the sandbox of a machine that permits no namespaces.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed};
 use watchkeeper_service::program::launch::Launcher as _;
@@ -47,28 +45,12 @@ os.waitpid(child, 0)";
         .then(|| Sandbox::new(wrapped))
 }
 
-crate::launcher_suite!(
-    Machine::of(launcher()),
-    a_program_that_ends_well,
-    a_program_that_fails,
-    a_program_that_is_not_there,
-    a_program_that_is_stopped,
-    a_program_that_ignores_being_stopped,
-    a_program_whose_time_is_over,
-    a_program_that_leaves_others_behind,
-    a_talkative_program,
-    inputs_and_outputs,
-    an_output_that_is_uploaded_while_the_program_runs,
-    several_instances,
-    what_a_program_is_told,
-    metrics_of_a_program,
-    a_service_that_stops_and_starts_again,
-);
+crate::launcher_suite!(Machine::of(launcher()));
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_had_is_said() {
     assert!(!launcher().protects_inputs().await);
-    let bench = Bench::running(Arc::new(launcher())).await;
+    let bench = Bench::running(Machine::of(launcher())).await;
     let job = bench.run(&Job::shell("plain", "echo $WATCHKEEPER_JOB_ROOT")).await;
     let log = bench.log("plain", 1).await;
     assert_eq!(job.status, Completed, "{log:?}");

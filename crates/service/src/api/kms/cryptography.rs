@@ -144,9 +144,9 @@ fn refusal(error: &StoreError, key: &Key) -> Error {
             Error::new("NotFoundException", format!("Key '{}' does not exist", key.arn))
         }
         StoreError::KeyUnavailable { status: Some(status), .. } if status == "PendingDeletion" => {
-            Error::new("KMSInvalidStateException", format!("{} is pending deletion.", key.arn))
+            key.pending_deletion()
         }
-        StoreError::KeyUnavailable { .. } => Error::new("DisabledException", format!("{} is disabled.", key.arn)),
+        StoreError::KeyUnavailable { .. } => key.disabled(),
         other => failure::internal(other),
     }
 }

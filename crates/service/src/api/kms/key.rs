@@ -333,7 +333,7 @@ impl Key {
 
     /// Refuses what a key on its way out cannot have done to it.
     pub(crate) fn not_pending_deletion(&self) -> Result<(), Error> {
-        if self.state == KeyState::PendingDeletion { Err(self.invalid_state("is pending deletion.")) } else { Ok(()) }
+        if self.state == KeyState::PendingDeletion { Err(self.pending_deletion()) } else { Ok(()) }
     }
 
     /// Refuses what only a key that is on can do.
@@ -341,8 +341,18 @@ impl Key {
         self.not_pending_deletion()?;
         match self.state {
             KeyState::Enabled => Ok(()),
-            _ => Err(Error::new("DisabledException", format!("{} is disabled.", self.arn))),
+            _ => Err(self.disabled()),
         }
+    }
+
+    /// The refusal of a key that is on its way out.
+    pub(super) fn pending_deletion(&self) -> Error {
+        self.invalid_state("is pending deletion.")
+    }
+
+    /// The refusal of a key that is off.
+    pub(super) fn disabled(&self) -> Error {
+        Error::new("DisabledException", format!("{} is disabled.", self.arn))
     }
 
     fn invalid_state(&self, what: &str) -> Error {

@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use watchkeeper_store::metadata::{Query, SortBy};
 
+use super::TRIES;
 use super::encrypting::DeletedKey;
 use super::key::{Alias, Key};
 use crate::Context;
 use crate::control::milliseconds;
-use crate::resources::{Error, Transaction, Versioned};
+use crate::resources::{Error, Resource as _, Transaction, Versioned};
 
 /// How often keys are looked at. A key's periods are days.
 const PAUSE: Duration = Duration::from_mins(1);
 /// Keys that are looked at in one step.
 const MOST_IN_A_STEP: usize = 100;
-/// How often a change is tried again that met somebody else's.
-const TRIES: usize = 5;
 
 /// Does what is due until the service stops.
 pub(crate) async fn run(context: Arc<Context>) {
@@ -36,18 +35,20 @@ pub(crate) async fn run(context: Arc<Context>) {
 }
 
 /// Does what is due for all keys.
-pub(crate) async fn keep_all_up(context: &Context) -> Result<(), Error> {
+async fn keep_all_up(context: &Context) -> Result<(), Error> {
     if context.resources.next_due::<Key>().await?.is_none_or(|due| due > context.now().as_millisecond()) {
         return Ok(());
     }
     let mut query = Query { sort_by: SortBy::Key, limit: MOST_IN_A_STEP, ..Query::default() };
     loop {
-        let keys = context.resources.list::<Key>(&query).await?;
-        let Some(last) = keys.last().map(|key| key.resource.id.clone()) else { return Ok(()) };
-        for key in keys {
+        let page = context.resources.page::<Key>(&query).await?;
+        for key in page.found {
             kept_up(context, key).await?;
         }
-        query.after = Some(watchkeeper_store::metadata::Position { value: last.clone(), key: last });
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(());
+        }
     }
 }
 
@@ -95,5 +96,5 @@ pub(super) async fn kept_up(context: &Context, found: Versioned<Key>) -> Result<
             None => return Ok(None),
         }
     }
-    Err(Error::Conflict { kind: <Key as crate::resources::Resource>::KIND, key: found.resource.id })
+    Err(Error::Conflict { kind: Key::KIND, key: found.resource.id })
 }

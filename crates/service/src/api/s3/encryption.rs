@@ -4,7 +4,7 @@ use s3s::{S3ErrorCode, S3Result, dto};
 
 use super::S3Api;
 use super::errors::{error, error_saying, unavailable_key};
-use crate::api::kms::{KeyName, find_key, is_of_another};
+use crate::api::kms::{KeyName, find_key, other_account};
 
 /// How an object is encrypted: what its headers say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl S3Api {
 
     /// The ARN of a key that can be used now; given are its id, an alias, or the ARN of either.
     async fn key_arn(&self, key: &str) -> S3Result<String> {
-        if is_of_another(key, &self.context.configuration.account) {
+        if other_account(key, &self.context.configuration.account).is_some() {
             return Err(unavailable_key(key, None));
         }
         let found = find_key(&self.context, &KeyName::of(key)).await.map_err(|failure| {

@@ -2,7 +2,6 @@
 //!
 //! What is asked for is written down; hosting makes it true and says so in the document.
 
-use std::sync::Weak;
 use std::time::Duration;
 
 use watchkeeper_aws::generated::sagemaker::{
@@ -104,22 +103,14 @@ pub(super) async fn delete(context: &Context, call: &Call, request: DeleteEndpoi
     .await?;
     ring(&context.hosting_bell);
     // Scripts list what was captured as soon as this has answered.
-    if deleted.config.data_capture_config.is_some()
-        && tokio::time::timeout(LONGEST_FLUSH, captured(context, &deleted.name)).await.is_err()
-    {
+    if deleted.config.data_capture_config.is_none() {
+        return Ok(());
+    }
+    let captured = processes::captured(context, &deleted.name, context.now());
+    if tokio::time::timeout(LONGEST_FLUSH, captured).await.is_err() {
         tracing::warn!(endpoint = deleted.name, "what was captured is not stored yet");
     }
     Ok(())
-}
-
-/// Returns when what was captured of an endpoint so far is stored, by this process and by the others.
-async fn captured(context: &Context, name: &str) {
-    let flushed = async {
-        if let Some(capture) = context.capture.get().and_then(Weak::upgrade) {
-            capture.flush(name).await;
-        }
-    };
-    tokio::join!(flushed, processes::captured(context, context.now()));
 }
 
 pub(super) async fn list_endpoints(

@@ -14,7 +14,8 @@
 //! - **Durable mode**: what [`CaptureStream::record`] returns is done once the record is in a journal on disk, synced
 //!   together with all that wait (group commit). Objects are made of whole journal segments under names that follow from the
 //!   segment, so that a put that is repeated after a crash overwrites its own object: nothing is lost, nothing is there
-//!   twice. Captures under a key are encrypted in the journal too. A journal that cannot be written for a second drops what waits for it, and counts it: answers go on.
+//!   twice. Captures under a key are encrypted in the journal too. A journal that cannot be written for a second drops what
+//!   waits for it, and counts it: answers go on.
 //!
 //! Lines are made and stored by threads that stand back behind those that answer: on a machine that has no time left what
 //! cannot be captured is dropped and counted, and answers take as long as without.

@@ -15,7 +15,7 @@ use futures::TryStreamExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use watchkeeper_aws::Error;
 use watchkeeper_aws::types::S3Uri;
@@ -138,7 +138,7 @@ pub async fn run(hosting: Arc<Hosting>) {
 }
 
 /// The places of an invocation among those of its endpoint, and among all.
-type Place = (Result<OwnedSemaphorePermit, AcquireError>, Result<OwnedSemaphorePermit, AcquireError>);
+type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// What waits and what is under way.
 struct Queue {
@@ -214,9 +214,8 @@ impl Queue {
     async fn answer(&self, invocation: &AsyncInvocation) -> Result<(Place, Option<String>, Bytes), Error> {
         let deployment = self.deployment(invocation).await?;
         let limit = self.limit(&deployment);
-        // Neither semaphore is ever closed.
-        let of_endpoint = limit.acquire_owned().await;
-        let place = (of_endpoint, Arc::clone(&self.running).acquire_owned().await);
+        let of_endpoint = limit.acquire_owned().await.expect("the semaphore is never closed");
+        let of_all = Arc::clone(&self.running).acquire_owned().await.expect("the semaphore is never closed");
         if invocation.is_over(self.context().now()) {
             return Err(refusal::validation("The request expired before it could be processed."));
         }
@@ -243,7 +242,7 @@ impl Queue {
         let content_type = given.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut answer = BytesMut::with_capacity(given.body.len());
         given.body.pieces.iter().for_each(|piece| answer.extend_from_slice(piece));
-        Ok((place, content_type, answer.freeze()))
+        Ok(((of_endpoint, of_all), content_type, answer.freeze()))
     }
 
     /// The endpoint, once its models are there.

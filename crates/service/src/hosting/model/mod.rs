@@ -332,7 +332,5 @@ impl ModelBody {
 pub async fn sweep(context: &Context) {
     folder::sweep(&start::models_folder(context)).await;
     let settings = &context.configuration;
-    if settings.images.iter().any(|image| image.container.is_some()) {
-        container::sweep(&settings.hosting.container_engine, &container::owner_of_models(&settings.data_dir)).await;
-    }
+    container::sweep(settings, &container::owner_of_models(&settings.data_dir)).await;
 }

@@ -6,7 +6,7 @@ use watchkeeper_aws::types::ImageUri;
 
 use super::StartError;
 use crate::configuration::{BuiltInModel, Image};
-use crate::program::image::{Place, Program, container_image, entry, in_rootfs, is_repository};
+use crate::program::image::{self, Program, entry, is_repository};
 
 /// The repositories of built-in models.
 const BUILT_IN: [(&str, BuiltInModel); 4] = [
@@ -55,21 +55,8 @@ fn of_entry(entry: &Image, image: &ImageUri) -> Result<Source, StartError> {
     if let Some(url) = &entry.url {
         return Ok(Source::Url(url.clone()));
     }
-    let mut program = Program {
-        place: Place::Machine,
-        entrypoint: entry.command.clone(),
-        arguments: vec![SERVE.to_owned()],
-        environment: entry.environment.clone(),
-        note: None,
-    };
-    if let Some(container) = &entry.container {
-        program.place = Place::Container(container_image(container, image).map_err(StartError::Failed)?);
-        return Ok(Source::Program(program));
-    }
-    if let Some(rootfs) = &entry.rootfs {
-        return in_rootfs(program, rootfs.clone()).map(Source::Program).map_err(StartError::Failed);
-    }
-    if !program.entrypoint.is_empty() {
+    let program = image::of_entry(entry, image, &[], &[SERVE.to_owned()]).map_err(StartError::Failed)?;
+    if program.is_known() {
         return Ok(Source::Program(program));
     }
     entry.built_in.map(Source::BuiltIn).ok_or_else(|| {
@@ -86,6 +73,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::program::image::Place;
 
     fn entry(pattern: &str) -> Image {
         Image { pattern: pattern.to_owned(), ..Image::default() }

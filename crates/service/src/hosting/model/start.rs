@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::program::container::{self, Container as ContainerRun, Volume};
 use crate::program::environment::{Variables, Wanted, has_credentials, of_place, of_the_service};
 use crate::program::image::{self, Place};
-use crate::program::launch::{HostContract, Launcher, Limits};
+use crate::program::launch::{HostContract, Launcher, Limits, MODELS_FOLDER};
 use crate::program::{self, confinement, folder, instance};
 use crate::telemetry::program_log::ProgramLog;
 
@@ -42,7 +42,7 @@ const LONGEST_LABEL: usize = 150;
 
 /// Where the folders of models are.
 pub(super) fn models_folder(context: &Context) -> PathBuf {
-    context.configuration.data_dir.join("models")
+    context.configuration.data_dir.join(MODELS_FOLDER)
 }
 
 /// One container that is being started.
@@ -181,31 +181,36 @@ impl Start<'_> {
     }
 
     async fn program(self, program: image::Program) -> Result<Remote, String> {
-        let container_image = match &program.place {
-            Place::Container(image) => Some(image.clone()),
-            Place::Machine | Place::Rootfs(_) => None,
-        };
-        let may_link = container_image.is_none() && self.launcher.protects_inputs().await;
+        let may_link = !matches!(program.place, Place::Container(_)) && self.launcher.protects_inputs().await;
         let mut unfinished = Unfinished(Some(self.folder.clone()));
-        let container = match container_image {
-            Some(image) => Some(self.container(image, &program).await?),
-            None => None,
-        };
-        let files = self.fetch(may_link).await?;
+        let contract = self.contract(&program, may_link)?;
+        let container = self.container(&program, &contract);
+        if let Some(container) = &container {
+            container.check_engine().await?;
+        }
+        self.fetch(may_link).await?;
         if let Some(container) = &container {
             container.write_variables().map_err(|error| format!("{}: {error}", container.variables_file.display()))?;
         }
         self.note_isolation().await;
-        let mut environment = self.environment(&program);
+        let remote = self.watch_over(contract, container).await?;
+        unfinished.0 = None;
+        Ok(remote)
+    }
+
+    fn contract(&self, program: &image::Program, may_link: bool) -> Result<HostContract, String> {
+        let mut environment = of_place(&program.place);
+        environment.extend(program.environment.clone());
+        environment.extend(self.variables());
         // Where folders cannot be put at /opt/ml, the model is where it lies.
-        let is_at_its_place = container.is_some() || may_link;
-        let model = if is_at_its_place { MODEL.to_owned() } else { files.display().to_string() };
+        let model = if may_link { MODEL.to_owned() } else { self.model_folder().display().to_string() };
         environment.insert(MODEL_VARIABLE.to_owned(), model);
         environment.extend(self.definition.environment.clone().unwrap_or_default());
         let configuration = &self.context.configuration;
         let own_program = program::own(configuration).map_err(|error| error.to_string())?;
         let entry = image::entry_of(&configuration.images, self.definition.image.as_deref().unwrap_or_default());
-        let contract = HostContract {
+        let memory_bytes = self.specification.instance_type.as_deref().and_then(instance::memory_bytes);
+        Ok(HostContract {
             root: self.folder.clone(),
             command: program.command(),
             environment,
@@ -214,45 +219,32 @@ impl Start<'_> {
             linked: may_link,
             network_isolation: false,
             confinement: Some(confinement::of_image(configuration, &own_program, entry)),
-            limits: Limits { memory_bytes: self.memory_bytes(), ..Limits::usual() },
-        };
-        let remote = self.watch_over(contract, container).await?;
-        unfinished.0 = None;
-        Ok(remote)
+            limits: Limits { memory_bytes, ..Limits::usual() },
+        })
     }
 
-    /// The container that a model's program is run in, once the engine has answered.
-    async fn container(&self, image: String, program: &image::Program) -> Result<ContainerRun, String> {
+    /// The container that a program of this contract is run in, if it is.
+    fn container(&self, program: &image::Program, contract: &HostContract) -> Option<ContainerRun> {
+        let Place::Container(image) = &program.place else { return None };
         let folder_name = self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut environment = self.environment(program);
-        environment.extend(self.definition.environment.clone().unwrap_or_default());
+        // Port and model are where the container has them, whatever the model's own variables say.
+        let mut environment = contract.environment.clone();
         environment.insert(PORT.to_owned(), container::PORT.to_string());
         environment.insert(MODEL_VARIABLE.to_owned(), MODEL.to_owned());
-        let folder = self.folder.join(MODEL.trim_start_matches('/'));
-        let container = ContainerRun {
+        Some(ContainerRun {
             engine: self.context.configuration.hosting.container_engine.clone(),
             name: format!("watchkeeper-{folder_name}"),
             owner: container::owner_of_models(&self.context.configuration.data_dir),
-            image,
+            image: image.clone(),
             entrypoint: program.entrypoint.clone(),
             arguments: program.arguments.clone(),
-            volumes: vec![Volume { folder, place: MODEL.to_owned(), writable: false }],
+            volumes: vec![Volume { folder: self.model_folder(), place: MODEL.to_owned(), writable: false }],
             network_isolation: false,
             environment,
             variables_file: self.folder.join("variables"),
-            memory_bytes: self.memory_bytes(),
-            processes: Limits::usual().processes,
-        };
-        container.check_engine().await?;
-        Ok(container)
-    }
-
-    /// The variables of a program, but for the model's own.
-    fn environment(&self, program: &image::Program) -> Variables {
-        let mut environment = of_place(&program.place);
-        environment.extend(program.environment.clone());
-        environment.extend(self.variables());
-        environment
+            memory_bytes: contract.limits.memory_bytes,
+            processes: contract.limits.processes,
+        })
     }
 
     /// Hands a program to a task that watches over it; returns when it is ready.
@@ -281,8 +273,8 @@ impl Start<'_> {
         }
     }
 
-    fn memory_bytes(&self) -> Option<u64> {
-        self.specification.instance_type.as_deref().and_then(instance::memory_bytes)
+    fn model_folder(&self) -> PathBuf {
+        self.folder.join(MODEL.trim_start_matches('/'))
     }
 
     /// What leads to this service, and what a model server of a transform job is told.
@@ -309,7 +301,7 @@ impl Start<'_> {
             let made = tokio::fs::create_dir_all(&path).await;
             made.map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        let (model, limit) = (job.join("model"), self.specification.download_timeout);
+        let (model, limit) = (self.model_folder(), self.specification.download_timeout);
         let fetching =
             archive::fetch(&*self.context.objects, self.definition, &model, may_link, archive::Limits::default());
         let fetched = timeout(limit, fetching).await;

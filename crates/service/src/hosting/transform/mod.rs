@@ -28,12 +28,11 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::Hosting;
+use crate::control::UNENDED_JOBS;
 use crate::control::transform_job::TransformJob;
 use crate::resources::{Resource as _, Versioned};
 use crate::watch::claimed_until;
 
-/// Statuses of jobs that somebody has to carry out.
-const UNENDED: [&str; 2] = ["InProgress", "Stopping"];
 /// The time between two looks for jobs that nobody rang for: those of a service that died.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -94,7 +93,7 @@ async fn claim(
     while running.len() < most {
         let (now, until) = (context.now().as_millisecond(), claimed_until(context, CLAIM));
         // What runs here is claimed here, so it is among what comes back.
-        let claimed = context.resources.claim::<TransformJob>(&UNENDED, &context.owner, now, until, most).await;
+        let claimed = context.resources.claim::<TransformJob>(&UNENDED_JOBS, &context.owner, now, until, most).await;
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => return tracing::warn!(%error, "no transform jobs could be claimed"),

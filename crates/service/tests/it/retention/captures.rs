@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use watchkeeper_service::configuration::RetentionSettings;
 use watchkeeper_service::control::execution::{Execution, Outcome, Trigger};
-use watchkeeper_service::resources::Transaction;
+use watchkeeper_service::control::schedule::{MonitoringSchedule, OperatorWork};
+use watchkeeper_service::resources::{Transaction, Versioned};
 use watchkeeper_store::objects::ListObjects;
 
 use super::{insert, nothing, sweep_with};
@@ -64,6 +65,11 @@ async fn old_captures_go_and_nothing_else() {
             hours(&world, endpoint).await.into_iter().filter(|hour| hour.as_str() > "2026").collect();
         assert_eq!(left, day("2026/01/03").skip(10).collect::<Vec<_>>(), "the hour of the moment stays whole");
     }
+}
+
+/// The schedule `nightly-check` as it is stored.
+async fn stored(world: &World) -> Versioned<MonitoringSchedule> {
+    world.context.resources.get("nightly-check").await.unwrap().unwrap()
 }
 
 /// A world whose schedule `nightly-check` has a tick each hour from midnight of the first of January on, all of which have
@@ -129,13 +135,7 @@ async fn the_window_of_the_next_tick_stays_however_long_it_is() {
 
     // One that nobody can make sense of keeps everything, one that is stopped nothing.
     capture(&world, "churn", "2025/01/01/00").await;
-    let stored = world
-        .context
-        .resources
-        .get::<watchkeeper_service::control::schedule::MonitoringSchedule>("nightly-check")
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = stored(&world).await;
     let mut broken = stored.resource.clone();
     broken.config.monitoring_job_definition = None;
     broken.config.monitoring_job_definition_name = Some("gone".to_owned());
@@ -173,15 +173,9 @@ async fn what_an_operator_asked_for_stays() {
         let status = watchkeeper_aws::generated::sagemaker::ExecutionStatus::Completed;
         insert(&world.context, &row.ended(status, None, world.context.now())).await;
     }
-    let stored = world
-        .context
-        .resources
-        .get::<watchkeeper_service::control::schedule::MonitoringSchedule>("nightly-check")
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = stored(&world).await;
     let mut done = stored.resource;
-    done.operator = watchkeeper_service::control::schedule::OperatorWork::default();
+    done.operator = OperatorWork::default();
     world.context.resources.commit(Transaction::new().update(&done, stored.version)).await.unwrap();
     sweep_with(&world, settings()).await;
     assert!(hours(&world, "churn").await.is_empty());

@@ -44,23 +44,15 @@ pub(crate) struct Machine {
     pub(crate) container_engine: Option<PathBuf>,
 }
 
+/// The entry that leaves to jobs what they run on this machine.
+fn shell() -> Image {
+    Image { pattern: "*shell*".to_owned(), ..Image::default() }
+}
+
 impl Machine {
     /// Whose image is a shell of this machine.
     pub(crate) fn of(launcher: impl Launcher + 'static) -> Self {
-        Self::from(Arc::new(launcher) as Arc<dyn Launcher>)
-    }
-}
-
-impl From<Arc<dyn Launcher>> for Machine {
-    fn from(launcher: Arc<dyn Launcher>) -> Self {
-        let image = Image { pattern: "*shell*".to_owned(), ..Image::default() };
-        Self { launcher, image, container_engine: None }
-    }
-}
-
-impl<L: Launcher + 'static> From<Arc<L>> for Machine {
-    fn from(launcher: Arc<L>) -> Self {
-        Self::from(launcher as Arc<dyn Launcher>)
+        Self { launcher: Arc::new(launcher), image: shell(), container_engine: None }
     }
 }
 
@@ -75,7 +67,7 @@ impl Bench {
     /// A store without a runner.
     #[allow(dead_code)] // only one of the two crates with this file starts one later
     pub(crate) async fn new() -> Self {
-        Self::with(Image { pattern: "*shell*".to_owned(), ..Image::default() }, |_| {}).await
+        Self::with(shell(), |_| {}).await
     }
 
     async fn with(image: Image, change: impl FnOnce(&mut Configuration)) -> Self {
@@ -108,13 +100,13 @@ impl Bench {
     }
 
     /// A store with a runner.
-    pub(crate) async fn running(machine: impl Into<Machine>) -> Self {
+    pub(crate) async fn running(machine: Machine) -> Self {
         Self::running_with(machine, |_| {}).await
     }
 
     /// The same with other settings.
-    pub(crate) async fn running_with(machine: impl Into<Machine>, change: impl FnOnce(&mut Configuration)) -> Self {
-        let Machine { launcher, image, container_engine } = machine.into();
+    pub(crate) async fn running_with(machine: Machine, change: impl FnOnce(&mut Configuration)) -> Self {
+        let Machine { launcher, image, container_engine } = machine;
         let mut bench = Self::with(image, |settings| {
             if let Some(engine) = container_engine {
                 settings.hosting.container_engine = engine.display().to_string();

@@ -11,7 +11,7 @@ use watchkeeper_service::control::endpoint::Endpoint;
 use watchkeeper_service::control::endpoint_config::EndpointConfig;
 use watchkeeper_service::program::launch::{HostContract, Launcher, Running};
 
-use super::bench::{Bench, Job};
+use super::bench::{Bench, Job, Machine};
 use super::plain::Plain;
 
 /// Starts the script of the variable `SCRIPT` in place of the program.
@@ -42,7 +42,7 @@ fn clarify(name: &str, script: &str) -> Job {
 }
 
 async fn bench() -> Bench {
-    Bench::running(Arc::new(Scripted)).await
+    Bench::running(Machine::of(Scripted)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,7 +162,7 @@ async fn what_a_killed_program_left_goes_with_the_job() {
 /// To deploy may be what a job of somebody's own program is for.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_other_programs_make_stays() {
-    let bench = Bench::running(Arc::new(Plain)).await;
+    let bench = Bench::running(Machine::of(Plain)).await;
     make_model(&bench).await;
     let job = Job::shell("deploys", "printf %s $AWS_ACCESS_KEY_ID > $ml/processing/out/key; sleep 1000").output(
         "out",

@@ -12,11 +12,11 @@ use watchkeeper_service::control::processing_job::ProcessingJob;
 use watchkeeper_service::resources::Transaction;
 use watchkeeper_store::objects::ListObjects;
 
-use super::bench::{Bench, Job};
+use super::bench::{Bench, Job, Machine};
 use super::plain::Plain;
 
 async fn bench() -> Bench {
-    Bench::running(Arc::new(Plain)).await
+    Bench::running(Machine::of(Plain)).await
 }
 
 /// The job fails before its program starts, for this reason, and has a log that says so.

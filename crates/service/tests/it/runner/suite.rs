@@ -7,10 +7,32 @@ use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Fail
 
 use super::bench::{Bench, Job, Lifeline, Machine, TIMING};
 
-/// The tests, for a machine.
+/// The tests, for a machine. In containers, what a program is told and that there is none are the engine's business, and have
+/// other tests.
 #[macro_export]
 macro_rules! launcher_suite {
-    ($machine:expr, $($test:ident),+ $(,)?) => {
+    ($machine:expr) => {
+        $crate::launcher_suite!($machine, in containers);
+        $crate::launcher_suite!($machine => a_program_that_is_not_there, what_a_program_is_told);
+    };
+    ($machine:expr, in containers) => {
+        $crate::launcher_suite!(
+            $machine =>
+            a_program_that_ends_well,
+            a_program_that_fails,
+            a_program_that_is_stopped,
+            a_program_that_ignores_being_stopped,
+            a_program_whose_time_is_over,
+            a_program_that_leaves_others_behind,
+            a_talkative_program,
+            inputs_and_outputs,
+            an_output_that_is_uploaded_while_the_program_runs,
+            several_instances,
+            metrics_of_a_program,
+            a_service_that_stops_and_starts_again
+        );
+    };
+    ($machine:expr => $($test:ident),+) => {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {

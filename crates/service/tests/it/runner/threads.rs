@@ -10,14 +10,14 @@ use serde_json::json;
 use watchkeeper_aws::generated::sagemaker::ProcessingJobStatus::{Completed, Failed, InProgress, Stopped};
 use watchkeeper_service::program::threads::{Analysis, Threads};
 
-use super::bench::{Bench, Job, TIMING};
+use super::bench::{Bench, Job, Machine, TIMING};
 
 const ANALYZER: &str = "159807026194.dkr.ecr.us-west-2.amazonaws.com/sagemaker-model-monitor-analyzer";
 /// Longer than anything takes; reached only by what hangs.
 const FOREVER: Duration = Duration::from_secs(100);
 
 async fn bench(analyze: impl Fn(&Analysis) -> bool + Send + Sync + 'static) -> Bench {
-    Bench::running(Arc::new(Threads::new(vec!["no-such-program".to_owned()], Arc::new(analyze)))).await
+    Bench::running(Machine::of(Threads::new(vec!["no-such-program".to_owned()], Arc::new(analyze)))).await
 }
 
 /// A job of the built-in analyzer.
