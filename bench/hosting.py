@@ -27,15 +27,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import service as bench_service
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from service import ROLE, Service, claim, failures
+from service import ROLE, Service, capture_config, claim, deploy, failures
 
 SIZES = {"200 B": 200, "20 kB": 20_000, "2 MB": 2_000_000}
 CONNECTIONS = (1, 16, 256)
@@ -162,26 +160,14 @@ class Load:
         return float(rate[1]), float(percentile[1]) * scale
 
 
-def deploy(service: Service) -> None:
+def deploy_both(service: Service) -> None:
     """Two endpoints in front of the model server: `plain`, and `captured` with data capture."""
     s3, sagemaker = service.client("s3"), service.client("sagemaker")
     s3.create_bucket(Bucket="bench-captures")
     image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/bench-model:1"
     sagemaker.create_model(ModelName="bench", PrimaryContainer={"Image": image}, ExecutionRoleArn=ROLE)
-    variant = {"VariantName": "AllTraffic", "ModelName": "bench", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://bench-captures/captures",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
-    }
-    for name, more in (("plain", {}), ("captured", {"DataCaptureConfig": capture})):
-        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **more)
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        while (status := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Creating":
-            time.sleep(0.05)
-        assert status["EndpointStatus"] == "InService", status
+    deploy(sagemaker, "plain", "bench")
+    deploy(sagemaker, "captured", "bench", DataCaptureConfig=capture_config("s3://bench-captures/captures"))
 
 
 def captures(service: Service, endpoint: str) -> dict[str, float]:
@@ -293,8 +279,8 @@ def main() -> None:
             wait_for(proxy)
             configuration = f'[[images]]\nmatch = "*bench-model*"\nurl = "http://127.0.0.1:{model}"\n'
             service = Service(arguments.watchkeeper, folder, configuration)
-            deploy(service)
-            port = int(service.variables["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
+            deploy_both(service)
+            port = service.port
             targets = {
                 "model server": Target("model server", model, "/invocations"),
                 "nginx": Target("nginx", proxy, "/invocations"),

@@ -30,7 +30,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -40,7 +39,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hosting import free_port, wait_for
-from service import ANALYZER, CONFIGURATION, ROLE, Service, claim, failures
+from service import CONFIGURATION, KEY, Service, claim, copies, definition, failures, schedule, wait_until
 
 GIBIBYTE = 1 << 30
 #: The least share of the disk's own throughput.
@@ -82,9 +81,7 @@ class Server:
 
 def of_service(service: Service) -> Server:
     variables = service.variables
-    port = urllib.parse.urlsplit(variables["AWS_ENDPOINT_URL"]).port
-    assert port is not None
-    return Server("Watchkeeper", port, variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+    return Server("Watchkeeper", service.port, variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
 
 
 # ---- large objects
@@ -237,49 +234,23 @@ def small(service: Service, options: argparse.Namespace) -> None:
 # ---- a full store
 
 
-def copies(database: sqlite3.Connection, table: str, original: str, count: int, changed: dict[str, str]) -> None:
-    """Copies of the row for which `original` holds; `changed` are columns as expressions of `n`, the number of the copy."""
-    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[1] != "id"]
-    values = ", ".join(changed.get(column, f"one.{column}") for column in columns)
-    database.execute(
-        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1) "
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} "
-        f"FROM number, (SELECT * FROM {table} WHERE {original} LIMIT 1) AS one",
-        (count,),
-    )
-
-
 def one_of_each(service: Service) -> None:
     """A schedule that waits, one that has had its execution, and an object."""
     s3, sagemaker = service.client("s3"), service.client("sagemaker")
     s3.create_bucket(Bucket="bench-full")
     s3.put_object(Bucket="bench-full", Key="object", Body=b"{}")
-    results = {"S3Uri": "s3://bench-full/results", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
-    sagemaker.create_data_quality_job_definition(
-        JobDefinitionName="bench",
-        DataQualityAppSpecification={"ImageUri": ANALYZER},
-        DataQualityJobInput={"EndpointInput": {"EndpointName": "nobody", "LocalPath": "/opt/ml/processing/input/endpoint"}},
-        DataQualityJobOutputConfig={"MonitoringOutputs": [{"S3Output": results}]},
-        JobResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
-        RoleArn=ROLE,
-    )
-    once = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
-    for name, schedule in ((WAITS, {"ScheduleExpression": "cron(0 0 1 1 ? *)"}), (HAS_RUN, once)):
-        sagemaker.create_monitoring_schedule(
-            MonitoringScheduleName=name,
-            MonitoringScheduleConfig={
-                "MonitoringJobDefinitionName": "bench",
-                "MonitoringType": "DataQuality",
-                "ScheduleConfig": schedule,
-            },
-        )
-    for _ in range(600):
+    sagemaker.create_data_quality_job_definition(**definition("bench", "nobody", "s3://bench-full/results"))
+    window = {"DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
+    sagemaker.create_monitoring_schedule(**schedule(WAITS, "bench", "cron(0 0 1 1 ? *)"))
+    sagemaker.create_monitoring_schedule(**schedule(HAS_RUN, "bench", "NOW", **window))
+
+    def are_at_rest() -> bool:
         found = sagemaker.list_monitoring_executions(MonitoringScheduleName=HAS_RUN)["MonitoringExecutionSummaries"]
         waits = sagemaker.describe_monitoring_schedule(MonitoringScheduleName=WAITS)["MonitoringScheduleStatus"]
-        if found and found[0]["MonitoringExecutionStatus"] not in ("Pending", "InProgress") and waits == "Scheduled":
-            return
-        time.sleep(0.1)
-    sys.exit("error: the schedules did not come to rest")
+        has_ended = bool(found) and found[0]["MonitoringExecutionStatus"] not in ("Pending", "InProgress")
+        return has_ended and waits == "Scheduled"
+
+    wait_until(are_at_rest, "the rest of the schedules")
 
 
 def fill(folder: Path) -> None:
@@ -299,8 +270,7 @@ def fill(folder: Path) -> None:
         "created": f"one.created - {moment}",
     }
     copies(database, "executions", f"schedule = '{HAS_RUN}'", EXECUTIONS, changed)
-    objects = {"key": "CAST(printf('part-%03d/%07d', n % 1000, n) AS BLOB)"}
-    copies(database, "objects", "key = CAST('object' AS BLOB)", OBJECTS, objects)
+    copies(database, "objects", "key = CAST('object' AS BLOB)", OBJECTS, {"key": KEY})
     database.commit()
     database.close()
 
@@ -359,17 +329,11 @@ def full(service: Service, _: argparse.Namespace) -> None:
 
     before, within_before = rounds_of_scheduler(service)
     for number in range(30):
-        # Every change rings the scheduler's bell.
-        sagemaker.update_monitoring_schedule(
-            MonitoringScheduleName=f"{WAITS[:-6]}{number + 1:06}",
-            MonitoringScheduleConfig={
-                "MonitoringJobDefinitionName": "bench",
-                "MonitoringType": "DataQuality",
-                "ScheduleConfig": {"ScheduleExpression": "cron(0 1 1 1 ? *)"},
-            },
-        )
-        time.sleep(0.05)
-    time.sleep(1)
+        # Every change rings the scheduler's bell, on which a round follows.
+        rounds, _ = rounds_of_scheduler(service)
+        changed = schedule(f"{WAITS[:-6]}{number + 1:06}", "bench", "cron(0 1 1 1 ? *)")
+        sagemaker.update_monitoring_schedule(**changed)
+        wait_until(lambda rounds=rounds: rounds_of_scheduler(service)[0] > rounds, "a round of the scheduler")
     count, within = rounds_of_scheduler(service)
     count, within = count - before, within - within_before
     claim(

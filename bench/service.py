@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,18 +49,30 @@ def claim(holds: bool, text: str) -> None:
         failures.append(text)
 
 
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Asks until it holds: as of AWS, clients learn of what has come about by asking."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            sys.exit(f"error: {what} did not happen within {seconds:g} s")
+        # Questions without a pause would take the cores that what is waited for needs.
+        time.sleep(0.05)
+
+
 class Service:
     def __init__(self, program: Path, folder: Path, configuration: str = CONFIGURATION) -> None:
-        self.program, self.folder = program, folder
-        (folder / "watchkeeper.toml").write_text(configuration, encoding="utf-8")
+        self.program, self.folder, self.configuration = program, folder, folder / "watchkeeper.toml"
+        self.configuration.write_text(configuration, encoding="utf-8")
         self.start()
 
     def start(self) -> None:
         serve = [self.program, "serve", "--listen", "127.0.0.1:0", "--data-dir", self.folder / "data"]
+        self.serve([*serve, "--config", self.configuration])
+
+    def serve(self, command: list[str | Path]) -> None:
+        """Runs what serves the data directory, until it listens."""
         log = (self.folder / "serve.log").open("a", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [*serve, "--config", self.folder / "watchkeeper.toml"], stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert "listening on" in line, (self.folder / "serve.log").read_text(encoding="utf-8")
@@ -69,6 +82,10 @@ class Service:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
+
+    @property
+    def port(self) -> int:
+        return int(self.variables["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
 
     def client(self, name: str) -> Any:
         return boto3.client(
@@ -111,6 +128,55 @@ def job(name: str, uri: str) -> dict[str, Any]:
     }
 
 
+def capture_config(uri: str) -> dict[str, Any]:
+    """Everything is captured."""
+    return {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": uri,
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
+    }
+
+
+def deploy(sagemaker: Any, name: str, model: str, **config: Any) -> None:
+    """An endpoint of one variant, which answers when this returns."""
+    variant = {"VariantName": "AllTraffic", "ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **config)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+    def status() -> str:
+        return sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
+
+    wait_until(lambda: status() != "Creating", f"the deployment of {name}")
+    assert status() == "InService", sagemaker.describe_endpoint(EndpointName=name)
+
+
+def definition(name: str, endpoint: str, results: str) -> dict[str, Any]:
+    """A request for CreateDataQualityJobDefinition."""
+    target = {"S3Uri": results, "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "Continuous"}
+    return {
+        "JobDefinitionName": name,
+        "DataQualityAppSpecification": {"ImageUri": ANALYZER},
+        "DataQualityJobInput": {"EndpointInput": {"EndpointName": endpoint, "LocalPath": "/opt/ml/processing/input/endpoint"}},
+        "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
+        "JobResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+        "RoleArn": ROLE,
+    }
+
+
+def schedule(name: str, definition_name: str, expression: str, **window: str) -> dict[str, Any]:
+    """A request for CreateMonitoringSchedule, or for its update."""
+    return {
+        "MonitoringScheduleName": name,
+        "MonitoringScheduleConfig": {
+            "MonitoringJobDefinitionName": definition_name,
+            "MonitoringType": "DataQuality",
+            "ScheduleConfig": {"ScheduleExpression": expression} | window,
+        },
+    }
+
+
 def baseline(service: Service) -> None:
     s3, sagemaker = service.client("s3"), service.client("sagemaker")
     s3.create_bucket(Bucket="bench-baseline")
@@ -133,40 +199,15 @@ def schedules(service: Service) -> None:
     s3, sagemaker = service.client("s3"), service.client("sagemaker")
     s3.create_bucket(Bucket="bench-schedules")
     name = "bench"
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://bench-schedules/capture",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-    }
-    variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "echo:1"}, ExecutionRoleArn=ROLE)
-    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], DataCaptureConfig=capture)
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "InService":
-        time.sleep(0.05)
-    target = {"S3Uri": "s3://bench-schedules/results", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "Continuous"}
-    sagemaker.create_data_quality_job_definition(
-        JobDefinitionName=name,
-        DataQualityAppSpecification={"ImageUri": ANALYZER},
-        DataQualityJobInput={"EndpointInput": {"EndpointName": name, "LocalPath": "/opt/ml/processing/input/endpoint"}},
-        DataQualityJobOutputConfig={"MonitoringOutputs": [{"S3Output": target}]},
-        JobResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
-        RoleArn=ROLE,
-    )
+    deploy(sagemaker, name, name, DataCaptureConfig=capture_config("s3://bench-schedules/capture"))
+    sagemaker.create_data_quality_job_definition(**definition(name, name, "s3://bench-schedules/results"))
     start = time.perf_counter()
     # Far enough ahead that all of them exist by then.
     tick = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0) + timedelta(minutes=1)
     expression = f"cron({tick.minute} * ? * * *)"
     for number in range(SCHEDULES):
-        sagemaker.create_monitoring_schedule(
-            MonitoringScheduleName=f"bench-{number:04}",
-            MonitoringScheduleConfig={
-                "MonitoringJobDefinitionName": name,
-                "MonitoringType": "DataQuality",
-                "ScheduleConfig": {"ScheduleExpression": expression},
-            },
-        )
+        sagemaker.create_monitoring_schedule(**schedule(f"bench-{number:04}", name, expression))
     print(f"schedules: {SCHEDULES} created in {time.perf_counter() - start:.1f} s", flush=True)
     idle(service)
     line = json.dumps(
@@ -234,6 +275,22 @@ def page(s3: Any, **arguments: Any) -> float:
     return statistics.median(seconds) * 1000
 
 
+def copies(database: sqlite3.Connection, table: str, original: str, count: int, changed: dict[str, str]) -> None:
+    """Copies of the row for which `original` holds; `changed` are columns as expressions of `n`, the number of the copy."""
+    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[1] != "id"]
+    values = ", ".join(changed.get(column, f"one.{column}") for column in columns)
+    database.execute(
+        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1) "
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} "
+        f"FROM number, (SELECT * FROM {table} WHERE {original} LIMIT 1) AS one",
+        (count,),
+    )
+
+
+#: The key of the n-th object of a full bucket.
+KEY = "CAST(printf('part-%03d/%07d', n % 1000, n) AS BLOB)"
+
+
 def listing(service: Service) -> None:
     s3 = service.client("s3")
     for bucket in ("bench-thousand", "bench-million"):
@@ -242,15 +299,8 @@ def listing(service: Service) -> None:
     service.stop()
     # Through S3 a million objects take longer than the bench is worth; rows are copies of one that S3 made.
     database = sqlite3.connect(service.folder / "data/metadata.db")
-    columns = [row[1] for row in database.execute("PRAGMA table_info(objects)") if row[1] not in ("id", "key")]
-    copied = ", ".join(columns)
     for bucket, count in (("bench-thousand", 1000), ("bench-million", MILLION)):
-        database.execute(
-            "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1 - 1) "
-            f"INSERT INTO objects (key, {copied}) SELECT CAST(printf('part-%03d/%07d', n % 1000, n) AS BLOB), {copied} "
-            "FROM number, (SELECT * FROM objects WHERE bucket = (SELECT id FROM buckets WHERE name = ?2))",
-            (count, bucket),
-        )
+        copies(database, "objects", f"bucket = (SELECT id FROM buckets WHERE name = '{bucket}')", count - 1, {"key": KEY})
     database.commit()
     database.close()
     service.start()

@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from hosting import MODEL_SERVER, Load, Target, captures, deploy, free_port, nginx, wait_for
+from hosting import MODEL_SERVER, Load, Target, captures, deploy_both, free_port, nginx, wait_for
 from service import Service, claim, failures
 
 #: Megabytes that memory may grow by once the room for captures is full.
@@ -44,9 +44,8 @@ def main() -> None:
             wait_for(port)
             configuration = f'[[images]]\nmatch = "*bench-model*"\nurl = "http://127.0.0.1:{port}"\n'
             service = Service(arguments.watchkeeper, folder, configuration)
-            deploy(service)
-            served = int(service.variables["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
-            target = Target("endpoint, captured", served, "/endpoints/captured/invocations", service)
+            deploy_both(service)
+            target = Target("endpoint, captured", service.port, "/endpoints/captured/invocations", service)
             database = sqlite3.connect(folder / "data" / "metadata.db", isolation_level=None)
             database.execute("BEGIN IMMEDIATE")
             rates: list[float] = []

@@ -1,24 +1,21 @@
 //! The benches: the comparison with other programs (`bench/run.py`), the service from outside (`bench/service.py`) and with a
-//! great deal in it, beside the disk and other S3 servers (`bench/load.py`), or for many hours (`bench/soak.py`), endpoints and the proxy beside nginx
-//! (`bench/hosting.py`); memory with a store that stands still
-//! (`bench/stalled_store.py`); model quality beside scikit-learn (`bench/model_quality.py`); the merge of captures with
-//! labels beside DuckDB and Polars (`bench/merge.py`); Kernel SHAP beside shap (`bench/kernel_shap.py`); bias reports beside smclarify
-//! (`bench/bias.py`); what an explanation takes beside the time of its model (`bench/http_model.py`); and what the Rust SDK takes to
-//! compile (`bench/sdk_build.py`).
+//! great deal in it, beside the disk and other S3 servers (`bench/load.py`), or for many hours (`bench/soak.py`), endpoints and
+//! the proxy beside nginx (`bench/hosting.py`); memory with a store that stands still (`bench/stalled_store.py`); model quality
+//! beside scikit-learn (`bench/model_quality.py`); the merge of captures with labels beside DuckDB and Polars (`bench/merge.py`);
+//! Kernel SHAP beside shap (`bench/kernel_shap.py`); bias reports beside smclarify (`bench/bias.py`); what an explanation takes beside the time of its
+//! model (`bench/http_model.py`); and what the Rust SDK takes to compile (`bench/sdk_build.py`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, ensure};
 
 use crate::process::run_visibly;
-use crate::python;
-use crate::workspace::Workspace;
+use crate::python::{BOTO3, script};
+use crate::workspace::{Workspace, build_optimised};
 
 const DUCKDB: (&str, &str) = ("bench", "bench/requirements.lock");
 const REFEREES: (&str, &str) = ("referees", "tests/python/requirements.lock");
-const BOTO3: (&str, &str) = ("service-boto3", "tests/python/service/boto3.lock");
 
 /// True when the bench ran and every claim held.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
@@ -97,16 +94,6 @@ fn bench(
     arguments: &[String],
 ) -> Result<bool> {
     let mut bench = script(workspace, environment, path)?;
-    let build = ["build", "--profile", profile, "--package", "watchkeeper-cli", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
-    bench.arg("--watchkeeper").arg(workspace.target.join(profile).join("watchkeeper")).args(options).args(arguments);
+    bench.arg("--watchkeeper").arg(build_optimised(workspace, profile)?).args(options).args(arguments);
     Ok(run_visibly(&mut bench)?.succeeded)
-}
-
-/// A script of an environment (its name, and the file that locks it), without arguments yet.
-fn script(workspace: &Workspace, (environment, lock): (&str, &str), path: &str) -> Result<Command> {
-    let python = python::environment(workspace, environment, lock)?;
-    let mut script = workspace.command(python);
-    script.arg("-u").arg(path).env("PYTHONDONTWRITEBYTECODE", "1");
-    Ok(script)
 }

@@ -6,40 +6,37 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
+use crate::postgresql;
 use crate::process::{install_system_packages, run_visibly};
-use crate::python;
-use crate::workspace::Workspace;
-
-/// The environment of the campaigns.
-const BOTO3: (&str, &str) = ("service-boto3", "tests/python/service/boto3.lock");
-/// What campaigns need of the system, by its package, and a place that tells whether it is there.
-const PACKAGES: &[(&str, &str)] = &[("faketime", "/usr/bin/faketime"), ("postgresql", "/usr/lib/postgresql")];
+use crate::python::{BOTO3, script};
+use crate::workspace::{Workspace, build_optimised};
 
 /// True when the campaign went through without a finding.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
-    let python = python::environment(workspace, BOTO3.0, BOTO3.1)?;
+    let mut campaign = script(workspace, BOTO3, "tests/python/campaigns/run.py")?;
     install_packages()?;
-    let build = ["build", "--release", "--package", "watchkeeper-cli", "--locked"];
-    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
-    let mut campaign = workspace.command(python);
-    campaign.args(["-u", "tests/python/campaigns/run.py"]).args(arguments);
-    campaign.env("PYTHONDONTWRITEBYTECODE", "1");
-    campaign.env("WATCHKEEPER_BINARY", workspace.target.join("release/watchkeeper"));
+    campaign.args(arguments).env("WATCHKEEPER_BINARY", build_optimised(workspace, "release")?);
     Ok(run_visibly(&mut campaign)?.succeeded)
 }
 
 /// Installs what campaigns need of the system, where this user may; gives what is still missing. Campaigns that lack
 /// something say so.
 pub fn install_packages() -> Result<Vec<&'static str>> {
-    if !missing_packages().is_empty() {
-        install_system_packages(&missing_packages())?;
+    let missing = missing_packages();
+    if missing.is_empty() {
+        return Ok(missing);
     }
+    install_system_packages(&missing)?;
     Ok(missing_packages())
 }
 
+/// What campaigns need of the system and is not there, by its package.
 fn missing_packages() -> Vec<&'static str> {
-    let missing = PACKAGES.iter().filter(|(_, place)| !Path::new(place).try_exists().unwrap_or(false));
-    missing.map(|(package, _)| *package).collect()
+    let needed = [
+        ("faketime", Path::new("/usr/bin/faketime").try_exists().unwrap_or(false)),
+        ("postgresql", postgresql::programs().is_some()),
+    ];
+    needed.into_iter().filter(|(_, is_there)| !is_there).map(|(package, _)| package).collect()
 }

@@ -30,10 +30,7 @@ impl ObjectServer {
         command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let log = process.stderr.take().context("the server's standard error is a pipe")?;
-        let endpoint_url = first_address(log);
-        let mut server = Self { process, endpoint_url: String::new(), key: None, folder: None };
-        server.endpoint_url = endpoint_url.context("moto's server does not start")?;
-        Ok(server)
+        Self::listening(process, log, None).context("moto's server does not start")
     }
 
     /// Builds and starts our own service on a temporary folder.
@@ -44,13 +41,18 @@ impl ObjectServer {
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&folder);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let said = process.stdout.take().context("the service's standard output is a pipe")?;
-        let endpoint_url = first_address(said);
-        let mut server = Self { process, endpoint_url: String::new(), key: None, folder: Some(folder.clone()) };
-        server.endpoint_url = endpoint_url.context("the service does not start")?;
+        let mut server = Self::listening(process, said, Some(folder.clone())).context("the service does not start")?;
         let credentials = fs::read_to_string(folder.join("credentials.json")).context("the service made no key")?;
         let credentials: serde_json::Value = serde_json::from_str(&credentials)?;
         let text = |name: &str| credentials[name].as_str().map(str::to_owned).context("the key is incomplete");
         server.key = Some((text("AccessKeyId")?, text("SecretAccessKey")?));
+        Ok(server)
+    }
+
+    /// Waits for the address that it prints; where it prints none, it is ended.
+    fn listening(process: Child, printed: impl Read + Send + 'static, folder: Option<PathBuf>) -> Result<Self> {
+        let mut server = Self { process, endpoint_url: String::new(), key: None, folder };
+        server.endpoint_url = first_address(printed).context("it prints no address")?;
         Ok(server)
     }
 

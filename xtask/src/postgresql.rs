@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{answers, install_system_packages, is_root, run_visibly};
+use crate::process::{answers, is_root, run_visibly};
 use crate::step::Missing;
 
 /// The user that the distribution's package makes; the server refuses to be root.
@@ -23,13 +23,9 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Installs the programs where this user may, makes a cluster and starts it.
+    /// Makes a cluster and starts it.
     pub fn start() -> Result<Self> {
-        let programs = match programs() {
-            Some(programs) => programs,
-            None if install_system_packages(&["postgresql"])? => programs().ok_or_else(missing)?,
-            None => return Err(missing().into()),
-        };
+        let programs = programs().ok_or_else(missing)?;
         let folder = std::env::temp_dir().join(format!("watchkeeper-postgresql-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         // Nobody else is given the port in the moment until the server has it.
@@ -94,7 +90,7 @@ fn missing() -> Missing {
 }
 
 /// The folder of the newest server's programs that are installed.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let has_programs =
         |folder: &PathBuf| ["initdb", "pg_ctl"].iter().all(|name| folder.join(name).try_exists().unwrap_or(false));
     let search_path = std::env::var_os("PATH").unwrap_or_default();

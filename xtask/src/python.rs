@@ -10,6 +10,8 @@ use crate::process::{answers, install_system_packages, run_visibly};
 use crate::step::Missing;
 use crate::workspace::Workspace;
 
+/// An environment with boto3, by its name and the file that locks it.
+pub const BOTO3: (&str, &str) = ("service-boto3", "tests/python/service/boto3.lock");
 /// The oldest Python for which every locked package is there.
 const IS_RECENT: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
 
@@ -37,6 +39,13 @@ pub fn environment(workspace: &Workspace, name: &str, lock_file: &str) -> Result
     }
     fs::write(&installed_lock, lock).with_context(|| format!("cannot write `{}`", installed_lock.display()))?;
     Ok(python)
+}
+
+/// A script of an environment (its name, and the file that locks it), without arguments yet.
+pub fn script(workspace: &Workspace, (name, lock_file): (&str, &str), path: &str) -> Result<Command> {
+    let mut script = workspace.command(environment(workspace, name, lock_file)?);
+    script.arg("-u").arg(path).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(script)
 }
 
 fn make_environment(workspace: &Workspace, folder: &Path) -> Result<()> {

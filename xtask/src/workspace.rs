@@ -59,6 +59,13 @@ pub fn build_program(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.target.join("debug/watchkeeper"))
 }
 
+/// Builds the program for use, by an optimised profile (`release`, `dist`), and gives its file.
+pub fn build_optimised(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
+    let build = ["build", "--profile", profile, "--package", "watchkeeper-cli", "--locked"];
+    ensure!(run_visibly(&mut workspace.cargo(&build))?.succeeded, "the command line does not build");
+    Ok(workspace.target.join(profile).join("watchkeeper"))
+}
+
 /// Whether nobody looks on: what is left out there is a failure.
 pub fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty())

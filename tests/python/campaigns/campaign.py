@@ -13,7 +13,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -125,9 +125,13 @@ class Campaign:
         self.working = [part(self) for part in self.parts]
 
     def make_victim(self) -> Victim:
-        return Victim(self.folder, self.configuration + "".join(part.configuration for part in self.parts))
+        return Victim(self.folder, self.settings())
 
     # What a campaign says.
+
+    def settings(self) -> str:
+        """Of the service."""
+        return self.configuration + "".join(part.configuration for part in self.parts)
 
     @classmethod
     def lacks(cls) -> str | None:
@@ -154,7 +158,7 @@ class Campaign:
 
     def mend(self) -> None:
         """Ends what the fault began, where that is more than to start the service."""
-        self.victim.start()
+        self.victim.start_if_killed()
 
     # What all do.
 
@@ -217,28 +221,17 @@ class Campaign:
 
     def check_data(self, everything: bool) -> None:
         """Processes and the data directory."""
-        strangers = self.victim.strangers()
-        if strangers:
-            raise Finding(f"orphans: {strangers}")
+        self.victim.must_be_alone()
         data_directory.check(self.victim.data, everything)
 
     def end(self) -> None:
         for part in self.working:
             part.end()
-        self.victim.stop()
-        strangers = self.victim.strangers()
-        if strangers:
-            raise Finding(f"orphans after an ordinary end: {strangers}")
-        left = self.victim.job_folders()
-        if left:
-            raise Finding(f"folders after an ordinary end: {left}")
+        self.victim.end()
 
     def clean_up(self) -> None:
         """Leaves nothing running and nothing mounted, whatever has happened."""
-        process = self.victim.process
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
+        self.victim.remove()
 
     def figures(self) -> str:
         ledger = self.ledger
@@ -259,7 +252,24 @@ class Campaign:
         )
 
 
-def in_turn(items: list[str], most: int) -> Iterator[list[str]]:
-    """Lists of so many at most."""
-    for start in range(0, len(items), most):
-        yield items[start : start + most]
+def pause(chance: random.Random, least: float, most: float) -> None:
+    """Lets a worker do nothing for as long as the seed says: what it does takes moments, what it starts takes longer, and
+    without pauses that would only pile up."""
+    time.sleep(chance.uniform(least, most))
+
+
+def seconds_until(works: Callable[[], object], most: float, otherwise: str) -> float:
+    """Tries until it works, and gives how long that took.
+
+    Raises:
+        Finding: it does not work within so many seconds.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            works()
+            return time.monotonic() - began
+        except FAILURES as error:
+            if time.monotonic() - began > most:
+                raise Finding(f"{otherwise} after {most} s: {error}") from error
+            time.sleep(0.1)

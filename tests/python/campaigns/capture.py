@@ -5,19 +5,25 @@ the last flush. Records that were handed in by the operators' interface are ther
 by themselves, and no process of a model is left over.
 """
 
-import json
 import random
-import re
 import time
 from collections import Counter
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from campaign import Campaign, Part, Work
-from endpoints import PATH, capture_config, constant, create_endpoint, in_service, server, unique_id
+from endpoints import (
+    capture_config,
+    constant,
+    create_endpoint,
+    in_service,
+    inference_ids,
+    records_of,
+    server,
+    unique_id,
+)
 from ledger import Finding
-from victim import wait_for
+from resources import wait_until
 
 BUCKET = "campaign-capture"
 RECORD = "record"
@@ -36,7 +42,7 @@ class Records(Part):
     def prepare(self) -> None:
         self.s3, self.sagemaker = self.client("s3"), self.client("sagemaker")
         self.runtime = self.client("sagemaker-runtime")
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.victim.make_bucket(BUCKET)
         for name, container in ENDPOINTS.items():
             create_endpoint(self.sagemaker, name, container, capture_config(f"s3://{BUCKET}/capture"))
         for name in ENDPOINTS:
@@ -49,7 +55,7 @@ class Records(Part):
         self.answered.clear()
         for name in ENDPOINTS:
             in_service(self.sagemaker, name)
-            wait_for(lambda name=name: self.answers(name), f"an answer of endpoint {name}")
+            wait_until(lambda name=name: self.answers(name), f"an answer of endpoint {name}")
         return [self.ask("built-in", 1), self.ask("built-in", 60), self.ask("built-in", 3000), self.ask("process", 1)]
 
     def answers(self, name: str) -> bool:
@@ -120,18 +126,8 @@ class Records(Part):
             raise Finding(f"captures that were there have changed or gone: {gone[:3]}")
         for key in listed.keys() - self.read.keys():
             answer = self.s3.get_object(Bucket=BUCKET, Key=key)
-            self.count(key, answer["Body"].read())
+            self.found.update(inference_ids(records_of(key, answer["Body"].read())))
             self.read[key] = answer["ETag"]
-
-    def count(self, key: str, body: bytes) -> None:
-        if not re.search(PATH + "$", key) or not body.endswith(b"\n"):
-            raise Finding(f"{key} is not where captures are, or ends in half a line: {body[-100:]!r}")
-        hour = "/".join(key.split("/")[-5:-1])
-        for line in body.decode().removesuffix("\n").split("\n"):
-            metadata: dict[str, Any] = json.loads(line)["eventMetadata"]
-            if metadata["inferenceTime"][:13].replace("-", "/").replace("T", "/") != hour:
-                raise Finding(f"{key} has a record of {metadata['inferenceTime']}")
-            self.found[metadata["inferenceId"]] += 1
 
 
 class FastRecords(Records):

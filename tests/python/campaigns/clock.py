@@ -7,12 +7,12 @@ was captured is there, in the hour that the clock showed.
 
 import datetime
 import os
-import sqlite3
 import time
 from pathlib import Path
 
 import botocore.auth
 
+import data_directory
 from campaign import Campaign
 from capture import Records
 from jobs import AllJobs
@@ -132,16 +132,16 @@ class Clock(Campaign):
             time.sleep(SEEN_SECONDS + self.chance.uniform(0, 1))
 
     def mend(self) -> None:
-        if not self.victim.is_running():
-            self.victim.process = None
-            self.victim.start()
+        was_killed = self.victim.process is None
+        super().mend()
+        if was_killed:
             # It looks at the clock when it has started.
             time.sleep(SEEN_SECONDS)
         self.moments.append((*self.jump, self.now()))
 
     def check_data(self, everything: bool) -> None:
         super().check_data(everything)
-        connection = sqlite3.connect(f"file:{self.victim.data / 'metadata.db'}?mode=ro", uri=True)
+        connection = data_directory.connect(self.victim.data / "metadata.db")
         try:
             rows = connection.execute("SELECT key, body ->> 'attempts' FROM processing_jobs")
             often = [(key, attempts) for key, attempts in rows if int(attempts) > 1 + len(self.kills)]

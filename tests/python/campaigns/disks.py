@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ledger import Finding
 
-
 ENTERED = "CAMPAIGN_HAS_MOUNT_NAMESPACE"
 
 
@@ -40,16 +39,9 @@ def lack_of_disks() -> str | None:
 
 
 def enter_namespace() -> None:
-    """Runs this program anew in a mount namespace of its own; returns where it is there already.
-
-    Raises:
-        NoDisk: that is not possible.
-    """
+    """Runs this program anew in a mount namespace of its own, where nothing lacks; returns where it is there already."""
     if os.environ.get(ENTERED):
         return
-    reason = lack_of_disks()
-    if reason is not None:
-        raise NoDisk(reason)
     os.environ[ENTERED] = "1"
     os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.orig_argv[1:]])
 
@@ -93,16 +85,18 @@ class Disk:
 
     def break_down(self) -> None:
         """Makes the file system find an error; from then on it is read-only."""
-        device = next(
-            line.split(" ")[0] for line in Path("/proc/mounts").read_text().splitlines() if f" {self.folder} " in line
-        )
+        device, *_ = self.mounted()
         Path(f"/sys/fs/ext4/{Path(device).name}/trigger_fs_error").write_text("a campaign")
         if not self.is_read_only():
             raise Finding("the disk of the campaign did not become read-only")
 
     def is_read_only(self) -> bool:
-        line = next(line for line in Path("/proc/mounts").read_text().splitlines() if f" {self.folder} " in line)
-        return not {"ro", "emergency_ro"}.isdisjoint(line.split(" ")[3].split(","))
+        return not {"ro", "emergency_ro"}.isdisjoint(self.mounted()[3].split(","))
+
+    def mounted(self) -> list[str]:
+        """The fields of its line among the kernel's mounts: device, folder, kind, options."""
+        lines = Path("/proc/mounts").read_text().splitlines()
+        return next(line for line in lines if f" {self.folder} " in line).split(" ")
 
     def repair(self) -> None:
         """What an operator does: unmounts, has it checked, mounts again. Nobody may use it meanwhile."""

@@ -6,20 +6,28 @@ The state of a job is its status and the SHA-256 of its results; what is asked f
 
 import hashlib
 import random
-import threading
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 import churn
-from campaign import Campaign, Part, Work
-from endpoints import create_model, in_service, variant
+from campaign import Campaign, Part, Work, pause
+from endpoints import deploy, in_service, objects
 from ledger import Finding
-from resources import REGISTRY, baseline_job, processing_input, row_counter_job, transform_job
-from victim import SUMMING_JOB, wait_for
+from resources import (
+    REGISTRY,
+    baseline_job,
+    ended_job,
+    ended_transform,
+    processing_input,
+    row_counter_job,
+    transform_job,
+    wait_until,
+)
 
 BUCKET = "campaign-jobs"
 ENDPOINT = "later"
+SUMMING_JOB = f"{REGISTRY}/summing-job:1"
 PROCESSING, TRANSFORM, ASYNC = "processing job", "transform job", "asynchronous invocation"
 ENDLESS = "runs until it is stopped"
 RUNNING = ("InProgress", "Stopping")
@@ -34,7 +42,7 @@ class AllJobs(Part):
     def prepare(self) -> None:
         self.s3, self.sagemaker = self.client("s3"), self.client("sagemaker")
         self.runtime = self.client("sagemaker-runtime")
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.victim.make_bucket(BUCKET)
         self.inputs = [self.chance.randbytes(size) for size in (10, 5000, 100_000)]
         for number, body in enumerate(self.inputs):
             self.s3.put_object(Bucket=BUCKET, Key=f"in/{number}/data", Body=body)
@@ -42,7 +50,8 @@ class AllJobs(Part):
         self.s3.put_object(Bucket=BUCKET, Key="rows/a.csv", Body=rows.encode())
         self.rows = rows.encode()
         self.s3.upload_file(str(churn.BASELINE), BUCKET, "baseline/baseline.csv")
-        self.make_endpoint()
+        output = {"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/answers"}}
+        deploy(self.sagemaker, ENDPOINT, AsyncInferenceConfig=output)
         # What an undisturbed job makes of the same data.
         self.sagemaker.create_processing_job(**self.baseline("undisturbed"))
         self.analysed = self.end_of("undisturbed")
@@ -51,22 +60,12 @@ class AllJobs(Part):
         self.compared: set[str] = set()
         self.excused: set[str] = set()
 
-    def make_endpoint(self) -> None:
-        create_model(self.sagemaker, ENDPOINT, {"Image": f"{REGISTRY}/watchkeeper-echo:1"})
-        self.sagemaker.create_endpoint_config(
-            EndpointConfigName=ENDPOINT,
-            ProductionVariants=[variant(ENDPOINT)],
-            AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/answers"}},
-        )
-        self.sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT)
-        in_service(self.sagemaker, ENDPOINT)
-
     def works(self) -> list[Work]:
         return [self.sum, self.sum, self.stop_one, self.analyse_or_transform, self.invoke]
 
     def pause(self, chance: random.Random) -> None:
-        """Jobs take longer than requests: without it the queue would only grow."""
-        threading.Event().wait(chance.uniform(0.2, 1.0))
+        """Between two jobs."""
+        pause(chance, 0.2, 1.0)
 
     def new_name(self, chance: random.Random, kind: str) -> str:
         return f"{kind}-{chance.getrandbits(48):012x}"
@@ -92,7 +91,7 @@ class AllJobs(Part):
         name = self.new_name(chance, "endless")
         with self.ledger.change(PROCESSING, name, ENDLESS):
             self.sagemaker.create_processing_job(**self.summing(name, 0, 1000))
-        threading.Event().wait(chance.uniform(0, 0.6))
+        pause(chance, 0, 0.6)
         self.stop(name)
         self.pause(chance)
 
@@ -120,7 +119,7 @@ class AllJobs(Part):
         )
         state = hashlib.sha256(self.inputs[number]).hexdigest()
         self.ledger.acknowledge(ASYNC, answer["OutputLocation"], state)
-        threading.Event().wait(chance.uniform(0, 0.3))
+        pause(chance, 0, 0.3)
 
     # What came of them.
 
@@ -136,7 +135,7 @@ class AllJobs(Part):
                     self.compared.add(name)
         if everything:
             self.check_lists()
-        wait_for(lambda: self.victim.job_folders() == [], "the removal of the folders of all jobs")
+        wait_until(lambda: self.victim.job_folders() == [], "the removal of the folders of all jobs")
 
     def stop_if_endless(self, name: str) -> None:
         """A job that was not asked to stop, or whose request to stop had no answer, is asked now."""
@@ -149,37 +148,26 @@ class AllJobs(Part):
         """Waits for the end."""
         if self.describe(self.sagemaker.describe_processing_job, ProcessingJobName=name) is None:
             return None
-
-        def ended() -> dict[str, Any] | None:
-            job = self.sagemaker.describe_processing_job(ProcessingJobName=name)
-            return job if job["ProcessingJobStatus"] not in RUNNING else None
-
-        job = wait_for(ended, f"the end of job {name}", SECONDS_TO_END)
-        status = job["ProcessingJobStatus"]
-        if status == "Failed":
-            return self.failed(name, job)
-        return "Stopped" if status == "Stopped" else f"{status} {self.results(name)}"
+        job = ended_job(self.sagemaker, name, SECONDS_TO_END)
+        return self.outcome(PROCESSING, name, job["ProcessingJobStatus"], job)
 
     def end_of_transform(self, name: str) -> str | None:
         if self.describe(self.sagemaker.describe_transform_job, TransformJobName=name) is None:
             return None
+        job = ended_transform(self.sagemaker, name, SECONDS_TO_END)
+        return self.outcome(TRANSFORM, name, job["TransformJobStatus"], job)
 
-        def ended() -> dict[str, Any] | None:
-            job = self.sagemaker.describe_transform_job(TransformJobName=name)
-            return job if job["TransformJobStatus"] not in RUNNING else None
+    def outcome(self, kind: str, name: str, status: str, job: dict[str, Any]) -> str:
+        if status == "Failed":
+            return self.failed(kind, name, job)
+        return "Stopped" if status == "Stopped" else f"{status} {self.results(name)}"
 
-        job = wait_for(ended, f"the end of transform job {name}", SECONDS_TO_END)
-        if job["TransformJobStatus"] == "Failed":
-            return self.failed(name, job)
-        return f"{job['TransformJobStatus']} {self.results(name)}"
-
-    def failed(self, name: str, job: dict[str, Any]) -> str:
+    def failed(self, kind: str, name: str, job: dict[str, Any]) -> str:
         """The state of a job that failed; where the fault explains that, it is put down as what clients know."""
         reason, state = job.get("FailureReason", ""), f"Failed {job.get('FailureReason')}"
         ended = job.get("ProcessingEndTime") or job.get("TransformEndTime") or job["LastModifiedTime"]
         if self.campaign.excuses(reason, job["CreationTime"].timestamp(), ended.timestamp()):
             self.excused.add(name)
-            kind = PROCESSING if "ProcessingJobName" in job else TRANSFORM
             self.ledger.doubt(kind, name, state)
         return state
 
@@ -201,19 +189,17 @@ class AllJobs(Part):
 
     def results(self, name: str) -> str:
         """Names and checksums of all that the job has put."""
-        keys = self.keys(f"out/{name}/")
-        bodies = [self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys]
-        names = [key.removeprefix(f"out/{name}/") for key in keys]
-        return " ".join(f"{n} {hashlib.sha256(b).hexdigest()}" for n, b in sorted(zip(names, bodies, strict=True))[::-1])
-
-    def keys(self, prefix: str) -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        found = sorted(objects(self.s3, BUCKET, f"out/{name}/").items(), reverse=True)
+        return " ".join(f"{key.removeprefix(f'out/{name}/')} {hashlib.sha256(body).hexdigest()}" for key, body in found)
 
     def answer(self, location: str) -> str:
         key = location.removeprefix(f"s3://{BUCKET}/")
-        wait_for(lambda: self.keys(key) == [key], f"the answer {location}")
-        return hashlib.sha256(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()).hexdigest()
+
+        def found() -> dict[str, bytes] | None:
+            there = objects(self.s3, BUCKET, key)
+            return there if list(there) == [key] else None
+
+        return hashlib.sha256(wait_until(found, f"the answer {location}")[key]).hexdigest()
 
     def check_lists(self) -> None:
         """No job but those that were asked for, and none that is under way."""

@@ -47,7 +47,6 @@ class Ledger:
         self._things: dict[str, dict[str, Known]] = {}
         self.acknowledged: Counter[str] = Counter()
         self.unanswered: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter()
         self.compared: Counter[str] = Counter()
 
     def note(self, event: str, **more: object) -> None:
@@ -69,7 +68,6 @@ class Ledger:
             if status < 500:
                 with self._lock:
                     known.possible.remove(state)
-                self.refused[kind] += 1
             else:
                 self.unanswered[kind] += 1
             self.note("refused", kind=kind, name=name, status=status)

@@ -5,17 +5,18 @@ While a server is away its callers are refused in time; what was acknowledged is
 without a restart, and ticks, jobs and captures are as they would have been.
 """
 
+import contextlib
 import threading
 import time
 
-from campaign import FAILURES, Campaign
+from campaign import FAILURES, Campaign, seconds_until
 from capture import Records
 from jobs import AllJobs
 from ledger import Finding
 from schedules import Ticks
 from servers import OutsideS3, PostgreSQL, postgresql_programs
 from uploads import Writes
-from victim import KEY, Victim
+from victim import KEY, PROBE, Victim
 
 # An outside S3 is asked again for 75 seconds, the last attempt has ten of its own, and machines are slow.
 LONGEST_REFUSAL = 110.0
@@ -41,21 +42,25 @@ class Outage(Campaign):
         self.longest = 0.0
         """The longest that a request was held up."""
         self.away: list[tuple[float, float]] = []
-        self.away_by_clock: list[tuple[float, float]] = []
-        settings = "".join(part.configuration for part in self.parts)
+        """From when to when, by the clock."""
         if self.has_database:
             self.database = PostgreSQL(self.folder / "postgresql")
-            settings += f'database.url = "{self.database.url}"\n'
         if self.has_outside_s3:
             self.outside = OutsideS3(self.folder / "outside")
+        return super().make_victim()
+
+    def settings(self) -> str:
+        settings = super().settings()
+        if self.has_database:
+            settings += f'database.url = "{self.database.url}"\n'
+        if self.has_outside_s3:
             settings += f'objects.endpoint_url = "http://127.0.0.1:{self.outside.gate.port}"\nobjects.region = "eu-west-1"\n'
             settings += f'objects.access_key_id = "{KEY["WATCHKEEPER_ACCESS_KEY_ID"]}"\n'
             settings += f'objects.secret_access_key = "{KEY["WATCHKEEPER_SECRET_ACCESS_KEY"]}"\n'
-        self.settings = settings
-        return Victim(self.folder, settings)
+        return settings
 
     def excuses(self, reason: str, began: float, ended: float) -> bool:
-        meanwhile = any(began <= end + 5 and ended >= start - 5 for start, end in self.away_by_clock)
+        meanwhile = any(began <= end + 5 and ended >= start - 5 for start, end in self.away)
         return (meanwhile and any(text in reason for text in self.reasons)) or super().excuses(reason, began, ended)
 
     def take_away(self) -> None:
@@ -65,8 +70,7 @@ class Outage(Campaign):
         raise NotImplementedError
 
     def fault(self) -> None:
-        self.away.append((time.monotonic(), float("inf")))
-        self.away_by_clock.append((time.time(), float("inf")))
+        self.away.append((time.time(), float("inf")))
         self.take_away()
         self.ledger.note("away")
         asked = threading.Thread(target=self.ask)
@@ -75,8 +79,7 @@ class Outage(Campaign):
         if self.chance.random() < 0.25:
             self.kill()
         self.bring_back()
-        self.away[-1] = (self.away[-1][0], time.monotonic())
-        self.away_by_clock[-1] = (self.away_by_clock[-1][0], time.time())
+        self.away[-1] = (self.away[-1][0], time.time())
         self.ledger.note("back")
         asked.join()
         if self.longest > LONGEST_REFUSAL:
@@ -88,37 +91,22 @@ class Outage(Campaign):
     def ask(self) -> None:
         """A request is not held up for ever, whatever comes of it."""
         began = time.monotonic()
-        try:
-            self.victim.client("s3").put_object(Bucket="campaign-probe", Key="probe", Body=b"p")
-        except FAILURES:
-            pass
+        with contextlib.suppress(*FAILURES):
+            self.victim.write()
         self.longest = max(self.longest, time.monotonic() - began)
 
     def prepare(self) -> None:
         super().prepare()
-        location = {"LocationConstraint": "eu-west-1"}
-        self.victim.client("s3").create_bucket(Bucket="campaign-probe", CreateBucketConfiguration=location)
+        self.victim.make_bucket(PROBE)
         if self.has_outside_s3:
             buckets = self.outside.service.client("s3").list_buckets()["Buckets"]
-            if "campaign-probe" not in {bucket["Name"] for bucket in buckets}:
+            if PROBE not in {bucket["Name"] for bucket in buckets}:
                 raise Finding("objects are not kept in the outside S3, whose outage would harm nothing")
 
     def mend(self) -> None:
-        if not self.victim.is_running():
-            if self.victim.process is not None:
-                raise Finding(f"the service has ended by itself: {self.victim.log_text()[-2000:]}")
-            self.victim.start()
-        began = time.monotonic()
-        while True:
-            try:
-                self.victim.client("s3").put_object(Bucket="campaign-probe", Key="probe", Body=b"p")
-                self.victim.client("sagemaker").list_models()
-                break
-            except FAILURES as error:
-                if time.monotonic() - began > SECONDS_TO_RECOVER:
-                    raise Finding(f"the service has not recovered after {SECONDS_TO_RECOVER} s: {error}") from error
-                time.sleep(0.1)
-        self.recovery.append(time.monotonic() - began)
+        super().mend()
+        seconds = seconds_until(self.victim.write_and_read, SECONDS_TO_RECOVER, "the service has not recovered")
+        self.recovery.append(seconds)
 
     def end(self) -> None:
         super().end()
@@ -127,9 +115,7 @@ class Outage(Campaign):
 
     def check_data(self, everything: bool) -> None:
         """The data directory holds no documents and no bodies; what is left of jobs the parts look at."""
-        strangers = self.victim.strangers()
-        if strangers:
-            raise Finding(f"orphans: {strangers}")
+        self.victim.must_be_alone()
 
     def clean_up(self) -> None:
         super().clean_up()

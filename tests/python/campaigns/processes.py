@@ -6,14 +6,12 @@ import random
 import time
 from typing import Any
 
-from campaign import FAILURES
-from capture import Records
+from campaign import seconds_until
 from jobs import AllJobs
-from ledger import Finding
 from namespaces import Namespace, lack_of_namespaces
 from outages import Outage
+from resources import wait_until
 from schedules import Ticks
-from servers import postgresql_programs
 from uploads import Writes
 from victim import Victim
 
@@ -57,14 +55,12 @@ class Processes(Outage):
 
     @classmethod
     def lacks(cls) -> str | None:
-        if postgresql_programs() is None:
-            return "PostgreSQL is not installed: apt-get install postgresql"
-        return lack_of_namespaces()
+        return super().lacks() or lack_of_namespaces()
 
     def make_victim(self) -> Victim:
         self.namespace = Namespace()
         self.first = super().make_victim()
-        settings = self.settings
+        settings = self.settings()
         for port in (self.database.port, self.outside.gate.port):
             settings = settings.replace(f"127.0.0.1:{port}", f"{self.namespace.host}:{port}")
         self.second = Victim(self.folder / "second", settings, address=self.namespace.inside)
@@ -103,60 +99,34 @@ class Processes(Outage):
         self.gone = gone
 
     def goes_on(self, stays: Victim) -> None:
-        began = time.monotonic()
-        while True:
-            try:
-                stays.client("s3").put_object(Bucket="campaign-probe", Key="probe", Body=b"p")
-                stays.client("sagemaker").list_models()
-                break
-            except FAILURES as error:
-                if time.monotonic() - began > SECONDS_TO_GO_ON:
-                    raise Finding(f"the other process does not go on: {error}") from error
-        self.recovery.append(time.monotonic() - began)
+        self.recovery.append(seconds_until(stays.write_and_read, SECONDS_TO_GO_ON, "the process does not go on"))
 
     def mend(self) -> None:
         for victim in self.both:
-            if victim.process is None:
-                victim.start()
-            elif not victim.is_running():
-                raise Finding(f"a process has ended by itself: {victim.log_text()[-3000:]}")
+            victim.start_if_killed()
         self.goes_on(self.gone)
         self.reachable = list(self.both)
 
     def check_data(self, everything: bool) -> None:
         for victim in self.both:
-            own = [process for process in victim.strangers()]
-            if own:
-                raise Finding(f"orphans: {victim.strangers()}")
-            if (victim.data / "jobs").is_dir() and list((victim.data / "jobs").iterdir()):
-                self.wait_for_folders(victim)
-
-    def wait_for_folders(self, victim: Victim) -> None:
-        """Jobs of schedules come and go; a folder that stays is too many."""
-        there = set(victim.job_folders())
-        deadline = time.monotonic() + 60
-        while left := there.intersection(victim.job_folders()):
-            if time.monotonic() > deadline:
-                raise Finding(f"folders of jobs that have ended: {left}")
-            time.sleep(0.2)
+            victim.must_be_alone()
+            # Jobs of schedules come and go; a folder that stays is too many.
+            there = victim.job_folders()
+            wait_until(
+                lambda victim=victim, there=there: not set(there).intersection(victim.job_folders()),
+                f"the removal of folders among {there}",
+            )
 
     def end(self) -> None:
         for part in self.working:
             part.end()
         for victim in self.both:
-            victim.stop()
-            if victim.strangers():
-                raise Finding(f"orphans after an ordinary end: {victim.strangers()}")
+            victim.end()
 
     def clean_up(self) -> None:
-        for victim in self.both:
-            if victim.process is not None and victim.process.poll() is None:
-                victim.process.kill()
-                victim.process.wait()
+        self.second.remove()
         self.namespace.remove()
-        self.database.remove()
-        self.outside.remove()
+        super().clean_up()
 
     def summary(self, seconds: float) -> str:
         return f"{super().summary(seconds)}; {self.outcomes}"
-

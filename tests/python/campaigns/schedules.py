@@ -8,14 +8,13 @@ service was killed three times while it ran.
 
 import datetime
 import random
-import threading
 from collections import Counter
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
 import operators
-from campaign import Campaign, Part, Work
+from campaign import Campaign, Part, Work, pause
 from ledger import Finding
 from quality import capture_line, label_lines
 from resources import (
@@ -25,8 +24,8 @@ from resources import (
     make_endpoint,
     schedule,
     settled_schedule,
+    wait_until,
 )
-from victim import wait_for
 
 BUCKET = "campaign-schedules"
 ENDPOINT = "watched"
@@ -41,8 +40,8 @@ LINES = 20
 Row = dict[str, Any]
 
 
-def moment(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+def seconds_of(text: str) -> float:
+    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 class Ticks(Part):
@@ -56,7 +55,7 @@ class Ticks(Part):
 
     def prepare(self) -> None:
         self.s3, self.sagemaker = self.client("s3"), self.client("sagemaker")
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.victim.make_bucket(BUCKET)
         make_endpoint(self.sagemaker, ENDPOINT, f"s3://{BUCKET}/capture")
         self.with_data: set[str] = set()
         self.put_data()
@@ -119,7 +118,7 @@ class Ticks(Part):
 
     def change_mood(self, chance: random.Random) -> None:
         """One schedule is stopped and started all the time."""
-        threading.Event().wait(chance.uniform(0.1, 1.5))
+        pause(chance, 0.1, 1.5)
         status = self.sagemaker.describe_monitoring_schedule(MonitoringScheduleName=MOODY)["MonitoringScheduleStatus"]
         if status == "Scheduled":
             with self.ledger.change(SCHEDULE, MOODY, "Stopped"):
@@ -133,10 +132,10 @@ class Ticks(Part):
         name = f"passing-{chance.getrandbits(32):08x}"
         with self.ledger.change(SCHEDULE, name, "Scheduled"):
             self.sagemaker.create_monitoring_schedule(**self.counting(name, "0", self.moody_period))
-        threading.Event().wait(chance.uniform(0.5, 3))
+        pause(chance, 0.5, 3)
         with self.ledger.change(SCHEDULE, name, None):
             self.sagemaker.delete_monitoring_schedule(MonitoringScheduleName=name)
-        threading.Event().wait(chance.uniform(0.5, 1))
+        pause(chance, 0.5, 1)
 
     # What came of them.
 
@@ -172,7 +171,7 @@ class Ticks(Part):
         self.checked[name] = float(until + period)
 
     def time_of(self, row: Row) -> float:
-        return moment(row["scheduled"]).timestamp()
+        return seconds_of(row["scheduled"])
 
     def rows_until(self, name: str, until: float, start: float | None = None) -> list[Row]:
         since = None if start is None else f"{datetime.datetime.fromtimestamp(start, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -187,8 +186,8 @@ class Ticks(Part):
             return bool(rows) and max(map(self.time_of, rows)) >= until and all(map(is_over, rows))
 
         try:
-            wait_for(are_over, "the end of all executions", SECONDS_TO_END)
-        except Finding as error:
+            wait_until(are_over, "the end of all executions", SECONDS_TO_END)
+        except AssertionError as error:
             left = [row for row in rows if not is_over(row)]
             last = rows[-1]["scheduled"] if rows else None
             raise Finding(f"schedule {name}: {error}; up to {until}, the last row is {last}; under way: {left}") from error
@@ -205,8 +204,7 @@ class Ticks(Part):
             return
         status = row["status"]
         if status == "Failed":
-            created, modified = moment(row["created"]).timestamp(), moment(row["modified"]).timestamp()
-            if not self.campaign.excuses(row["reason"] or "", created, modified):
+            if not self.campaign.excuses(row["reason"] or "", seconds_of(row["created"]), seconds_of(row["modified"])):
                 raise Finding(f"an execution failed, which nothing explains: {row}")
             self.outcomes["failed for the fault's sake"] += 1
             return
@@ -232,7 +230,7 @@ class Ticks(Part):
             summaries = pages().search("MonitoringScheduleSummaries[]")
             return {summary["MonitoringScheduleName"]: summary["MonitoringScheduleStatus"] for summary in summaries}
 
-        wait_for(lambda: "Pending" not in found().values(), "that no schedule is Pending")
+        wait_until(lambda: "Pending" not in found().values(), "that no schedule is Pending")
         states = found()
         for name in names:
             self.ledger.compare(SCHEDULE, name, states.get(name))
@@ -240,7 +238,7 @@ class Ticks(Part):
         if strangers:
             raise Finding(f"schedules that nobody made: {strangers}")
         for name in [name for name in states if name.startswith("passing-")]:
-            wait_for(lambda name=name: self.is_deleted(name), f"the deletion of {name}")
+            wait_until(lambda name=name: self.is_deleted(name), f"the deletion of {name}")
         rows = operators.executions(self.victim, MOODY)
         several = [row for row, count in Counter(row["scheduled"] for row in rows).items() if count > 1]
         if several:
@@ -276,7 +274,7 @@ class Ticks(Part):
 
     def end(self) -> None:
         for name in [*self.periods, MOODY]:
-            wait_for(lambda name=name: self.is_deleted(name), f"the deletion of {name}")
+            wait_until(lambda name=name: self.is_deleted(name), f"the deletion of {name}")
 
     def figures(self) -> str:
         return f"ticks: {dict(self.outcomes)}"

@@ -55,18 +55,19 @@ class PostgreSQL:
         self.run("pg_ctl", "stop", "--wait", "--silent", "--mode", mode)
 
     def run(self, program: str, *arguments: str) -> None:
+        ended = self.attempt(program, *arguments)
+        if ended.returncode != 0:
+            raise Finding(f"the server of the campaign: {ended.args}: {ended.stdout}{ended.stderr}")
+
+    def attempt(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [str(self.programs / program), *arguments, "-D", str(self.folder / "data")]
         if os.geteuid() == 0:
             command = ["runuser", "-u", USER, "--", *command]
-        ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        if ended.returncode != 0:
-            raise Finding(f"the server of the campaign: {command}: {ended.stdout}{ended.stderr}")
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
 
     def remove(self) -> None:
-        command = [str(self.programs / "pg_ctl"), "stop", "--silent", "--mode", "immediate", "-D", str(self.folder / "data")]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", USER, "--", *command]
-        subprocess.run(command, cwd=self.folder, capture_output=True, check=False)
+        """It may have been stopped before."""
+        self.attempt("pg_ctl", "stop", "--silent", "--mode", "immediate")
 
 
 class Gate:
@@ -83,24 +84,30 @@ class Gate:
         self.port = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._speaks = threading.Event()
+        self._speaks.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def shut(self, mode: str) -> None:
         """From now on, for connections that there are, too."""
+        if mode == "silent":
+            self._speaks.clear()
         self.mode = mode
-        with self._lock:
-            connections = list(self._open)
         if mode != "silent":
-            for connection in connections:
-                close(connection)
+            self._close_all()
 
     def open(self) -> None:
-        was_silent, self.mode = self.mode == "silent", "pass"
-        if was_silent:
-            with self._lock:
-                connections = list(self._open)
-            for connection in connections:
-                close(connection)
+        """What was held back in silence is lost."""
+        self.mode = "pass"
+        if not self._speaks.is_set():
+            self._close_all()
+            self._speaks.set()
+
+    def _close_all(self) -> None:
+        with self._lock:
+            connections = list(self._open)
+        for connection in connections:
+            close(connection)
 
     def _accept(self) -> None:
         while True:
@@ -115,7 +122,7 @@ class Gate:
             if self.mode == "unavailable":
                 self._refuse(client)
             elif self.mode == "silent":
-                time.sleep(3600)
+                self._speaks.wait()
             elif self.mode == "pass":
                 server = socket.create_connection(("127.0.0.1", self.target), timeout=10)
                 server.settimeout(None)
@@ -149,8 +156,7 @@ class Gate:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         try:
             while more := source.recv(65536):
-                while self.mode == "silent":
-                    time.sleep(0.05)
+                self._speaks.wait()
                 target.sendall(more)
             target.shutdown(socket.SHUT_WR)
         except OSError:
@@ -175,7 +181,4 @@ class OutsideS3:
         self.gate = Gate(self.service.port)
 
     def remove(self) -> None:
-        process = self.service.process
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
+        self.service.remove()

@@ -9,18 +9,16 @@ import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 
-from botocore.exceptions import ClientError
-
-from campaign import FAILURES, Campaign
+from campaign import FAILURES, Campaign, seconds_until
 from capture import Records
 from disks import Disk
 from jobs import AllJobs
 from ledger import Finding
 from schedules import Ticks
-from uploads import BUCKET, Writes
-from victim import Victim
+from service import clean_environment
+from uploads import Writes
+from victim import PROBE, Victim
 
 MEGABYTES = 512
 SPACE = re.compile(r"space|disk|storage|quota|read-only", re.IGNORECASE)
@@ -74,11 +72,9 @@ class Storage(Campaign):
 
     def can_start(self) -> bool:
         """On a disk that cannot be written a start may fail, with a reason, and at once."""
-        command = [self.victim.program, "serve", "--listen", self.victim.listen, "--data-dir", self.victim.data]
-        command += ["--config", self.victim.configuration]
-        log = self.folder / "start.log"
+        log, variables = self.folder / "start.log", clean_environment() | self.victim.environment
         with log.open("w", encoding="utf-8") as errors:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=self.victim.environment)
+            process = subprocess.Popen(self.victim.command, stdout=subprocess.DEVNULL, stderr=errors, env=variables)
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
             if self.is_alive():
@@ -91,7 +87,7 @@ class Storage(Campaign):
             process.kill()
             raise Finding("a start on a disk that cannot be written neither succeeded nor failed")
         text = log.read_text(encoding="utf-8", errors="replace")
-        if status <= 0 or not SPACE.search(text) and "No space" not in text:
+        if status <= 0 or not SPACE.search(text):
             raise Finding(f"a start on a disk that cannot be written ended with status {status} and says {text[-500:]!r}")
         return False
 
@@ -102,24 +98,15 @@ class Storage(Campaign):
             return False
         return True
 
-    def wait_for_writes(self) -> None:
+    def mend(self) -> None:
         """The service goes on by itself."""
-        began = time.monotonic()
-        while True:
-            try:
-                self.victim.client("s3").put_object(Bucket="campaign-probe", Key="probe", Body=b"p" * 100_000)
-                self.recovery.append(time.monotonic() - began)
-                return
-            except FAILURES as error:
-                if time.monotonic() - began > SECONDS_TO_RECOVER:
-                    raise Finding(f"the service has not recovered after {SECONDS_TO_RECOVER} s: {error}") from error
-                time.sleep(0.1)
+        super().mend()
+        seconds = seconds_until(lambda: self.victim.write(100_000), SECONDS_TO_RECOVER, "the service has not recovered")
+        self.recovery.append(seconds)
 
     def prepare(self) -> None:
         super().prepare()
-        self.victim.client("s3").create_bucket(
-            Bucket="campaign-probe", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+        self.victim.make_bucket(PROBE)
 
     def clean_up(self) -> None:
         super().clean_up()
@@ -147,12 +134,6 @@ class FullDisk(Storage):
         self.disk.free()
         self.over()
         self.ledger.note("room again")
-
-    def mend(self) -> None:
-        if not self.victim.is_running():
-            self.victim.process = None
-            self.victim.start()
-        self.wait_for_writes()
 
 
 class SyncedWrites(Writes):
@@ -193,7 +174,3 @@ class ReadOnly(Storage):
         except subprocess.TimeoutExpired:
             raise Finding("SIGTERM on a read-only disk did not end the service within 90 s") from None
         self.victim.process = None
-
-    def mend(self) -> None:
-        super().mend()
-        self.wait_for_writes()

@@ -53,7 +53,7 @@ def objects(tmp_path: Path) -> Iterator[ObjectWork]:
     """A service with a few objects, and a ledger that knows of them."""
     victim = Victim(tmp_path).start()
     ledger = Ledger(tmp_path / "journal.jsonl")
-    victim.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    victim.make_bucket("bucket")
     work = ObjectWork(victim.client("s3"), ledger, "bucket", 0)
     for number in range(5):
         with ledger.change(OBJECT, f"bucket/{number}", state_of(b"body")):

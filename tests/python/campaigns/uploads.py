@@ -8,9 +8,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from campaign import Campaign, Part, Work
+from endpoints import ECHO, variant
 from ledger import Finding, Ledger
 from objects import OBJECT, ObjectWork, check_objects, check_uploads, state_of
-from resources import ANALYZER, REGISTRY, ROLE, cluster, endpoint_input, monitoring_output, schedule
+from resources import ANALYZER, ROLE, cluster, endpoint_input, monitoring_output, schedule
 
 BUCKET = "campaign-objects"
 OBJECT_WORKERS = 3
@@ -24,7 +25,7 @@ class Writes(Part):
 
     def prepare(self) -> None:
         self.s3 = self.client("s3")
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.victim.make_bucket(BUCKET)
         key = self.client("kms").create_key()["KeyMetadata"]["KeyId"]
         self.objects = [ObjectWork(self.s3, self.ledger, BUCKET, n, key) for n in range(OBJECT_WORKERS)]
         self.resources = ResourceWork(self.client, self.ledger)
@@ -99,14 +100,13 @@ class ResourceWork:
     def make_model(self, name: str) -> None:
         self.sagemaker.create_model(
             ModelName=name,
-            PrimaryContainer={"Image": f"{REGISTRY}/watchkeeper-echo:1"},
+            PrimaryContainer={"Image": ECHO},
             ExecutionRoleArn=ROLE,
             Tags=[{"Key": "name", "Value": name}],
         )
 
     def make_config(self, name: str) -> None:
-        variant = {"VariantName": "All", "ModelName": "any", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant("any")])
 
     def definition(self, name: str) -> None:
         self.sagemaker.create_data_quality_job_definition(
@@ -232,7 +232,7 @@ class DataWork:
                 self.ledger.compare(kind, name, found.get(name))
 
     def metrics(self, stream: str) -> dict[str, str]:
-        now, hour = datetime.datetime.now(datetime.UTC), datetime.timedelta(hours=12)
+        now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
         listed = self.cloudwatch.get_paginator("list_metrics").paginate(Namespace=f"campaign/{stream}").search("Metrics[]")
         names = [metric["MetricName"] for metric in listed]
         found = {}
@@ -249,7 +249,7 @@ class DataWork:
                 for name in names[start : start + 500]
             ]
             pages = self.cloudwatch.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=queries, StartTime=now - 2 * hour, EndTime=now + 2 * hour
+                MetricDataQueries=queries, StartTime=now - day, EndTime=now + day
             )
             for result in pages.search("MetricDataResults[]"):
                 found[f"{stream}/{result['Id'][1:]}"] = str(sum(result["Values"]))

@@ -5,7 +5,6 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ command = ["/bin/sh", "{folder}/summing_job.sh"]
 match = "*counting-job*"
 command = ["/bin/sh", "{folder}/counting_job.sh"]
 """
-SUMMING_JOB = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/summing-job:1"
+PROBE = "campaign-probe"
 KEY = {"WATCHKEEPER_ACCESS_KEY_ID": "AKIACAMPAIGN00000000", "WATCHKEEPER_SECRET_ACCESS_KEY": "campaign-secret-of-this-run"}
 
 
@@ -59,6 +58,25 @@ class Victim(Service):
                 self._clients[name] = self._session.client(name, endpoint_url=url, config=config)
             return self._clients[name]
 
+    def make_bucket(self, name: str) -> None:
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    def write(self, size: int = 1) -> None:
+        """A write into the bucket `PROBE`, to see whether there can be one."""
+        self.client("s3").put_object(Bucket=PROBE, Key="probe", Body=b"p" * size)
+
+    def write_and_read(self) -> None:
+        """The same, and a look at the documents."""
+        self.write()
+        self.client("sagemaker").list_models()
+
+    def start_if_killed(self) -> None:
+        """Starts the service where the campaign has ended it. By itself it may not have ended."""
+        if self.process is None:
+            self.start()
+        elif not self.is_running():
+            raise Finding(f"the service has ended by itself: {self.log_text()[-3000:]}")
+
     def kill_while_starting(self, seconds: float) -> None:
         """Starts the service and kills it so soon after that, whatever it is doing then."""
         starting = threading.Thread(target=self._start_in_vain)
@@ -80,6 +98,25 @@ class Victim(Service):
             super().start()
         except BaseException:  # noqa: BLE001 - killed before it was ready is what was wanted
             return
+
+    def end(self) -> None:
+        """An ordinary end, which leaves nothing."""
+        self.stop()
+        self.must_be_alone(" after an ordinary end")
+        left = self.job_folders()
+        if left:
+            raise Finding(f"folders after an ordinary end: {left}")
+
+    def remove(self) -> None:
+        """Leaves nothing running, whatever has happened."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def must_be_alone(self, when: str = "") -> None:
+        strangers = self.strangers()
+        if strangers:
+            raise Finding(f"orphans{when}: {strangers}")
 
     def strangers(self) -> dict[int, str]:
         """Processes that have to do with the data directory and are neither the service nor below it."""
@@ -126,13 +163,3 @@ def free_port() -> int:
                 continue
             return port
     raise Finding("no free port")
-
-
-def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """Asks again until the answer is true, and gives it."""
-    deadline = time.monotonic() + seconds
-    while not (answer := holds()):
-        if time.monotonic() > deadline:
-            raise Finding(f"{what} did not happen within {seconds} s")
-        time.sleep(0.1)
-    return answer

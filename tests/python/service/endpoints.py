@@ -66,11 +66,16 @@ def create_model(sagemaker: Any, name: str, container: Request | list[Request] |
 
 
 def create_endpoint(
-    sagemaker: Any, name: str, container: Request | list[Request] | None = None, capture: Request | None = None
+    sagemaker: Any,
+    name: str,
+    container: Request | list[Request] | None = None,
+    capture: Request | None = None,
+    **more: Request,
 ) -> None:
-    """A model, a configuration and an endpoint of one name; the endpoint is being created when this returns."""
+    """A model, a configuration and an endpoint of one name; the endpoint is being created when this returns. `more` are
+    further members of the configuration."""
     create_model(sagemaker, name, container)
-    config: Request = {"EndpointConfigName": name, "ProductionVariants": [variant(name)]}
+    config: Request = {"EndpointConfigName": name, "ProductionVariants": [variant(name)]} | more
     if capture is not None:
         config["DataCaptureConfig"] = capture
     sagemaker.create_endpoint_config(**config)
@@ -93,9 +98,13 @@ def in_service(sagemaker: Any, name: str) -> Request:
 
 
 def deploy(
-    sagemaker: Any, name: str, container: Request | list[Request] | None = None, capture: Request | None = None
+    sagemaker: Any,
+    name: str,
+    container: Request | list[Request] | None = None,
+    capture: Request | None = None,
+    **more: Request,
 ) -> str:
-    create_endpoint(sagemaker, name, container, capture)
+    create_endpoint(sagemaker, name, container, capture, **more)
     in_service(sagemaker, name)
     return name
 
@@ -158,18 +167,20 @@ def objects(s3: Any, bucket: str, prefix: str) -> dict[str, bytes]:
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
-def captured(s3: Any, bucket: str, prefix: str) -> list[Request]:
-    """The records below a prefix; every object must consist of whole lines, at a place that the time says."""
-    records = []
-    for key, body in objects(s3, bucket, prefix).items():
-        assert re.fullmatch(PATH, key[-len("YYYY/MM/DD/HH/MM-SS-mmm-.jsonl") - 36 :]), key
-        assert body.endswith(b"\n"), f"{key} ends in half a line: {body[-200:]!r}"
-        lines = [json.loads(line) for line in body.decode().removesuffix("\n").split("\n")]
-        hour = "/".join(key.split("/")[-5:-1])
-        for line in lines:
-            assert line["eventMetadata"]["inferenceTime"][:13].replace("-", "/").replace("T", "/") == hour, key
-        records += lines
+def records_of(key: str, body: bytes) -> list[Request]:
+    """The records of an object, which must consist of whole lines, at a place that the time says."""
+    assert re.fullmatch(PATH, key[-len("YYYY/MM/DD/HH/MM-SS-mmm-.jsonl") - 36 :]), key
+    assert body.endswith(b"\n"), f"{key} ends in half a line: {body[-200:]!r}"
+    records = [json.loads(line) for line in body.decode().removesuffix("\n").split("\n")]
+    hour = "/".join(key.split("/")[-5:-1])
+    for record in records:
+        assert record["eventMetadata"]["inferenceTime"][:13].replace("-", "/").replace("T", "/") == hour, key
     return records
+
+
+def captured(s3: Any, bucket: str, prefix: str) -> list[Request]:
+    """The records of all objects below a prefix."""
+    return [record for key, body in objects(s3, bucket, prefix).items() for record in records_of(key, body)]
 
 
 def captured_records(s3: Any, bucket: str, prefix: str, count: int, seconds: float = 15) -> list[Request]:

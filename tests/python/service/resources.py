@@ -86,12 +86,20 @@ def inputs_of(job: Request) -> dict[str, tuple[str, str]]:
     }
 
 
-def ended_job(sagemaker: Any, name: str) -> Request:
+def ended_job(sagemaker: Any, name: str, seconds: float = SECONDS) -> Request:
     def end() -> Request | None:
         job = sagemaker.describe_processing_job(ProcessingJobName=name)
         return job if job["ProcessingJobStatus"] not in ("InProgress", "Stopping") else None
 
-    return wait_until(end, f"the end of {name}")
+    return wait_until(end, f"the end of {name}", seconds)
+
+
+def ended_transform(sagemaker: Any, name: str, seconds: float = SECONDS) -> Request:
+    def end() -> Request | None:
+        job = sagemaker.describe_transform_job(TransformJobName=name)
+        return job if job["TransformJobStatus"] not in ("InProgress", "Stopping") else None
+
+    return wait_until(end, f"the end of transform job {name}", seconds)
 
 
 def make_endpoint(sagemaker: Any, name: str, capture: str) -> None:

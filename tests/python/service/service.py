@@ -86,11 +86,16 @@ class Service:
         self.process: subprocess.Popen[str] | None = None
         self.address = ""
 
+    @property
+    def command(self) -> list[str | Path]:
+        """What starts it."""
+        arguments = ["serve", "--listen", self.listen, "--data-dir", self.data, "--config", self.configuration]
+        return [*self.prefix, self.program, *arguments]
+
     def start(self) -> "Service":
         assert self.process is None, "the service runs already"
-        arguments = ["serve", "--listen", self.listen, "--data-dir", self.data, "--config", self.configuration]
         self.process = subprocess.Popen(
-            [*self.prefix, self.program, *arguments],
+            self.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.log.open("a", encoding="utf-8"),
@@ -148,6 +153,12 @@ class Service:
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        status = Path(f"/proc/{self._running().pid}/status").read_text(encoding="utf-8")
+        (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) * 1024
 
     def run(self, *arguments: str | Path, succeeds: bool = True) -> "subprocess.CompletedProcess[str]":
         """A command of the same program for the service of this folder."""

@@ -4,11 +4,12 @@ import base64
 import contextlib
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from raw_requests import Key, Request, Signing, Wire, sign
+from raw_requests import Answer, Headers, Key, Request, Signing, Wire, sign
 from service import Service
 from wire_clients import Clients
 
@@ -32,9 +33,14 @@ class Surface:
     aws_name: str
 
 
+def operation(service: str, target: str, body: bytes, content_type: str = JSON11, more: Headers = ()) -> Request:
+    """A request for an operation in JSON."""
+    headers = (("X-Amz-Target", target), ("Content-Type", content_type), *more)
+    return Request("POST", "/", service, headers=headers, body=body)
+
+
 def targeted(name: str, service: str, target: str, body: bytes, aws_name: str, content_type: str = JSON11) -> Surface:
-    headers = (("X-Amz-Target", target), ("Content-Type", content_type))
-    return Surface(name, Request("POST", "/", service, headers=headers, body=body), aws_name)
+    return Surface(name, operation(service, target, body, content_type), aws_name)
 
 
 def form(name: str, service: str, body: str, aws_name: str) -> Surface:
@@ -42,9 +48,9 @@ def form(name: str, service: str, body: str, aws_name: str) -> Surface:
     return Surface(name, request, aws_name)
 
 
-def rpc(name: str, operation: str, body: bytes) -> Surface:
+def rpc(name: str, target: str, body: bytes) -> Surface:
     headers = (("Smithy-Protocol", "rpc-v2-cbor"), ("Content-Type", "application/cbor"), ("Accept", "application/cbor"))
-    path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+    path = f"/service/GraniteServiceVersion20100801/operation/{target}"
     request = Request("POST", path, "monitoring", headers=headers, body=body)
     return Surface(name, request, "monitoring.eu-west-1.amazonaws.com")
 
@@ -53,9 +59,9 @@ def surfaces() -> Iterator[Surface]:
     sagemaker, runtime = "api.sagemaker.eu-west-1.amazonaws.com", "runtime.sagemaker.eu-west-1.amazonaws.com"
     yield targeted("sagemaker", "sagemaker", "SageMaker.ListModels", b"{}", sagemaker)
     csv = (("Content-Type", "text/csv"),)
-    for operation in ("invocations", "invocations-response-stream"):
-        request = Request("POST", f"/endpoints/{ENDPOINT}/{operation}", "sagemaker", headers=csv, body=b"1,2,3")
-        yield Surface(operation, request, runtime)
+    for way in ("invocations", "invocations-response-stream"):
+        request = Request("POST", f"/endpoints/{ENDPOINT}/{way}", "sagemaker", headers=csv, body=b"1,2,3")
+        yield Surface(way, request, runtime)
     location = (("X-Amzn-SageMaker-InputLocation", f"s3://{BUCKET}/{OBJECT}"),)
     request = Request("POST", f"/endpoints/{ASYNCHRONOUS}/async-invocations", "sagemaker", headers=location)
     yield Surface("async-invocations", request, runtime)
@@ -118,9 +124,23 @@ class Attacked:
     def signed(self, surface: Surface | Request, **how: Any) -> Request:
         return sign(self.addressed(surface), Signing(**({"key": self.key} | how)))
 
-    def call(self, method: str, path: str, service: str, **members: Any) -> Any:
+    def call(self, method: str, path: str, service: str, **members: Any) -> Answer:
         """A signed request that is what it should be; its answer."""
         return self.wire.send(self.signed(Request(method, path, service, **members)))
+
+    def ask(self, service: str, target: str, body: bytes, content_type: str = JSON11, more: Headers = ()) -> Answer:
+        """The same for an operation in JSON."""
+        return self.wire.send(self.signed(operation(service, target, body, content_type, more)))
+
+    def new_key(self) -> Key:
+        """Another access key of the same service."""
+        made = json.loads(self.call("POST", "/_watchkeeper/keys", "sagemaker").body)
+        return Key(made["access_key_id"], made["secret_access_key"])
+
+    def begin_upload(self, path: str) -> str:
+        """The id of an upload in parts."""
+        begun = self.call("POST", path, "s3", query="uploads=").text
+        return begun.partition("<UploadId>")[2].partition("</UploadId>")[0]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from endpoints import deploy, in_service, variant
+from endpoints import deploy
 from service import CONFIGURATION
 from surfaces import ASYNCHRONOUS, BUCKET, ENDPOINT, Attacked, attacked_service
 from wire_clients import Clients
@@ -20,11 +20,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
         sagemaker = Clients(attacked.service)("sagemaker")
         deploy(sagemaker, ENDPOINT)
         output = {"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/async"}}
-        sagemaker.create_endpoint_config(
-            EndpointConfigName=ASYNCHRONOUS, ProductionVariants=[variant(ENDPOINT)], AsyncInferenceConfig=output
-        )
-        sagemaker.create_endpoint(EndpointName=ASYNCHRONOUS, EndpointConfigName=ASYNCHRONOUS)
-        in_service(sagemaker, ASYNCHRONOUS)
+        deploy(sagemaker, ASYNCHRONOUS, AsyncInferenceConfig=output)
         yield attacked
 
 

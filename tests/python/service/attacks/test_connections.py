@@ -68,6 +68,7 @@ def test_a_client_that_does_not_read_its_answer(impatient: Attacked) -> None:
     with impatient.wire.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(encoded(request))
+        # Longer than this service waits for an answer to be taken.
         time.sleep(4)
         received = 0
         connection.settimeout(5)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+import surfaces
 from raw_requests import Request
 from service import CONFIGURATION
 from surfaces import BUCKET, FORM, JSON10, JSON11, OBJECT, Attacked, attacked_service
@@ -134,11 +135,8 @@ def requests(model: Model, operation: str) -> Iterator[Request]:
     prefix, version = model.metadata.get("targetPrefix"), model.metadata["apiVersion"]
     for body in bodies(model, operation):
         if prefix:
-            headers = (
-                ("X-Amz-Target", f"{prefix}.{operation}"),
-                ("Content-Type", JSON10 if scope == "monitoring" else JSON11),
-            )
-            yield Request("POST", "/", scope, headers=headers, body=json.dumps(body).encode())
+            content_type = JSON10 if scope == "monitoring" else JSON11
+            yield surfaces.operation(scope, f"{prefix}.{operation}", json.dumps(body).encode(), content_type)
         if model.name in ("sts", "iam", "cloudwatch"):
             form = "&".join([f"Action={operation}", f"Version={version}", *fields(body, "")])
             yield Request("POST", "/", scope, headers=(("Content-Type", FORM),), body=form.encode())
@@ -219,8 +217,7 @@ def test_no_range_gives_more_than_there_is(victim: Attacked, text: str) -> None:
 
 def test_parts_that_are_none(victim: Attacked) -> None:
     path = f"/{BUCKET}/parts"
-    started = victim.call("POST", path, "s3", query="uploads=").text
-    upload = started.partition("<UploadId>")[2].partition("</UploadId>")[0]
+    upload = victim.begin_upload(path)
     for number in ("0", "-1", "10001", "4294967297", "x", "", "1.5"):
         answer = victim.call("PUT", path, "s3", query=f"partNumber={number}&uploadId={upload}", body=b"x")
         assert answer.status == 400, (number, answer)

@@ -13,7 +13,7 @@ import pytest
 from raw_requests import Request, Signing, sign
 from resources import ended_job, new_name, row_counter_job
 from service import CONFIGURATION, Service, clean_environment, program
-from surfaces import BUCKET, FORM, JSON11, OBJECT, Attacked
+from surfaces import BUCKET, FORM, JSON10, OBJECT, Attacked, operation
 from wire_clients import Clients
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x1b[31m"
@@ -52,7 +52,6 @@ def everything_with(attacked: Attacked, text: str) -> None:
     attacked.wire.raw(
         f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n".encode("latin-1", "replace")
     )
-    headers = (("Content-Type", JSON11),)
     for target, members in {
         "SageMaker.CreateModel": {"ModelName": text, "ExecutionRoleArn": text},
         "SageMaker.ListModels": {"NameContains": text, "NextToken": text},
@@ -62,8 +61,7 @@ def everything_with(attacked: Attacked, text: str) -> None:
             "MonitoringScheduleConfig": {"ScheduleConfig": {"ScheduleExpression": text}},
         },
     }.items():
-        body = json.dumps(members).encode()
-        attacked.call("POST", "/", "sagemaker", headers=(*headers, ("X-Amz-Target", target)), body=body)
+        attacked.ask("sagemaker", target, json.dumps(members).encode())
     attacked.call("POST", "/_watchkeeper/keys", "sagemaker", body=json.dumps({"description": text[:200]}).encode())
 
 
@@ -220,20 +218,11 @@ def test_the_page_of_metrics_is_of_whole_lines(attacked: Attacked) -> None:
             "Namespace": "attacks",
             "MetricData": [{"MetricName": text, "Value": 1.0, "Dimensions": [{"Name": text, "Value": text}]}],
         }
-        headers = (
-            ("X-Amz-Target", "GraniteServiceVersion20100801.PutMetricData"),
-            ("Content-Type", "application/x-amz-json-1.0"),
-        )
-        answer = attacked.call("POST", "/", "monitoring", headers=headers, body=json.dumps(data).encode())
+        target = "GraniteServiceVersion20100801.PutMetricData"
+        answer = attacked.ask("monitoring", target, json.dumps(data).encode(), JSON10)
         assert answer.status in (200, 400), answer
     for number in range(50):
-        made_up = Request(
-            "POST",
-            "/",
-            "sagemaker",
-            headers=(("X-Amz-Target", f"SageMaker.MadeUp{number}"), ("Content-Type", JSON11)),
-            body=b"{}",
-        )
+        made_up = operation("sagemaker", f"SageMaker.MadeUp{number}", b"{}")
         assert attacked.wire.send(attacked.addressed(made_up)).status == 400
         assert attacked.wire.send(attacked.signed(made_up)).status == 400
         form = Request(

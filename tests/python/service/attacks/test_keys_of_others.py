@@ -1,7 +1,6 @@
 """Keys of another account, and keys that ended: what one service gave is nothing to another, and a session is no more than its key."""
 
 import datetime
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -122,8 +121,7 @@ def test_a_session_cannot_make_one_that_stays(attacked: Attacked) -> None:
 
 
 def test_a_session_ends_with_its_key(attacked: Attacked) -> None:
-    made = json.loads(attacked.call("POST", "/_watchkeeper/keys", "sagemaker").body)
-    key = Key(made["access_key_id"], made["secret_access_key"])
+    key = attacked.new_key()
     session = key_in(session_of(attacked, key))
     chained = key_in(session_of(attacked, session, "AssumeRole", **ROLE_OF_SESSION))
     for known in (key, session, chained):

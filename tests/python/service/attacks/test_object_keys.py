@@ -177,9 +177,7 @@ def test_names_in_lists_are_texts_not_patterns(attacked: Attacked) -> None:
         assert sagemaker.list_endpoints(NameContains=text)["Endpoints"]
 
     def found(**members: Any) -> Answer:
-        body = json.dumps(members).encode()
-        headers = (("X-Amz-Target", "SageMaker.ListEndpoints"), ("Content-Type", "application/x-amz-json-1.1"))
-        return attacked.call("POST", "/", "sagemaker", headers=headers, body=body)
+        return attacked.ask("sagemaker", "SageMaker.ListEndpoints", json.dumps(members).encode())
 
     for text in (
         "%",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from raw_requests import Answer, Key, Request
+from raw_requests import Answer, Request
 from resources import ROLE, new_name
 from service import CONFIGURATION
-from surfaces import BUCKET, JSON11, Attacked, attacked_service
+from surfaces import BUCKET, Attacked, attacked_service
 
 SIDES = 24
 
@@ -23,8 +23,7 @@ def at_once(ask: Callable[[int], Answer], sides: Iterable[int] = range(SIDES)) -
 def call(attacked: Attacked, target: str, **members: Any) -> Answer:
     service, _, _ = target.partition(".")
     signing_name = {"SageMaker": "sagemaker", "TrentService": "kms"}[service]
-    headers = (("X-Amz-Target", target), ("Content-Type", JSON11))
-    return attacked.call("POST", "/", signing_name, headers=headers, body=json.dumps(members).encode())
+    return attacked.ask(signing_name, target, json.dumps(members).encode())
 
 
 def test_a_name_is_given_once(attacked: Attacked) -> None:
@@ -63,8 +62,7 @@ def test_a_bucket_and_an_object_that_must_be_new_are_made_once(attacked: Attacke
 
 def test_an_upload_is_completed_once(attacked: Attacked) -> None:
     path = f"/{BUCKET}/{new_name('race')}"
-    started = attacked.call("POST", path, "s3", query="uploads=").text
-    upload = started.partition("<UploadId>")[2].partition("</UploadId>")[0]
+    upload = attacked.begin_upload(path)
     etag = attacked.call("PUT", path, "s3", query=f"partNumber=1&uploadId={upload}", body=b"part").headers["etag"]
     part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
     document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
@@ -77,10 +75,7 @@ def test_an_upload_is_completed_once(attacked: Attacked) -> None:
 def test_the_last_key_stays(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keys that switch each other off at the same time: one is left that can sign."""
     with attacked_service(tmp_path_factory.mktemp("keys"), CONFIGURATION) as attacked:
-        keys = [attacked.key]
-        for _ in range(7):
-            made = json.loads(attacked.call("POST", "/_watchkeeper/keys", "sagemaker").body)
-            keys.append(Key(made["access_key_id"], made["secret_access_key"]))
+        keys = [attacked.key, *(attacked.new_key() for _ in range(7))]
 
         def switch_off(side: int) -> Answer:
             path = f"/_watchkeeper/keys/{keys[side].id}/disable"

@@ -1,7 +1,6 @@
 """No secret is in a log, an answer, a page or a listing: the service at its most talkative, and every secret it has looked for."""
 
 import base64
-import json
 import re
 import stat
 from pathlib import Path
@@ -43,9 +42,8 @@ class Busy:
         attacked, clients = Attacked(self.service), Clients(self.service)
         assert attacked.key.secret == MINE
         s3, sagemaker = clients("s3"), clients("sagemaker")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}) if not any(
-            known["Name"] == BUCKET for known in s3.list_buckets()["Buckets"]
-        ) else None
+        if BUCKET not in [known["Name"] for known in s3.list_buckets()["Buckets"]]:
+            s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=CONTENT)
         self.use_keys(attacked)
         self.use_sessions(attacked, clients("sts"))
@@ -67,8 +65,7 @@ class Busy:
             self.service.run(*command, succeeds=False)
 
     def use_keys(self, attacked: Attacked) -> None:
-        made = json.loads(attacked.call("POST", "/_watchkeeper/keys", "sagemaker").body)
-        key = Key(made["access_key_id"], made["secret_access_key"])
+        key = attacked.new_key()
         self.secrets[f"the secret of {key.id}"] = key.secret
         assert attacked.wire.send(attacked.signed(Request("GET", "/", "s3"), key=key)).status == 200
         listing = attacked.call("GET", "/_watchkeeper/keys", "sagemaker")

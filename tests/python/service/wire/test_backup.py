@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from endpoints import capture_config, captured, constant, deploy, inference_ids, unique_id
 from resources import definition, new_name, schedule, settled_schedule, wait_until
-from service import CONFIGURATION, SECONDS, Service, clean_environment
+from service import CONFIGURATION, Service
 from wire_clients import Clients
 
 DURABLE = '[capture]\ndurability = "durable"\nflush_seconds = 600\n'
@@ -33,14 +32,6 @@ def services(tmp_path: Path) -> Iterator[list[Service]]:
 def folder(parent: Path, name: str) -> Path:
     (parent / name).mkdir()
     return parent / name
-
-
-def run(service: Service, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """A command of the program, whatever its arguments."""
-    command = [service.program, *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=clean_environment(), timeout=SECONDS, check=False
-    )
 
 
 class Made:
@@ -150,10 +141,10 @@ def test_without_the_master_key(services: list[Service], tmp_path: Path) -> None
         assert "master.key" not in opened.getnames()
     said = second.run("restore", archive).stdout
     assert "the master key was left out" in said
-    started = run(second, "serve", "--listen", "127.0.0.1:0", "--data-dir", second.data)
+    started = second.run("serve", "--listen", "127.0.0.1:0", succeeds=False)
     assert started.returncode == 2 and "master.key is missing" in started.stderr
     (second.data / "master.key").write_text("0" * 64)
-    started = run(second, "serve", "--listen", "127.0.0.1:0", "--data-dir", second.data)
+    started = second.run("serve", "--listen", "127.0.0.1:0", succeeds=False)
     assert started.returncode == 2 and "the master key is another one" in started.stderr
     (second.data / "master.key").write_text(key)
     first.stop()
@@ -166,14 +157,13 @@ def test_another_master_key(services: list[Service], tmp_path: Path) -> None:
     service.configuration.write_text(settings.replace("flush_seconds = 600", "flush_seconds = 1"))
     made = Made(service.start())
     credentials = (service.data / "credentials.json").read_bytes()
-    rotate = ("keys", "--data-dir", service.data, "rotate-master")
     made.check_captures(service)
-    refused = run(service, *rotate)
+    refused = service.run("keys", "rotate-master", succeeds=False)
     assert refused.returncode == 2 and "in use by another service" in refused.stderr
     service.stop()
     old = (service.data / "master.key").read_bytes()
-    said = run(service, *rotate)
-    assert said.returncode == 0 and "secrets are encrypted by the key in" in said.stdout, said.stderr
+    said = service.run("keys", "rotate-master").stdout
+    assert "secrets are encrypted by the key in" in said
     assert (service.data / "master.key").read_bytes() != old
     made.check(service.start())
     assert (service.data / "credentials.json").read_bytes() == credentials, "access keys are as before"
@@ -182,8 +172,8 @@ def test_another_master_key(services: list[Service], tmp_path: Path) -> None:
     # To a file of its own, and from there on by the configuration.
     file = tmp_path / "master"
     file.write_text(secrets.token_hex(32))
-    said = run(service, *rotate, "--new-key-file", file)
-    assert said.returncode == 0 and "set `master_key_file`" in said.stdout, said.stderr
+    said = service.run("keys", "rotate-master", "--new-key-file", file).stdout
+    assert "set `master_key_file`" in said
     assert not (service.data / "master.key").exists()
     settings = service.configuration.read_text()
     service.configuration.write_text(f'master_key_file = "{file}"\n{settings}')
@@ -196,5 +186,5 @@ def test_another_master_key(services: list[Service], tmp_path: Path) -> None:
     said = service.run("backup", archive).stdout
     assert "the master key is where the settings say" in said
     assert file.read_bytes() not in archive.read_bytes()
-    shown = run(service, "config", "--config", service.configuration, "--data-dir", service.data)
-    assert shown.returncode == 0 and file.read_text() not in shown.stdout
+    shown = service.run("config", "--config", service.configuration).stdout
+    assert file.read_text() not in shown

@@ -158,13 +158,6 @@ def test_a_service_that_is_told_to_end_loses_nothing(start: Start, durability: s
     assert_captured(Clients(service.start()), name, set(traffic.answered))
 
 
-def resident_bytes(service: Service) -> int:
-    assert service.process is not None
-    status = Path(f"/proc/{service.process.pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1]) * 1024
-
-
 def test_a_store_that_stands_still_holds_up_no_answer(start: Start) -> None:
     memory = 1 << 20
     service, name = start(f"memory_bytes = {memory}\nflush_seconds = 1"), new_name("stalled")
@@ -184,7 +177,7 @@ def test_a_store_that_stands_still_holds_up_no_answer(start: Start) -> None:
 
     for _ in range(20):
         ask()
-    before = resident_bytes(service)
+    before = service.memory()
     # Another process's transaction, as far as the service can tell.
     other = sqlite3.connect(service.data / "metadata.db", isolation_level=None, timeout=30)
     try:
@@ -193,7 +186,7 @@ def test_a_store_that_stands_still_holds_up_no_answer(start: Start) -> None:
         while time.monotonic() < deadline or sent < 500:
             slowest = max(slowest, ask())
         assert slowest < 4, "an answer waited for the store"
-        assert resident_bytes(service) - before < (64 << 20), "what could not be written was kept all the same"
+        assert service.memory() - before < (64 << 20), "what could not be written was kept all the same"
     finally:
         other.execute("ROLLBACK")
         other.close()

@@ -7,9 +7,8 @@ from typing import Any
 
 import botocore.config
 import pytest
-from botocore.exceptions import ClientError
 
-from endpoints import capture_config, captured, constant, delete, deploy, inference_ids, unique_id
+from endpoints import capture_config, captured, constant, delete, deploy, inference_ids, refusal, unique_id
 from resources import baseline_job, ended_job, new_name, wait_until
 from service import CONFIGURATION, Service
 from wire_clients import Clients
@@ -42,10 +41,9 @@ def bucket(clients: Any) -> str:
 
 
 def code_of(call: Any, **request: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return caught.value.response["Error"]["Code"]
+    response = refusal(call, **request)
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return response["Error"]["Code"]
 
 
 def encryption(key: str) -> dict[str, str]:

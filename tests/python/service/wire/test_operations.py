@@ -18,6 +18,7 @@ from resources import (
     embedded_schedule,
     ended_execution,
     ended_job,
+    ended_transform,
     make_endpoint,
     new_name,
     row_counter_job,
@@ -128,14 +129,12 @@ def test_sagemaker(clients: Any, checker: ResponseChecker, bucket: str) -> None:
     # Batch transform jobs.
     clients("s3").put_object(Bucket=bucket, Key="transform/rows.csv", Body=b"1,2\n3,4\n")
     sagemaker.create_transform_job(**transform_job(name, name, f"{uri}/transform/", f"{uri}/transformed"))
-    wait_until(lambda: ended_transform(sagemaker, name), "the end of the transform job")
-    assert sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] == "Completed"
+    assert ended_transform(sagemaker, name)["TransformJobStatus"] == "Completed"
     create_model(sagemaker, f"{name}-slow", server(START_SECONDS="60"))
     slow = transform_job(f"{name}-slow", f"{name}-slow", f"{uri}/transform/", f"{uri}/slow")
     sagemaker.create_transform_job(**slow)
     sagemaker.stop_transform_job(TransformJobName=f"{name}-slow")
-    wait_until(lambda: ended_transform(sagemaker, f"{name}-slow"), "the end of the stopped transform job")
-    assert sagemaker.describe_transform_job(TransformJobName=f"{name}-slow")["TransformJobStatus"] == "Stopped"
+    assert ended_transform(sagemaker, f"{name}-slow")["TransformJobStatus"] == "Stopped"
     sagemaker.list_transform_jobs(NameContains=name)
 
     # Job definitions, schedules, executions, alerts.
@@ -180,11 +179,6 @@ def test_sagemaker(clients: Any, checker: ResponseChecker, bucket: str) -> None:
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     sagemaker.delete_model(ModelName=name)
     assert_all_answered(checker, "sagemaker")
-
-
-def ended_transform(sagemaker: Any, name: str) -> bool:
-    job = sagemaker.describe_transform_job(TransformJobName=name)
-    return job["TransformJobStatus"] not in ("InProgress", "Stopping")
 
 
 def test_runtime(clients: Any, checker: ResponseChecker, bucket: str) -> None:
