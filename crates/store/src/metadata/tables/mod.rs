@@ -57,6 +57,19 @@ impl<D: SqlDatabase> MetadataStore for TableMetadata<D> {
 
     async fn list(&self, kind: Kind, query: &Query) -> Result<Vec<Document>, Error> {
         let select = statement(include_str!("../sql/select.sql"), kind);
+        if kind == Kind::Execution
+            && let Some([near, elsewhere]) = conditions::select_in_two(Self::DIALECT, &select, query)?
+        {
+            let mut rows: Vec<Row> = self.database.fetch_all(near).await?;
+            rows.extend(self.database.fetch_all::<Row>(elsewhere).await?);
+            rows.sort_by(|left, right| (left.columns.created, &left.key).cmp(&(right.columns.created, &right.key)));
+            rows.dedup_by(|left, right| left.key == right.key);
+            if query.descending {
+                rows.reverse();
+            }
+            rows.truncate(query.limit);
+            return Ok(documents(kind, rows));
+        }
         let rows: Vec<Row> = self.database.fetch_all(conditions::select(Self::DIALECT, select, query)?).await?;
         Ok(documents(kind, rows))
     }

@@ -314,6 +314,13 @@ impl BlobWriter {
         Ok(())
     }
 
+    /// What makes durable what has been written so far, while more is.
+    pub(super) fn syncing(&self) -> Result<impl FnOnce() -> Result<(), Error> + Send + 'static, Error> {
+        let path = self.blob.path.clone();
+        let file = self.file.try_clone().map_err(Error::file("open", &path))?;
+        Ok(move || file.sync_data().map_err(Error::file("sync", &path)))
+    }
+
     /// Makes the file durable and gives it its name.
     pub(super) fn finish(mut self) -> Result<WrittenBlob, Error> {
         let path = &self.blob.path;

@@ -17,6 +17,9 @@ use crate::objects::Body;
 pub(super) const MAX_ROW_BYTES: usize = 64 << 10;
 /// Bytes that are gathered before they are written.
 const BATCH_BYTES: usize = 512 << 10;
+/// Bytes after which the disk is given what is written so far: it would have nothing to do until all has come, and then all
+/// at once.
+const SYNCED_BYTES: u64 = 32 << 20;
 
 /// A body that has come in, and is durable where it is in a file.
 pub(super) struct StoredBody {
@@ -69,8 +72,11 @@ pub(super) async fn store(blobs: &Blobs, mut body: Body, storing: Storing) -> Re
         storing.disk.check(size)?;
         return Ok(small(&batch.pieces, storing.data_key));
     }
-    let UnderWay { writing, hashing } = write(blobs, file, &storing, batch.take()).await?;
+    let UnderWay { writing, hashing, syncing, .. } = write(blobs, file, &storing, batch.take()).await?;
     let writer = writing.await??;
+    if let Some(syncing) = syncing {
+        syncing.await??;
+    }
     let written = spawn_blocking(move || writer.finish());
     let md5 = hashing.await?.finalize().into();
     let written = written.await??;
@@ -78,10 +84,14 @@ pub(super) async fn store(blobs: &Blobs, mut body: Body, storing: Storing) -> Re
     Ok(StoredBody { size: written.size, md5, place: Place::File(written.blob), data_key })
 }
 
-/// A batch that is written and hashed, each on a thread: either takes about as long as the disk.
+/// A batch that is written and hashed, each on a thread: either takes about as long as the disk, which a third waits for.
 struct UnderWay {
     writing: JoinHandle<Result<BlobWriter, Error>>,
     hashing: JoinHandle<Md5>,
+    /// What was written up to some batch; a failure is told once, and not when the file is finished.
+    syncing: Option<JoinHandle<Result<(), Error>>>,
+    /// Bytes that were written since that batch.
+    unsynced: u64,
 }
 
 /// Writes and hashes a batch once this is done with the one before, while the next one comes in.
@@ -91,11 +101,21 @@ async fn write(
     storing: &Storing,
     batch: Vec<Bytes>,
 ) -> Result<UnderWay, Error> {
-    storing.disk.check(batch.iter().map(|piece| piece.len() as u64).sum())?;
-    let (writer, mut md5) = match before {
-        Some(UnderWay { writing, hashing }) => (Some(writing.await??), hashing.await?),
-        None => (None, Md5::new()),
-    };
+    let bytes = batch.iter().map(|piece| piece.len() as u64).sum();
+    storing.disk.check(bytes)?;
+    let (mut writer, mut md5, mut syncing, mut unsynced) = (None, Md5::new(), None, 0);
+    if let Some(before) = before {
+        let written = before.writing.await??;
+        (md5, syncing, unsynced) = (before.hashing.await?, before.syncing, before.unsynced);
+        if unsynced >= SYNCED_BYTES && syncing.as_ref().is_none_or(JoinHandle::is_finished) {
+            if let Some(synced) = syncing {
+                synced.await??;
+            }
+            let sync = written.syncing()?;
+            (syncing, unsynced) = (Some(spawn_blocking(sync)), 0);
+        }
+        writer = Some(written);
+    }
     let blobs = blobs.clone();
     let data_key = storing.data_key.as_ref().map(|(data_key, _)| data_key.clone());
     let hashed = batch.clone();
@@ -115,7 +135,7 @@ async fn write(
         }
         Ok(writer)
     });
-    Ok(UnderWay { writing, hashing })
+    Ok(UnderWay { writing, hashing, syncing, unsynced: unsynced + bytes })
 }
 
 fn small(pieces: &[Bytes], data_key: Option<(DataKey, Vec<u8>)>) -> StoredBody {

@@ -15,6 +15,7 @@ pub(crate) async fn all(store: &Store) {
     conflicts_of_a_common_commit(store).await;
     conditions(store).await;
     pages(store).await;
+    scheduled_times_in_the_order_of_creation(store).await;
     claims(store).await;
     rival_claims(store).await;
 }
@@ -211,6 +212,65 @@ async fn pages(store: &Store) {
             }
             let backwards = keys(store, kind, &Query { sort_by, descending: !descending, ..Query::default() }).await;
             assert!(whole.iter().eq(backwards.iter().rev()));
+        }
+    }
+}
+
+/// Executions are made when they are due, but for some that are made hours later, or before.
+async fn scheduled_times_in_the_order_of_creation(store: &Store) {
+    const MINUTE: i64 = 60_000;
+    let kind = Kind::Execution;
+    let columns = |number: i64| {
+        let late = match number {
+            number if number % 7 == 0 => 120,
+            number if number % 11 == 0 => -60,
+            // As far off as still counts as due, and a moment more.
+            number if number % 13 == 0 => 10,
+            _ => number % 2,
+        };
+        let scheduled = number / 2 * MINUTE;
+        let created = scheduled + late * MINUTE + i64::from(number % 26 == 0);
+        Columns { scheduled, created, ..Columns::default() }
+    };
+    let key = |number: i64| format!("late-{number:03}");
+    let executions = (0..200).map(|number| Document { columns: columns(number), ..document(kind, &key(number)) });
+    insert(store, executions).await;
+    let (after, before) = (20 * MINUTE, 60 * MINUTE);
+    for scheduled in [
+        Range { after: Some(after), before: Some(before) },
+        Range { after: Some(after), before: None },
+        Range { after: None, before: Some(before) },
+    ] {
+        for descending in [false, true] {
+            let mut expected: Vec<i64> = (0..200)
+                .filter(|&number| {
+                    let scheduled_for = columns(number).scheduled;
+                    scheduled.after.is_none_or(|after| scheduled_for > after)
+                        && scheduled.before.is_none_or(|before| scheduled_for < before)
+                })
+                .collect();
+            expected.sort_by_key(|&number| (columns(number).created, number));
+            if descending {
+                expected.reverse();
+            }
+            let expected: Vec<String> = expected.into_iter().map(key).collect();
+            let (mut paged, mut position) = (Vec::new(), None);
+            loop {
+                let query = Query {
+                    sort_by: SortBy::Created,
+                    descending,
+                    scheduled,
+                    key_prefix: Some("late-".to_owned()),
+                    limit: 7,
+                    after: position,
+                    ..Query::default()
+                };
+                let page = store.list(kind, &query).await.unwrap();
+                let Some(last) = page.last() else { break };
+                position = Some(Position::of(last, SortBy::Created));
+                paged.extend(page.into_iter().map(|document| document.key));
+            }
+            assert_eq!(paged, expected, "{scheduled:?} {descending}");
         }
     }
 }
