@@ -1,8 +1,8 @@
 //! A reverse proxy in front of a model server of the user's own, which captures what passes: `watchkeeper proxy`.
 //!
-//! Any method and any path is passed on, as it is but for the headers that concern one connection alone. What is captured is
-//! read whole first, up to a limit, and goes on in one piece; everything else streams. The answer streams always, and is
-//! recorded once it has ended. Connections of other protocols (`Upgrade`) are not passed.
+//! Any method and any path is passed on, as it is but for the headers that concern one connection alone. Small requests are
+//! read whole first, and so are captured ones whose length nobody knows, up to a limit; everything else streams, and is copied
+//! on its way where it is captured. The answer streams always, and is recorded once it has ended. Connections of other protocols (`Upgrade`) are not passed.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::capture::{CaptureStream, Exchange, Payload, Written};
-use super::model::{InvokeError, RequestBody, Upstream, UpstreamBody};
+use super::model::{BodyCopy, InvokeError, RequestBody, Upstream, UpstreamBody};
 use crate::lanes::{Lanes, Raised};
 use crate::pieces::{Gathering, Pieces, READ_BYTES};
 use crate::server::body::TimedBody;
@@ -156,11 +156,14 @@ impl Front {
         }
         let is_sampled = self.is_captured(&parts) && self.capture.sample();
         let time = Timestamp::now();
-        let mut exchange = is_sampled.then(|| exchange(&parts.headers, time));
+        let mut capturing = is_sampled.then(|| {
+            let exchange = exchange(&parts.headers, time);
+            Capturing { stream: Arc::clone(&self.capture), exchange, passing: None }
+        });
         let body = TimedBody::new(body, &parts.headers, IDLE);
         prepare(&mut parts.headers, peer);
-        match self.pass(parts, body, &mut exchange).await {
-            Ok(answer) => returned(answer, exchange.map(|exchange| (Arc::clone(&self.capture), exchange))).await,
+        match self.pass(parts, body, &mut capturing).await {
+            Ok(answer) => returned(answer, capturing).await,
             Err(Unpassed::Client(reason)) => refusal(StatusCode::BAD_REQUEST, &reason),
             Err(Unpassed::Upstream(reason)) => {
                 tracing::debug!(endpoint = self.endpoint, reason, "the model server gave no answer");
@@ -175,37 +178,67 @@ impl Front {
         parts.method == Method::POST && (paths.is_empty() || paths.iter().any(|path| path == parts.uri.path()))
     }
 
-    /// Passes a request on, whole where it is captured or small. What turns out to be too large is not captured.
+    /// Passes a request on. What turns out to be too large is not captured.
     async fn pass(
         &self,
         mut parts: Parts,
         body: TimedBody,
-        exchange: &mut Option<Exchange>,
+        capturing: &mut Option<Capturing>,
     ) -> Result<Response<UpstreamBody>, Unpassed> {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         parts.uri = self.upstream.uri(path).map_err(|error| Unpassed::Client(error.to_string()))?;
-        let announced = body.size_hint().exact();
-        let is_small = announced.is_some_and(|bytes| bytes <= SMALL_BYTES);
-        let is_large = announced.is_some_and(|bytes| bytes > MAX_CAPTURED_BYTES as u64);
-        let (read, rest) = if is_small || exchange.is_some() && !is_large {
-            read(body).await?
-        } else {
-            (Pieces::default(), Some(body))
-        };
-        let body = if let Some(rest) = rest {
-            *exchange = None;
-            RequestBody::streamed(read, rest)
-        } else {
-            if let Some(exchange) = exchange {
-                exchange.input.body.extend(read.iter().map(kept));
+        let body = match (body.size_hint().exact(), &mut *capturing) {
+            (Some(bytes), Some(capturing)) if (SMALL_BYTES + 1..=MAX_CAPTURED_BYTES as u64).contains(&bytes) => {
+                let copy = BodyCopy::default();
+                capturing.passing = Some((copy.clone(), bytes));
+                RequestBody::copied(body, copy)
             }
-            // The length is that of the bytes that are here.
-            parts.headers.remove(CONTENT_LENGTH);
-            RequestBody::from(read)
+            (Some(bytes), _) if bytes > SMALL_BYTES => {
+                *capturing = None;
+                RequestBody::streamed(Pieces::default(), body)
+            }
+            (None, None) => RequestBody::streamed(Pieces::default(), body),
+            (Some(_), _) | (None, Some(_)) => match read(body).await? {
+                (read, Some(rest)) => {
+                    *capturing = None;
+                    RequestBody::streamed(read, rest)
+                }
+                (read, None) => {
+                    if let Some(Capturing { exchange, .. }) = capturing {
+                        exchange.input.body.extend(read.iter().map(kept));
+                    }
+                    // The length is that of the bytes that are here.
+                    parts.headers.remove(CONTENT_LENGTH);
+                    RequestBody::from(read)
+                }
+            },
         };
         let sent = self.upstream.send(Request::from_parts(parts, body));
         let answer = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(InvokeError::TimedOut(ANSWER_PATIENCE)));
         answer.map_err(|error| Unpassed::Upstream(error.to_string()))
+    }
+}
+
+/// What is captured of a request, on its way.
+struct Capturing {
+    stream: Arc<CaptureStream>,
+    exchange: Exchange,
+    /// Where the body of the request is sent while it comes, what has been sent of it, and how much there is.
+    passing: Option<(BodyCopy, u64)>,
+}
+
+impl Capturing {
+    /// The record, unless the model server has answered before it had all of the request.
+    fn record(mut self) -> Option<Written> {
+        if let Some((copy, bytes)) = self.passing {
+            let sent = copy.take();
+            if sent.len() as u64 != bytes {
+                tracing::warn!("a request whose answer ended before it had come is not captured");
+                return None;
+            }
+            self.exchange.input.body.extend(sent.iter().cloned());
+        }
+        self.stream.record(self.exchange)
     }
 }
 
@@ -280,18 +313,15 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// The answer as the client gets it, recorded where it says that the model did not fail.
-async fn returned(
-    answer: Response<UpstreamBody>,
-    captured: Option<(Arc<CaptureStream>, Exchange)>,
-) -> Response<AnswerBody> {
+async fn returned(answer: Response<UpstreamBody>, capturing: Option<Capturing>) -> Response<AnswerBody> {
     let (mut parts, body) = answer.into_parts();
     remove_hop_by_hop(&mut parts.headers);
-    let mut captured = captured.filter(|_| parts.status.is_success());
-    if let Some((_, exchange)) = &mut captured {
+    let mut capturing = capturing.filter(|_| parts.status.is_success());
+    if let Some(Capturing { exchange, .. }) = &mut capturing {
         let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         exchange.output.content_type = content_type.map(str::to_owned);
     }
-    let mut body = AnswerBody::new(Source::Model(body), captured);
+    let mut body = AnswerBody::new(Source::Model(body), capturing);
     // Nobody asks for the end of an answer that is empty.
     if body.is_complete() {
         body.record();
@@ -346,7 +376,7 @@ struct AnswerBody {
     /// None once it has ended.
     source: Option<Source>,
     size: SizeHint,
-    captured: Option<(Arc<CaptureStream>, Exchange)>,
+    capturing: Option<Capturing>,
     kept: usize,
     /// The record, which the answer does not end before.
     written: Option<Written>,
@@ -357,17 +387,17 @@ struct AnswerBody {
 }
 
 impl AnswerBody {
-    fn new(source: Source, captured: Option<(Arc<CaptureStream>, Exchange)>) -> Self {
+    fn new(source: Source, capturing: Option<Capturing>) -> Self {
         let size = source.size_hint();
-        Self { source: Some(source), size, captured, kept: 0, written: None, last: None, broken: None }
+        Self { source: Some(source), size, capturing, kept: 0, written: None, last: None, broken: None }
     }
 
     fn keep(&mut self, piece: &Bytes) {
-        let Some((_, exchange)) = &mut self.captured else { return };
+        let Some(Capturing { exchange, .. }) = &mut self.capturing else { return };
         self.kept += piece.len();
         if self.kept > MAX_CAPTURED_BYTES {
             tracing::warn!("an answer of more than {MAX_CAPTURED_BYTES} bytes is not captured");
-            self.captured = None;
+            self.capturing = None;
         } else {
             exchange.output.body.push(kept(piece));
         }
@@ -384,7 +414,7 @@ impl AnswerBody {
 
     fn record(&mut self) {
         self.source = None;
-        self.written = self.captured.take().and_then(|(stream, exchange)| stream.record(exchange));
+        self.written = self.capturing.take().and_then(Capturing::record);
     }
 }
 
@@ -422,7 +452,7 @@ impl Body for AnswerBody {
                     this.last = Some(frame);
                 }
                 Some(Err(error)) => {
-                    this.captured = None;
+                    this.capturing = None;
                     this.source = None;
                     // What came before is sent first: an error would throw it away.
                     this.broken = Some(error);
@@ -436,7 +466,7 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         // As long as there is something to record, the end has to be asked for.
-        self.captured.is_none()
+        self.capturing.is_none()
             && self.written.is_none()
             && self.last.is_none()
             && self.broken.is_none()

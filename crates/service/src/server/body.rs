@@ -9,10 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
+use super::relay::Arriving;
 use crate::pieces::{Gathering, Pieces};
 
 /// Any error of a body. A type of its own: boxed errors in the types of futures are beyond the compiler's inference.
@@ -96,7 +97,7 @@ pub(super) enum Unread {
 #[derive(Debug)]
 pub(crate) struct TimedBody {
     /// None once it was dropped.
-    incoming: Option<Incoming>,
+    incoming: Option<Arriving>,
     is_waited_for: bool,
     idle: Duration,
     /// Armed while a byte is waited for.
@@ -114,9 +115,9 @@ struct Progress {
 }
 
 impl TimedBody {
-    pub(crate) fn new(incoming: Incoming, headers: &http::HeaderMap, idle: Duration) -> Self {
+    pub(crate) fn new(incoming: impl Into<Arriving>, headers: &http::HeaderMap, idle: Duration) -> Self {
         let is_waited_for = headers.contains_key(http::header::EXPECT);
-        Self { incoming: Some(incoming), is_waited_for, idle, deadline: None, least: None }
+        Self { incoming: Some(incoming.into()), is_waited_for, idle, deadline: None, least: None }
     }
 
     /// The same, which also fails when it comes more slowly than so many bytes a second: whoever sends a byte now and then
@@ -216,7 +217,7 @@ impl Body for TimedBody {
             {
                 return Poll::Ready(Some(Err(stood_still())));
             }
-            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::new)));
+            return Poll::Ready(frame);
         }
         if let Some((_, progress)) = &mut this.least {
             progress.waits_since.get_or_insert_with(Instant::now);
@@ -252,7 +253,7 @@ fn stood_still() -> BodyError {
     BodyError::new(std::io::Error::new(std::io::ErrorKind::TimedOut, "the body of the request stood still"))
 }
 
-async fn discard(mut incoming: Incoming) {
+async fn discard(mut incoming: Arriving) {
     let mut left = DISCARDED;
     while let Some(Ok(frame)) = incoming.frame().await {
         let length = frame.data_ref().map_or(0, Bytes::len);

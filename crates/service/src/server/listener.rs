@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use super::body::Answer;
 use super::certificates::Certificates;
 use super::proxy;
+use super::relay::Arriving;
 use super::routing::Router;
 use super::timed_stream::TimedStream;
 use crate::Context;
@@ -186,8 +187,9 @@ impl Front {
             }
         }
         if Router::is_quick(&request) {
-            return self.router.answer(request, host).await;
+            return self.router.answer(request.map(Arriving::from), host).await;
         }
+        let request = request.map(Arriving::relayed);
         let (front, host) = (Arc::clone(self), host.map(str::to_owned));
         // In a set, so that it ends with the connection.
         let mut answering = JoinSet::new();

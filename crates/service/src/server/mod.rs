@@ -20,6 +20,7 @@ mod open_files;
 mod others;
 mod proxy;
 mod rates;
+pub(crate) mod relay;
 mod routing;
 mod shared_clock;
 pub(crate) mod timed_stream;

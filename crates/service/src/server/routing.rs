@@ -13,7 +13,6 @@ use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
-use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use s3s::service::S3Service;
@@ -28,6 +27,7 @@ use super::authentication::{self, S3Keys, S3Tokens};
 use super::body::{Answer, BodyBudget, BodyError, TimedBody, Unread, WholeBody, whole};
 use super::chunks::{self, Chunks};
 use super::credentials::AccessKeys;
+use super::relay::Arriving;
 use super::{health, keys, object_errors};
 use crate::Context;
 use crate::api::sts::JobMark;
@@ -132,12 +132,12 @@ impl Router {
 
     /// Whether a request is an invocation by the look of it: one whose answer is that of a model, without a look into the
     /// store.
-    pub(super) fn is_quick(request: &Request<Incoming>) -> bool {
+    pub(super) fn is_quick<B>(request: &Request<B>) -> bool {
         request.method() == Method::POST && request.uri().path().starts_with("/endpoints/")
     }
 
     /// Answers a request. `tls_host` is the name that a proxied client has asked for.
-    pub(super) async fn answer(&self, request: Request<Incoming>, tls_host: Option<&str>) -> Answer {
+    pub(super) async fn answer(&self, request: Request<Arriving>, tls_host: Option<&str>) -> Answer {
         let begun = Instant::now();
         let request_id = request_id();
         let method = request.method().clone();
@@ -157,7 +157,7 @@ impl Router {
 
     async fn routed(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         tls_host: Option<&str>,
         request_id: &str,
         begun: Instant,
@@ -192,7 +192,7 @@ impl Router {
     async fn general(
         &self,
         parts: http::request::Parts,
-        body: Incoming,
+        body: Arriving,
         scope: Option<&Scope>,
         names_bucket: bool,
         request_id: &str,
@@ -295,7 +295,7 @@ impl Router {
         &self,
         operation: Operation,
         Arrived { parts, begun, is_known, is_traffic }: Arrived<'_>,
-        body: Incoming,
+        body: Arriving,
         request_id: &str,
     ) -> Answered {
         let known = |answer| Answered {
@@ -330,7 +330,7 @@ impl Router {
     }
 
     /// S3, with a body that streams.
-    async fn object(&self, request: Request<Incoming>, request_id: &str) -> Answered {
+    async fn object(&self, request: Request<Arriving>, request_id: &str) -> Answered {
         let (parts, body) = request.into_parts();
         // The share of a document is held until the request is answered; bodies of objects stream.
         let _share = match self.share_of_document(&parts).await {
@@ -388,7 +388,7 @@ impl Router {
     }
 
     /// Health and metrics for everybody, the rest for operators who have signed.
-    async fn reserved(&self, request: Request<Incoming>, request_id: &str) -> Answered {
+    async fn reserved(&self, request: Request<Arriving>, request_id: &str) -> Answered {
         let known = |answer| Answered { answer, service: "operators", operation: None };
         if let Some(answer) = health::answer(&self.context, &self.latest, request.method(), request.uri().path()).await
         {

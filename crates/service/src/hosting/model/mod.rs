@@ -30,6 +30,7 @@ use crate::pieces::Pieces;
 use crate::program::launch::Launcher;
 use crate::program::{container, folder};
 
+pub(crate) use upstream::BodyCopy;
 pub use upstream::{RequestBody, Upstream, UpstreamBody};
 
 /// Which container of a model in `Direct` mode is asked.

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use super::InvokeError;
 use crate::lanes;
-use crate::pieces::Pieces;
+use crate::pieces::{Gathering, Pieces};
 use crate::server::body::{BodyError, TimedBody};
 
 /// How long a server may take to accept a connection.
@@ -42,17 +42,38 @@ pub struct RequestBody {
     read: Pieces,
     /// In a box, as hardly any has it.
     rest: Option<Box<TimedBody>>,
+    copy: Option<BodyCopy>,
 }
+
+/// A copy of a request's body, as far as it has been sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BodyCopy(Arc<Mutex<Gathering>>);
 
 impl RequestBody {
     pub(crate) fn streamed(read: Pieces, rest: TimedBody) -> Self {
-        Self { read, rest: Some(Box::new(rest)) }
+        Self { read, rest: Some(Box::new(rest)), copy: None }
+    }
+
+    /// A body that is sent as it comes, and copied on its way.
+    pub(crate) fn copied(body: TimedBody, copy: BodyCopy) -> Self {
+        Self { read: Pieces::default(), rest: Some(Box::new(body)), copy: Some(copy) }
+    }
+}
+
+impl BodyCopy {
+    fn push(&self, piece: Bytes) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
+    }
+
+    /// What has been sent.
+    pub(crate) fn take(&self) -> Pieces {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).end()
     }
 }
 
 impl<B: Into<Pieces>> From<B> for RequestBody {
     fn from(read: B) -> Self {
-        Self { read: read.into(), rest: None }
+        Self { read: read.into(), rest: None, copy: None }
     }
 }
 
@@ -64,10 +85,17 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match (self.read.is_empty(), &mut self.rest) {
-            (false, _) | (true, None) => Pin::new(&mut self.read).poll_frame(context).map_err(|never| match never {}),
-            (true, Some(rest)) => Pin::new(rest).poll_frame(context),
+        let this = &mut *self;
+        let (true, Some(rest)) = (this.read.is_empty(), &mut this.rest) else {
+            return Pin::new(&mut this.read).poll_frame(context).map_err(|never| match never {});
+        };
+        let polled = Pin::new(rest).poll_frame(context);
+        if let (Some(copy), Poll::Ready(Some(Ok(frame)))) = (&this.copy, &polled)
+            && let Some(piece) = frame.data_ref()
+        {
+            copy.push(piece.clone());
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

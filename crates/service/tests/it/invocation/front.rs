@@ -169,6 +169,26 @@ async fn paths_are_chosen_and_large_bodies_pass_uncaptured() {
     assert_eq!(lines[0]["captureData"]["endpointOutput"]["data"].as_str().unwrap().len(), 100_000);
 }
 
+/// What a model server has answered that did not wait for the request nobody can say.
+#[tokio::test]
+async fn a_request_that_is_answered_before_it_has_come_is_not_captured() {
+    let hasty = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = hasty.local_addr().unwrap();
+    let answered = tokio::spawn(async move {
+        let (mut stream, _) = hasty.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n0.5\n").await.unwrap();
+        stream
+    });
+    let proxy = Proxy::start(&format!("http://{address}"), &[], Durability::Fast).await;
+    // More than the buffers of two connections hold.
+    let body = vec![b'1'; 16 << 20];
+    let Answer(status, _, answer) = proxy.ask(&Method::POST, "/invocations", &[], &body).await;
+    assert_eq!((status, &answer[..]), (200, &b"0.5\n"[..]));
+    assert!(proxy.captured().await.is_empty());
+    drop(answered.await.unwrap());
+}
+
 #[tokio::test]
 async fn a_model_server_that_is_not_there_or_breaks_off_is_told_of() {
     let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
