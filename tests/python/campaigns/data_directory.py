@@ -81,29 +81,29 @@ def documents(path: Path) -> None:
     try:
         connection.execute("BEGIN")
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        loaded = {
-            kind: {
-                key: (json.loads(body), claimed)
-                for key, body, claimed in connection.execute(f"SELECT key, body, claimed_by FROM {kind}")
-            }
-            for kind in KINDS
-            if kind in tables
-        }
-    except ValueError as error:
-        raise Finding(f"a document is no JSON: {error}") from error
+        rows = {kind: list(connection.execute(f"SELECT key, body FROM {kind}")) for kind in KINDS if kind in tables}
     finally:
         connection.close()
+    references({kind: dict(found) for kind, found in rows.items()})
+
+
+def references(texts: dict[str, dict[str, str]]) -> None:
+    """Of the documents of one moment, by their kinds and keys: each can be read, and what it refers to is there."""
+    try:
+        loaded = {kind: {key: json.loads(body) for key, body in found.items()} for kind, found in texts.items()}
+    except ValueError as error:
+        raise Finding(f"a document is no JSON: {error}") from error
     jobs, executions = loaded["processing_jobs"], loaded["executions"]
     names = {name.lower() for name in jobs}
-    for key, (job, _) in jobs.items():
+    for key, job in jobs.items():
         execution = job.get("execution")
         if execution is not None and execution not in executions:
             raise Finding(f"job {key} is of execution {execution}, which is not there")
-    for key, (execution, _) in executions.items():
+    for key, execution in executions.items():
         arn = execution.get("processing_job_arn")
         if arn is not None and arn.rpartition("/")[2].lower() not in names:
             raise Finding(f"execution {key} has job {arn}, which is not there")
-    for key, (schedule, _) in loaded["monitoring_schedules"].items():
+    for key, schedule in loaded["monitoring_schedules"].items():
         running = schedule.get("running")
         if running is not None and running not in executions:
             raise Finding(f"schedule {key} says that {running} runs, which is not there")

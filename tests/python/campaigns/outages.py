@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 
+import data_directory
 from campaign import FAILURES, Campaign, seconds_until
 from capture import Records
 from jobs import AllJobs
@@ -114,8 +115,13 @@ class Outage(Campaign):
             raise Finding("a server was away, and every request was answered: the campaign harms nothing")
 
     def check_data(self, everything: bool) -> None:
-        """The data directory holds no documents and no bodies; what is left of jobs the parts look at."""
+        """The data directory holds no documents or no bodies; what is left of jobs the parts look at."""
         self.victim.must_be_alone()
+        self.check_documents()
+
+    def check_documents(self) -> None:
+        if self.has_database:
+            data_directory.references(self.database.documents(data_directory.KINDS))
 
     def clean_up(self) -> None:
         super().clean_up()

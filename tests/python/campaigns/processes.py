@@ -116,6 +116,7 @@ class Processes(Outage):
                 lambda victim=victim, there=there: not set(there).intersection(victim.job_folders()),
                 f"the removal of folders among {there}",
             )
+        self.check_documents()
 
     def end(self) -> None:
         for part in self.working:

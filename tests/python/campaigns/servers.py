@@ -1,5 +1,6 @@
 """The servers that a service may keep its state on, for a campaign to harm: PostgreSQL, and an outside S3 behind a gate."""
 
+import json
 import os
 import shutil
 import socket
@@ -49,6 +50,15 @@ class PostgreSQL:
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=* -c unix_socket_directories= -c max_connections=200"
         self.run("pg_ctl", "start", "--wait", "--silent", "--options", options, "--log", str(self.folder / "log"))
+
+    def documents(self, kinds: tuple[str, ...]) -> dict[str, dict[str, str]]:
+        """The documents of these kinds as they are at one moment, by their keys."""
+        tables = ", ".join(f"'{kind}', (SELECT json_object_agg(key, body) FROM {kind})" for kind in kinds)
+        command = [str(self.programs / "psql"), self.url, "-AtX", "-v", "ON_ERROR_STOP=1", "-c", f"SELECT json_build_object({tables})"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise Finding(f"the documents cannot be read: {answer.stderr}")
+        return {kind: found or {} for kind, found in json.loads(answer.stdout).items()}
 
     def stop(self, mode: str) -> None:
         """`immediate` is a crash, `fast` breaks off what is under way."""
