@@ -1,0 +1,2 @@
+-- None where nothing was changed.
+SELECT txid_current_if_assigned()
