@@ -204,6 +204,11 @@ fn pattern_of(text: &str) -> Result<String, String> {
         if field.is_empty() || !field.chars().all(allowed) {
             return Err(format!("the {name} field {} holds something that is not allowed there", shown(&field)));
         }
+        // The parser would take it for nothing, and a field of such places for no time at all, which is then looked for until
+        // the years are over.
+        if field.split(',').any(str::is_empty) {
+            return Err(format!("the {name} field {} has a list with an empty place", shown(&field)));
+        }
         if field.contains('?') && field != "?" {
             return Err(format!("the '?' of the {name} field must stand alone"));
         }

@@ -141,6 +141,9 @@ fn extensions_refuse_what_no_syntax_reads_and_name_the_field() {
         ("cron(MON * ? * * *)", "the minute field 'MON'"),
         ("cron(0 @ ? * * *)", "the hour field '@'"),
         ("cron(0 * ?? * * *)", "day of month field must stand alone"),
+        // Found by fuzzing: a time that never comes was looked for until the years were over, for most of a minute.
+        ("cron(,,,, 1/3 * * ? *)", "minute field ',,,,' has a list with an empty place"),
+        ("cron(0 9, * * ? *)", "hour field '9,' has a list with an empty place"),
         ("cron(0 0 1 1 ? 1)", "the year field '1'"),
         ("cron(0 0 1 1 ? 2200)", "the year field '2200'"),
         ("cron(0 0 1 1 ? 2030-2020)", "the year field '2030-2020'"),
