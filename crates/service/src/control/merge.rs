@@ -22,10 +22,10 @@ pub struct Merge {
     pub has_variants: bool,
     /// The hours whose folders are merged.
     pub hours: Window,
-    /// When the newest of the objects was put that earlier merges left in these hours: what is no newer once this one has
-    /// ended was not written by it.
+    /// What earlier merges left in these hours, by [`fingerprint_of_put`]: what is still among it once this one has ended was
+    /// not written by it. Moments alone would not do, as clocks are put back.
     #[serde(default)]
-    pub left_until: Option<Time>,
+    pub left: Vec<u64>,
     /// Labels that were there when the merge was planned.
     pub labels: Labels,
     /// What came of it; None before its end and where it failed.
@@ -95,6 +95,11 @@ impl std::ops::AddAssign for Labels {
 /// A fingerprint of an object by its key and its `ETag`.
 pub fn fingerprint_of_object(key: &str, etag: &str) -> u64 {
     xxhash_rust::xxh64::xxh64(key.as_bytes(), xxhash_rust::xxh64::xxh64(etag.as_bytes(), 0))
+}
+
+/// The same by the moment at which it was put, too: it differs once the object is put again.
+pub fn fingerprint_of_put(key: &str, etag: &str, put: Time) -> u64 {
+    xxhash_rust::xxh64::xxh64(&put.0.as_nanosecond().to_le_bytes(), fingerprint_of_object(key, etag))
 }
 
 impl From<&MergeReport> for MergeCounts {

@@ -13,7 +13,7 @@ use watchkeeper_store::objects::{ListObjects, Listing, ObjectInfo, Objects};
 
 use crate::control::execution::{Looked, Window};
 use crate::control::execution_plan::{CaptureHour, Manifest, hour_path, hours};
-use crate::control::merge::{Labels, fingerprint_of_object};
+use crate::control::merge::{Labels, fingerprint_of_object, fingerprint_of_put};
 
 /// Objects on a page.
 const PAGE: usize = 1000;
@@ -146,16 +146,17 @@ pub(crate) async fn ground_truth_by_hour(
     Ok(labels)
 }
 
-/// What a merge wrote to a folder, as far as that is newer than what earlier ones left.
+/// What a merge wrote to a folder, beside what earlier ones have left.
 pub(crate) async fn merged(
     objects: &dyn Objects,
     address: &S3Uri,
     has_variants: bool,
-    (hours, left_until): (Window, Option<Time>),
+    hours: Window,
+    left: &[u64],
 ) -> Result<MergedHours, Error> {
     let mut merged = MergedHours::default();
     each_merged(objects, address, has_variants, hours, |variant, hour, object| {
-        if left_until.is_some_and(|until| object.modified.as_millisecond() <= until.0.as_millisecond()) {
+        if left.contains(&put(object)) {
             merged.has_left = true;
             return;
         }
@@ -168,17 +169,21 @@ pub(crate) async fn merged(
     Ok(merged)
 }
 
-/// When the newest object was put that merges have left in the hours of a folder.
-pub(crate) async fn newest_merged(
+/// What merges have left in the hours of a folder.
+pub(crate) async fn left_merged(
     objects: &dyn Objects,
     address: &S3Uri,
     has_variants: bool,
     hours: Window,
-) -> Result<Option<Time>, Error> {
-    let mut newest = None;
-    each_merged(objects, address, has_variants, hours, |_, _, object| newest = newest.max(Some(Time(object.modified))))
-        .await?;
-    Ok(newest)
+) -> Result<Vec<u64>, Error> {
+    let mut left = Vec::new();
+    each_merged(objects, address, has_variants, hours, |_, _, object| left.push(put(object))).await?;
+    Ok(left)
+}
+
+/// An object as it was put at one moment.
+pub(crate) fn put(object: &ObjectInfo) -> u64 {
+    fingerprint_of_put(&object.key, &object.etag, Time(object.modified))
 }
 
 /// Hands out the objects in the hours of a folder, each with the variant, where there are any.

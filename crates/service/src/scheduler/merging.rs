@@ -68,10 +68,9 @@ pub(super) async fn after_merge(
         let reason = "the analysis that was planned has no input for what was merged".to_owned();
         return end(after, ExecutionStatus::Failed, Some(reason));
     };
-    let hours = (merge.hours, merge.left_until);
     let look::MergedHours { places, fingerprint, has_left } =
-        look::merged(context.objects.as_ref(), &folder, merge.has_variants, hours).await?;
-    let report = report(context, job, merge.hours).await?;
+        look::merged(context.objects.as_ref(), &folder, merge.has_variants, merge.hours, &merge.left).await?;
+    let report = report(context, job, merge).await?;
     let merged = Merged {
         fingerprint,
         counts: report.as_ref().map(|(_, report)| MergeCounts::from(report)),
@@ -117,11 +116,12 @@ fn duration(job: &ProcessingJob) -> SignedDuration {
     job.started.map_or(SignedDuration::ZERO, |started| ended.0.duration_since(started.0))
 }
 
-/// The newest report of a merge on hours that overlap these, and its address. What cannot be read is no reason to lose an
-/// execution.
-async fn report(context: &Context, job: &ProcessingJob, hours: Window) -> Result<Option<(S3Uri, MergeReport)>, Error> {
-    let folder = job.first_output().and_then(|output| output.parse::<S3Uri>().ok());
-    let Some(folder) = folder.map(|folder| folder.join(REPORTS)) else { return Ok(None) };
+/// The reports of merges on hours that overlap these.
+///
+/// # Errors
+/// The store failed.
+pub(super) async fn reports(context: &Context, job: &ProcessingJob, hours: Window) -> Result<Vec<ObjectInfo>, Error> {
+    let Some(folder) = reports_folder(job) else { return Ok(Vec::new()) };
     let hour = |moment: jiff::Timestamp| moment.strftime("%Y%m%d%H").to_string();
     let last = hour(hours.end.0.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(hours.end.0));
     let (first, earliest) = (hour(hours.start.0), hour(hours.start.0.saturating_sub(WIDEST).unwrap_or(hours.start.0)));
@@ -137,18 +137,33 @@ async fn report(context: &Context, job: &ProcessingJob, hours: Window) -> Result
         let span = name.and_then(|name| name.split_once('-'));
         span.is_some_and(|(start, end)| start <= last.as_str() && end >= first.as_str())
     };
-    let mut newest: Option<ObjectInfo> = None;
+    let mut found = Vec::new();
     for _ in 0..MOST_PAGES {
         let page = match context.objects.list(&list).await {
             Ok(page) => page,
             Err(watchkeeper_store::Error::NoSuchBucket(_)) => break,
             Err(error) => return Err(error.into()),
         };
-        let of_hours = page.objects.into_iter().filter(|object| overlaps(&object.key));
-        newest = newest.into_iter().chain(of_hours).max_by_key(|object| object.modified);
+        found.extend(page.objects.into_iter().filter(|object| overlaps(&object.key)));
         let Some(next) = page.next else { break };
         list.start_after = Some(next);
     }
+    Ok(found)
+}
+
+/// Where a merge puts its reports.
+fn reports_folder(job: &ProcessingJob) -> Option<S3Uri> {
+    Some(job.first_output()?.parse::<S3Uri>().ok()?.join(REPORTS))
+}
+
+/// The report of a merge on its hours, and its address. What cannot be read is no reason to lose an execution.
+async fn report(context: &Context, job: &ProcessingJob, merge: &Merge) -> Result<Option<(S3Uri, MergeReport)>, Error> {
+    let reports = reports(context, job, merge.hours).await?;
+    let (left, written): (Vec<_>, Vec<_>) =
+        reports.into_iter().partition(|object| merge.left.contains(&look::put(object)));
+    let newest = |objects: Vec<ObjectInfo>| objects.into_iter().max_by_key(|object| object.modified);
+    let newest = newest(written).or_else(|| newest(left));
+    let Some(folder) = reports_folder(job) else { return Ok(None) };
     let Some(object) = newest.filter(|object| object.size <= LARGEST_REPORT) else { return Ok(None) };
     let address = S3Uri { bucket: folder.bucket, key: object.key };
     let read = async {

@@ -5,7 +5,7 @@ use watchkeeper_aws::generated::sagemaker::{CreateProcessingJobRequest, Executio
 use watchkeeper_store::metadata::Kind;
 
 use super::examine::{Jobs, PlannedMerge, examine};
-use super::{finish, look, remerge};
+use super::{finish, look, merging, remerge};
 use crate::Context;
 use crate::control::execution::{Execution, Trigger};
 use crate::control::execution_plan::merged_folder;
@@ -81,12 +81,13 @@ async fn begin(
     };
     let mut started = execution.resource.clone().in_progress(&job, context.now());
     if let Some(PlannedMerge { analysis, has_variants, hours, labels }) = jobs.merge {
-        let left_until = match merged_folder(&analysis) {
-            Some(folder) => look::newest_merged(context.objects.as_ref(), &folder, has_variants, hours).await?,
-            None => None,
+        let mut left = match merged_folder(&analysis) {
+            Some(folder) => look::left_merged(context.objects.as_ref(), &folder, has_variants, hours).await?,
+            None => Vec::new(),
         };
+        left.extend(merging::reports(context, &job, hours).await?.iter().map(look::put));
         let (job_arn, analysis) = (job.arn.clone(), Some(Box::new(analysis)));
-        started.merge = Some(Merge { job_arn, analysis, has_variants, hours, left_until, labels, merged: None });
+        started.merge = Some(Merge { job_arn, analysis, has_variants, hours, left, labels, merged: None });
     }
     for attempt in 1.. {
         let transaction = Transaction::new().insert(&job).update(&started, execution.version);

@@ -177,7 +177,7 @@ async fn write(world: &World, execution: Execution, plan: &TickPlan, ended: Time
                 analysis: None,
                 has_variants: true,
                 hours: window,
-                left_until: None,
+                left: Vec::new(),
                 labels: Labels::default(),
                 merged: None,
             });
