@@ -10,6 +10,9 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
+/// How often a folder is removed to which something is added at the same time.
+const MOST_REMOVALS: u32 = 100;
+
 /// Makes the folder of a program, which nobody else gets into. What the program is has a user of its own, perhaps, and gets it
 /// then.
 pub(crate) fn make(folder: &Path) -> std::io::Result<()> {
@@ -54,14 +57,17 @@ pub(crate) async fn remove(folder: &Path) {
     }
 }
 
-fn remove_all(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            open_up(folder)?;
-            std::fs::remove_dir_all(folder)
+pub(crate) fn remove_all(folder: &Path) -> std::io::Result<()> {
+    let mut left = MOST_REMOVALS;
+    loop {
+        left -= 1;
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && left > 0 => open_up(folder)?,
+            // A file that somebody was about to write has come.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && left > 0 => {}
+            other => return other,
         }
-        other => other,
     }
 }
 

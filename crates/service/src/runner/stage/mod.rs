@@ -115,13 +115,26 @@ async fn make_folders(root: &Path, layout: &Layout) -> Result<(), Failure> {
     let folders: Vec<PathBuf> =
         FOLDERS.iter().map(Path::new).chain(layout.folders()).map(|path| root.join(path)).collect();
     let root = root.to_owned();
-    blocking(move || {
+    let is_wanted = Arc::new(());
+    let wanted = Arc::downgrade(&is_wanted);
+    let made = blocking(move || {
         folder::make(&root).map_err(|error| Failure::of_file(&root, &error))?;
-        folders
+        let made = folders
             .iter()
-            .try_for_each(|folder| std::fs::create_dir_all(folder).map_err(|error| Failure::of_file(folder, &error)))
+            .try_for_each(|folder| std::fs::create_dir_all(folder).map_err(|error| Failure::of_file(folder, &error)));
+        // Whoever waited for it has given the job up, and may have removed the folder before this was done.
+        if wanted.strong_count() == 0 {
+            if let Err(error) = folder::remove_all(&root) {
+                tracing::warn!(folder = %root.display(), %error, "the folder of a job could not be removed");
+            }
+            // That of all instances, unless another is still there.
+            let _ = root.parent().map(std::fs::remove_dir);
+        }
+        made
     })
-    .await
+    .await;
+    drop(is_wanted);
+    made
 }
 
 async fn make_files(
