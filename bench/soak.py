@@ -13,6 +13,7 @@ Exit status 1 when a claim does not hold.
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import statistics
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.auth
@@ -47,6 +49,7 @@ class AcceleratedService(Service):
 
     def __init__(self, example: Path, program: Path, folder: Path, factor: int) -> None:
         self.example, self.factor = example, factor
+        self.is_asked_for_objects = False
         data, analyzer = json.dumps(str(folder / "data")), json.dumps(str(program))
         super().__init__(program, folder, CONFIGURATION.format(data=data, program=analyzer))
 
@@ -54,12 +57,28 @@ class AcceleratedService(Service):
         self.serve([self.example, self.configuration, str(self.factor)])
         assert self.process.stdout is not None
         self.begun = int(self.process.stdout.readline()) / 1000
-        # Requests are signed by the service's clock, which its own clients share.
-        botocore.auth.get_current_datetime = lambda remove_tzinfo=True: self.now().replace(tzinfo=None if remove_tzinfo else datetime.UTC)
+        # Requests are signed by the service's clock, which its own clients share; S3 goes by the machine's.
+        machine = botocore.auth.get_current_datetime
+
+        def now(remove_tzinfo: bool = True) -> datetime.datetime:
+            if self.is_asked_for_objects:
+                return machine(remove_tzinfo)
+            return self.now().replace(tzinfo=None if remove_tzinfo else datetime.UTC)
+
+        botocore.auth.get_current_datetime = now
 
     def now(self) -> datetime.datetime:
         moment = self.begun + (time.time() - self.begun) * self.factor
         return datetime.datetime.fromtimestamp(moment, datetime.UTC)
+
+    @contextlib.contextmanager
+    def objects(self) -> Iterator[None]:
+        """Around every request to S3."""
+        self.is_asked_for_objects = True
+        try:
+            yield
+        finally:
+            self.is_asked_for_objects = False
 
     def hours(self) -> float:
         return (time.time() - self.begun) * self.factor / 3600
@@ -82,9 +101,10 @@ class AcceleratedService(Service):
 
 def prepare(service: AcceleratedService) -> None:
     s3, sagemaker = service.client("s3"), service.client("sagemaker")
-    s3.create_bucket(Bucket="soak")
     rows = TRAINING.read_bytes().splitlines(keepends=True)
-    s3.put_object(Bucket="soak", Key="baseline/data.csv", Body=b"".join(rows[:500]))
+    with service.objects():
+        s3.create_bucket(Bucket="soak")
+        s3.put_object(Bucket="soak", Key="baseline/data.csv", Body=b"".join(rows[:500]))
     sagemaker.create_model(ModelName="soak", PrimaryContainer={"Image": "watchkeeper-echo"}, ExecutionRoleArn=ROLE)
     deploy(sagemaker, "soak", "soak", DataCaptureConfig=capture_config("s3://soak/captures"))
     sagemaker.create_data_quality_job_definition(**definition("soak", "soak", "s3://soak/results"))
@@ -102,9 +122,11 @@ def work(service: AcceleratedService, hours: int) -> list[tuple[float, dict[str,
     while service.hours() < hours:
         body = "\n".join(rows[(number * 7) % len(rows) :][:5])
         runtime.invoke_endpoint(EndpointName="soak", ContentType="text/csv", Accept="text/csv", Body=body)
-        s3.put_object(Bucket="soak", Key=f"objects/{number % 100}", Body=bytes(number % 200_000))
+        with service.objects():
+            s3.put_object(Bucket="soak", Key=f"objects/{number % 100}", Body=bytes(number % 200_000))
+            if number % 10 == 0:
+                s3.list_objects_v2(Bucket="soak", Prefix="objects/")
         if number % 10 == 0:
-            s3.list_objects_v2(Bucket="soak", Prefix="objects/")
             sagemaker.list_monitoring_executions(EndpointName="soak")
             logs.describe_log_groups()
             end = service.now()

@@ -54,7 +54,7 @@ class PostgreSQL:
     def documents(self, kinds: tuple[str, ...]) -> dict[str, dict[str, str]]:
         """The documents of these kinds as they are at one moment, by their keys."""
         tables = ", ".join(f"'{kind}', (SELECT json_object_agg(key, body) FROM {kind})" for kind in kinds)
-        command = [str(self.programs / "psql"), self.url, "-AtX", "-v", "ON_ERROR_STOP=1", "-c", f"SELECT json_build_object({tables})"]
+        command = [shutil.which("psql") or str(self.programs / "psql"), self.url, "-AtX", "-v", "ON_ERROR_STOP=1", "-c", f"SELECT json_build_object({tables})"]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise Finding(f"the documents cannot be read: {answer.stderr}")
