@@ -117,6 +117,12 @@ impl<J: Job> Watch<J> {
         Ok(self.held().await?.map(|(job, _)| job))
     }
 
+    /// Whether the job is now as it was to become, of which a commit without an answer has said nothing.
+    pub(crate) async fn has_become(&self, job: &J) -> bool {
+        let same = |stored: &J| serde_json::to_value(stored).ok() == serde_json::to_value(job).ok();
+        self.load().await.is_ok_and(|stored| stored.is_some_and(|stored| same(&stored.resource)))
+    }
+
     /// The job, and whether it is claimed by this process rather than by nobody; None when it is somebody else's, or has ended.
     async fn held(&self) -> Result<Option<(Versioned<J>, bool)>, Error> {
         let context = &self.context;

@@ -332,7 +332,7 @@ impl Error {
     }
 
     /// Whether nobody knows if what was to be committed is there: not where the disk had no room for it.
-    pub(crate) fn leaves_commit_unknown(&self) -> bool {
+    pub fn leaves_commit_unknown(&self) -> bool {
         match self {
             Self::Database(_) => self.storage_fault() != Some(StorageFault::Full),
             Self::Closed => true,

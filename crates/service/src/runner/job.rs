@@ -293,13 +293,15 @@ impl Attempt {
             let job = changed(&job, context.now()).map_err(|error| Failure(error.to_string()))?;
             let (owner, until) = (context.owner.as_str(), self.runner.claimed_until());
             let transaction = Transaction::new().update_claimed(&job, version, owner, until);
-            match context.resources.commit(transaction).await {
-                Ok(()) => {
-                    self.job = job;
-                    return Ok(None);
-                }
-                Err(Error::Conflict { .. }) => {}
+            let is_changed = match context.resources.commit(transaction).await {
+                Ok(()) => true,
+                Err(Error::Conflict { .. }) => false,
+                Err(Error::Store(error)) if error.leaves_commit_unknown() => self.watch.has_become(&job).await,
                 Err(error) => return Err(Failure(error.to_string())),
+            };
+            if is_changed {
+                self.job = job;
+                return Ok(None);
             }
         }
         Err(Failure("the job was changed by others again and again".to_owned()))

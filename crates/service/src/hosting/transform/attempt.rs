@@ -131,14 +131,16 @@ impl Attempt {
             let job = TransformJob { attempts: job.attempts + 1, ..started };
             let transaction =
                 Transaction::new().update_claimed(&job, version, &context.owner, claimed_until(context, CLAIM));
-            match context.resources.commit(transaction).await {
-                Ok(()) => {
-                    tracing::info!(job = job.name(), attempt = job.attempts, "transform job started");
-                    self.job = job;
-                    return Ok(None);
-                }
-                Err(Error::Conflict { .. }) => {}
+            let is_changed = match context.resources.commit(transaction).await {
+                Ok(()) => true,
+                Err(Error::Conflict { .. }) => false,
+                Err(Error::Store(error)) if error.leaves_commit_unknown() => self.watch.has_become(&job).await,
                 Err(error) => return Err(Failure(error.to_string())),
+            };
+            if is_changed {
+                tracing::info!(job = job.name(), attempt = job.attempts, "transform job started");
+                self.job = job;
+                return Ok(None);
             }
         }
         Err(Failure("the job was changed by others again and again".to_owned()))
