@@ -17,8 +17,8 @@
 //! Promised: what a successful call wrote is durable, whole, and seen by every later read; a failed call has changed
 //! nothing; a process that is killed at any moment leaves nothing that the next start does not clean up. The row in the
 //! database is the commit point of everything. One thing is open: whether a commit took place whose answer a database server
-//! that went away did not give. Where the server says afterwards that it did not, it is made again. Otherwise it is an error,
-//! and who tries again has to read first: every change of a document is a compare-and-swap, and finds out.
+//! that went away did not give. It is an error then, and who tries again has to read first: every change of a document is a
+//! compare-and-swap, and finds out.
 //!
 //! Decided against: an ORM (documents need a dozen statements), an embedded key-value store (operators can read SQL),
 //! one file for objects and logs alike (a talkative job would delay every change of state).

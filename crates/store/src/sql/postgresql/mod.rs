@@ -107,17 +107,9 @@ impl PostgresDatabase {
         in_time(sqlx::query("BEGIN").execute(&mut *connection)).await.map_err(Failure::before_commit)?;
         match work(&mut *connection).await {
             Ok(value) => {
-                let id = sqlx::query_scalar(include_str!("transaction_id.sql")).fetch_one(&mut *connection);
-                let id: Option<i64> = in_time(id).await.map_err(Failure::before_commit)?;
                 let committed = in_time(sqlx::query("COMMIT").execute(connection)).await;
-                let Err(error) = lease.give_back_after(committed) else { return Ok(value) };
-                let has_changed_nothing = match id {
-                    _ if was_rolled_back(&error) => true,
-                    None => true,
-                    Some(id) => self.was_aborted(id).await,
-                };
-                let aftermath = if has_changed_nothing { Aftermath::MayRepeat } else { Aftermath::Unknown };
-                Err(Failure { aftermath, error: Error::from(error).into() })
+                lease.give_back_after(committed).map_err(Failure::of_commit)?;
+                Ok(value)
             }
             Err(error) => {
                 let rolled_back = in_time(sqlx::query("ROLLBACK").execute(connection)).await;
@@ -125,26 +117,6 @@ impl PostgresDatabase {
                 let _ = lease.give_back_after(rolled_back);
                 let is_transient = error.database_error().is_some_and(is_transient);
                 Err(Failure { error, aftermath: Aftermath::of(is_transient) })
-            }
-        }
-    }
-
-    /// Whether a transaction for whose commit there was no answer did certainly not take place. That it did the server cannot
-    /// say: after a crash it gives the id of one that it has lost to another.
-    async fn was_aborted(&self, id: i64) -> bool {
-        let mut retry = Retry::new();
-        loop {
-            let status = Statement::new(include_str!("transaction_status.sql")).bind(id);
-            let status = self.read_once(status).await.and_then(|rows| read::<(Option<String>,)>(&rows));
-            match status.as_ref().map(|rows| rows.first().and_then(|(status,)| status.as_deref())) {
-                Ok(Some("aborted")) => return true,
-                // Its connection is about to end.
-                Ok(Some("in progress")) => {}
-                Err(error) if is_transient(error) => {}
-                Ok(_) | Err(_) => return false,
-            }
-            if !retry.pause().await {
-                return false;
             }
         }
     }
@@ -309,6 +281,11 @@ impl Aftermath {
 impl<E: DatabaseFailure> Failure<E> {
     fn before_commit(error: sqlx::Error) -> Self {
         Self { aftermath: Aftermath::of(is_transient(&error)), error: Error::from(error).into() }
+    }
+
+    fn of_commit(error: sqlx::Error) -> Self {
+        let aftermath = if was_rolled_back(&error) { Aftermath::MayRepeat } else { Aftermath::Unknown };
+        Self { aftermath, error: Error::from(error).into() }
     }
 }
 

@@ -1,2 +1,0 @@
--- None where nothing was changed.
-SELECT txid_current_if_assigned()
