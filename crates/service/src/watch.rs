@@ -11,12 +11,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use watchkeeper_aws::Time;
 
 use crate::context::Context;
 use crate::resources::{Error, Resource, Transaction, Versioned};
+
+/// How often a change is tried that meets others' changes.
+const MOST_TRIES: usize = 20;
 
 /// A document of work that somebody claims, carries out and ends.
 pub(crate) trait Job: Resource {
@@ -117,8 +121,39 @@ impl<J: Job> Watch<J> {
         Ok(self.held().await?.map(|(job, _)| job))
     }
 
+    /// Changes the job, whose claim stays; gives what it is now, or why it must not be changed.
+    ///
+    /// # Errors
+    /// A text for the person who reads `FailureReason`.
+    pub(crate) async fn change(
+        &self,
+        changed: impl Fn(&J, Timestamp) -> Result<J, watchkeeper_aws::Error>,
+    ) -> Result<Result<J, Order>, String> {
+        let context = &self.context;
+        for _ in 0..MOST_TRIES {
+            let loaded = self.load().await.map_err(|error| error.to_string())?;
+            let Some(Versioned { resource: job, version }) = loaded else { return Ok(Err(Order::Gone)) };
+            if job.is_stopping() {
+                return Ok(Err(Order::Stop));
+            }
+            let job = changed(&job, context.now()).map_err(|error| error.to_string())?;
+            let until = claimed_until(context, self.claim);
+            let transaction = Transaction::new().update_claimed(&job, version, &context.owner, until);
+            let is_changed = match context.resources.commit(transaction).await {
+                Ok(()) => true,
+                Err(Error::Conflict { .. }) => false,
+                Err(Error::Store(error)) if error.leaves_commit_unknown() => self.has_become(&job).await,
+                Err(error) => return Err(error.to_string()),
+            };
+            if is_changed {
+                return Ok(Ok(job));
+            }
+        }
+        Err("the job was changed by others again and again".to_owned())
+    }
+
     /// Whether the job is now as it was to become, of which a commit without an answer has said nothing.
-    pub(crate) async fn has_become(&self, job: &J) -> bool {
+    async fn has_become(&self, job: &J) -> bool {
         let same = |stored: &J| serde_json::to_value(stored).ok() == serde_json::to_value(job).ok();
         self.load().await.is_ok_and(|stored| stored.is_some_and(|stored| same(&stored.resource)))
     }

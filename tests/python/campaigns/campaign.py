@@ -272,4 +272,5 @@ def seconds_until(works: Callable[[], object], most: float, otherwise: str) -> f
         except FAILURES as error:
             if time.monotonic() - began > most:
                 raise Finding(f"{otherwise} after {most} s: {error}") from error
+            # Nobody tells a client when the service works again; asked without a pause it would do nothing but refuse.
             time.sleep(0.1)

@@ -2,7 +2,8 @@
 //!
 //! Any method and any path is passed on, as it is but for the headers that concern one connection alone. Small requests are
 //! read whole first, and so are captured ones whose length nobody knows, up to a limit; everything else streams, and is copied
-//! on its way where it is captured. The answer streams always, and is recorded once it has ended. Connections of other protocols (`Upgrade`) are not passed.
+//! on its way where it is captured. The answer streams always, and is recorded once it has ended. Connections of other
+//! protocols (`Upgrade`) are not passed.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

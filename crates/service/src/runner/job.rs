@@ -275,36 +275,17 @@ impl Attempt {
         Ok(order)
     }
 
-    /// Changes the job, whose claim stays.
     async fn change(
         &mut self,
         changed: impl Fn(&ProcessingJob, Timestamp) -> Result<ProcessingJob, watchkeeper_aws::Error>,
     ) -> Result<Option<Order>, Failure> {
-        for _ in 0..MOST_TRIES {
-            let Some(Versioned { resource: job, version }) =
-                self.watch.load().await.map_err(|error| Failure(error.to_string()))?
-            else {
-                return Ok(Some(Order::Gone));
-            };
-            if job.status == ProcessingJobStatus::Stopping {
-                return Ok(Some(Order::Stop));
-            }
-            let context = &self.runner.context;
-            let job = changed(&job, context.now()).map_err(|error| Failure(error.to_string()))?;
-            let (owner, until) = (context.owner.as_str(), self.runner.claimed_until());
-            let transaction = Transaction::new().update_claimed(&job, version, owner, until);
-            let is_changed = match context.resources.commit(transaction).await {
-                Ok(()) => true,
-                Err(Error::Conflict { .. }) => false,
-                Err(Error::Store(error)) if error.leaves_commit_unknown() => self.watch.has_become(&job).await,
-                Err(error) => return Err(Failure(error.to_string())),
-            };
-            if is_changed {
+        match self.watch.change(changed).await.map_err(Failure)? {
+            Ok(job) => {
                 self.job = job;
-                return Ok(None);
+                Ok(None)
             }
+            Err(order) => Ok(Some(order)),
         }
-        Err(Failure("the job was changed by others again and again".to_owned()))
     }
 
     fn contract(&self, root: &Path, program: &Program, staged: &Staged) -> HostContract {

@@ -15,7 +15,7 @@ use crate::control::transform_job::{TransformEvent, TransformJob, apply};
 use crate::hosting::Hosting;
 use crate::resources::{Error, Transaction, Versioned};
 use crate::telemetry::program_log::{ProgramLog, TRANSFORM_JOBS};
-use crate::watch::{Job, Order, Watch, claimed_until};
+use crate::watch::{Job, Order, Watch};
 
 /// How often a job is started at most.
 const MOST_ATTEMPTS: u32 = 3;
@@ -119,31 +119,18 @@ impl Attempt {
 
     /// Counts the attempt and makes it known that the work begins; some order where it must not.
     async fn start(&mut self) -> Result<Option<Order>, Failure> {
-        for _ in 0..MOST_TRIES {
-            let loaded = self.watch.load().await.map_err(|error| Failure(error.to_string()))?;
-            let Some(Versioned { resource: job, version }) = loaded else { return Ok(Some(Order::Gone)) };
-            if job.status == TransformJobStatus::Stopping {
-                return Ok(Some(Order::Stop));
-            }
-            let context = &self.hosting.context;
-            let started = apply(&job, TransformEvent::Started, context.now());
-            let started = started.map_err(|error| Failure(error.to_string()))?;
-            let job = TransformJob { attempts: job.attempts + 1, ..started };
-            let transaction =
-                Transaction::new().update_claimed(&job, version, &context.owner, claimed_until(context, CLAIM));
-            let is_changed = match context.resources.commit(transaction).await {
-                Ok(()) => true,
-                Err(Error::Conflict { .. }) => false,
-                Err(Error::Store(error)) if error.leaves_commit_unknown() => self.watch.has_become(&job).await,
-                Err(error) => return Err(Failure(error.to_string())),
-            };
-            if is_changed {
+        let started = |job: &TransformJob, now| {
+            let started = apply(job, TransformEvent::Started, now)?;
+            Ok(TransformJob { attempts: job.attempts + 1, ..started })
+        };
+        match self.watch.change(started).await.map_err(Failure)? {
+            Ok(job) => {
                 tracing::info!(job = job.name(), attempt = job.attempts, "transform job started");
                 self.job = job;
-                return Ok(None);
+                Ok(None)
             }
+            Err(order) => Ok(Some(order)),
         }
-        Err(Failure("the job was changed by others again and again".to_owned()))
     }
 
     /// Commits the job's end state. Others may change the job meanwhile, also by asking it to stop.
