@@ -14,6 +14,7 @@ measured.
 
 Method as in `run.py`: a process of its own each, A B A B after a round that is not counted, CPU and peak memory from wait4, ratios
 within a round, the median of the rounds; what Python, the import and an empty query cost is deducted from the others, never from us.
+The files are read before each, as what the one before it has left in memory is not the same for all.
 
 Exit status 1 when a claim does not hold.
 """
@@ -109,6 +110,13 @@ def fingerprint(lines: str) -> str:
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def read_all(data: Path) -> None:
+    for path in data.rglob("*.jsonl"):
+        with path.open("rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+
+
 def remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
@@ -147,6 +155,7 @@ def run(watchkeeper: str, data: Path, rounds: int) -> tuple[dict[str, list[Cost]
     fingerprints = {}
     for number in range(rounds + 1):
         for name, (arguments, output) in programs.items():
+            read_all(data)
             cost = measure(arguments)
             if number > 0:
                 results[name].append(cost)

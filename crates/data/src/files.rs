@@ -26,7 +26,7 @@ pub struct DatasetFile {
 }
 
 impl DatasetFile {
-    fn is_compressed(&self) -> bool {
+    pub(crate) fn is_compressed(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "gz")
     }
 

@@ -114,21 +114,20 @@ impl CaptureReader {
         let expected = self.expected[piece.file];
         match piece.kind {
             Kind::Lines => self.read_lines(piece, expected, found),
-            Kind::Overlong => {
-                found.lines = 1;
-                found.rejected.add(1, too_long());
-            }
             Kind::Document => self.read_document(piece, expected, found),
+        }
+        if piece.is_before_overlong {
+            found.lines += 1;
+            found.rejected.add(found.lines, too_long());
         }
     }
 
     fn read_lines(&self, piece: &Piece, expected: Expected, found: &mut FoundCaptures) {
         let (padded, text) = (piece.padded(), piece.text());
-        let is_text = std::str::from_utf8(text).is_ok();
         let mut start = 0;
         while start < text.len() {
             found.lines += 1;
-            if is_text && let Some(line) = found.scan.capture(padded, start) {
+            if let Some(line) = found.scan.capture(padded, start) {
                 let is_outside = self.window.as_ref().is_some_and(|window| !window.has(&padded[line.time]));
                 found.captures.push(FoundCapture {
                     id: IdHash::of(&padded[line.id.clone()]),

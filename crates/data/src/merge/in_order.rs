@@ -1,6 +1,6 @@
 //! Work on pieces in threads, and what comes of it in the order of the pieces.
 //!
-//! A fixed number of pieces goes round: a thread takes a free one, reads into it (one thread at a time), works on it and hands it
+//! A fixed number of pieces goes round: a thread takes a free one, reads into it, works on it and hands it
 //! to the calling thread, which takes the results in order and sets the piece free again. So memory is bounded whatever
 //! the threads do, and what is written is written by one thread, the caller's. Where nothing is to be taken, the caller works as
 //! the others do: a thread that did nothing but write would leave its core idle between two pieces, and waking it costs more than
@@ -46,7 +46,7 @@ pub(super) fn in_order<P: Default + Send>(
     mut take: impl FnMut(&Piece, &mut P) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let threads = threads.max(1);
-    let free = (0..=threads * 2).map(|_| Default::default()).collect();
+    let free = (0..=threads * 6).map(|_| Default::default()).collect();
     let shared = Shared {
         source: Mutex::new(Source { pieces, next: 0, ended: false }),
         free: Mutex::new(Some(free)),
@@ -128,8 +128,9 @@ impl<P> Shared<'_, P> {
         source.ended = !matches!(read, Ok(true));
         let number = source.next;
         source.next += 1;
+        drop(source);
         match read {
-            Ok(true) => Some((number, Ok((piece, product)))),
+            Ok(true) => Some((number, piece.load().map(|()| (piece, product)))),
             Ok(false) => {
                 self.close();
                 None

@@ -11,7 +11,7 @@ use super::captures::{CaptureReader, Expected, FoundCaptures};
 use super::hours::{HourFile, hour_files};
 use super::in_order::in_order;
 use super::label_lines::{FoundLabels, LabelLines, read_labels};
-use super::labels::{IdHash, IndexCounts, LabelIndex, Labels, LookUp};
+use super::labels::{IdHash, IndexCounts, LabelIndex, Labels, LookUps};
 use super::pieces::{Piece, Pieces};
 use super::samples::{Rejected, SAMPLES, add_samples, shown_bytes};
 use super::spill::{Found, PartedJoin};
@@ -41,9 +41,9 @@ enum ReadLabels {
 
 /// The captures of a piece, and the merged lines they give.
 #[derive(Default)]
-struct Joined {
+struct Joined<'a> {
     found: FoundCaptures,
-    look_ups: Vec<LookUp>,
+    look_ups: LookUps<'a>,
     lines: Vec<u8>,
     tally: Tally,
 }
@@ -133,7 +133,7 @@ impl<'a> Join<'a> {
         in_order(
             pieces,
             self.merge.threads,
-            |piece, joined: &mut Joined| {
+            |piece, joined: &mut Joined<'_>| {
                 reader.read(piece, &mut joined.found);
                 joined.put_labels(piece, index);
             },
@@ -261,15 +261,15 @@ impl ReadLabels {
     }
 }
 
-impl Joined {
+impl<'a> Joined<'a> {
     /// Looks every capture up and makes the merged lines.
-    fn put_labels(&mut self, piece: &Piece, index: &LabelIndex) {
+    fn put_labels(&mut self, piece: &Piece, index: &'a LabelIndex) {
         self.lines.clear();
         self.tally = Tally::default();
         let found = &self.found;
         index.take_all(found.captures.iter().map(|capture| capture.id), &mut self.look_ups);
-        for (capture, look_up) in found.captures.iter().zip(&self.look_ups) {
-            match index.label(look_up) {
+        for (capture, label) in found.captures.iter().zip(index.labels(&self.look_ups)) {
+            match label {
                 Some(label) => {
                     write_merged(found.record(capture, piece), label, &mut self.lines);
                     self.tally.matched(capture.is_outside);

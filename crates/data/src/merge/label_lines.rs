@@ -24,10 +24,6 @@ pub(super) fn read_labels(piece: &Piece, found: &mut LabelLines, mut take: impl 
     found.rejected.clear();
     match piece.kind {
         Kind::Lines => read_lines(piece, found, &mut take),
-        Kind::Overlong => {
-            found.lines = 1;
-            found.rejected.add(1, too_long());
-        }
         Kind::Document => match std::str::from_utf8(piece.text()) {
             Ok(text) if is_one_json_text(text) => read_records(text, 1, found, &mut take),
             _ => {
@@ -38,6 +34,10 @@ pub(super) fn read_labels(piece: &Piece, found: &mut LabelLines, mut take: impl 
                 }
             }
         },
+    }
+    if piece.is_before_overlong {
+        found.lines += 1;
+        found.rejected.add(found.lines, too_long());
     }
 }
 
@@ -54,11 +54,10 @@ pub(super) fn document_problem(text: &[u8]) -> String {
 
 fn read_lines(piece: &Piece, found: &mut LabelLines, take: &mut impl FnMut(&[u8], Label<'_>)) {
     let (padded, text) = (piece.padded(), piece.text());
-    let is_text = std::str::from_utf8(text).is_ok();
     let mut start = 0;
     while start < text.len() {
         found.lines += 1;
-        if is_text && let Some(line) = found.scan.label(padded, start) {
+        if let Some(line) = found.scan.label(padded, start) {
             let kind = if line.is_json { super::labels::LabelKind::Json } else { super::labels::LabelKind::Csv };
             take(&padded[line.id], Label { kind, data: &padded[line.data] });
             found.records += 1;

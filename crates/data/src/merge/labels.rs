@@ -3,17 +3,17 @@
 //! An id is known by 96 bits of its hash. That two of ten million captures and ten million labels meet by chance has a
 //! probability of 10^-15; keeping the ids themselves would take three times the memory.
 //!
-//! Labels are gathered as they come, in parts by hash, and made into tables part by part when all are there: so a table is as large as it
-//! has to be and never grows, and is filled while it fits into the cache. A look-up costs one wait for memory; sorted entries with
-//! an index over them, which take a third less, cost two.
+//! Labels are gathered as they come, apart by hash, and made into tables when all are there: so a table is as large as it has to be
+//! and never grows. A look-up costs one wait for memory: the places where an id may be share a line of the cache, and only one id
+//! in ten has to be looked for in the next. And many are looked up together, so that they wait together.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-/// Upper bits of a hash that tell the part.
-const PART_BITS: u32 = 8;
+/// Upper bits of a hash that tell the table: few, as labels are gathered at as many places at once, and enough for all threads.
+const TABLE_BITS: u32 = 4;
 
 /// What stands for an id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,10 +29,15 @@ impl IdHash {
         Self { high: (hash >> 64) as u64, low: hash as u32 }
     }
 
-    /// One of 2^`bits` parts of equal size; equal ids are in the same.
+    /// One of 2^`bits` parts of equal size; equal ids are in the same, and ids of one part are in all tables.
     #[inline]
-    pub(super) fn part(self, bits: u32) -> usize {
-        (self.high >> (64 - bits)) as usize
+    pub(super) fn part_on_disk(self, bits: u32) -> usize {
+        (self.low >> (32 - bits)) as usize
+    }
+
+    #[inline]
+    fn table(self) -> usize {
+        (self.high >> (64 - TABLE_BITS)) as usize
     }
 }
 
@@ -109,14 +114,15 @@ impl Entry {
 
 /// Labels as they are read.
 pub(super) struct Labels {
-    parts: Vec<Vec<Entry>>,
-    entries: usize,
+    /// Of each table.
+    gathered: Vec<Vec<Entry>>,
+    count: usize,
     texts: Texts,
 }
 
 impl Default for Labels {
     fn default() -> Self {
-        Self { parts: vec![Vec::new(); 1 << PART_BITS], entries: 0, texts: Texts::default() }
+        Self { gathered: vec![Vec::new(); 1 << TABLE_BITS], count: 0, texts: Texts::default() }
     }
 }
 
@@ -125,54 +131,60 @@ impl Labels {
     #[inline]
     pub(super) fn add(&mut self, id: IdHash, label: Label<'_>) -> bool {
         let Some(label) = self.texts.add(label) else { return false };
-        self.parts[id.part(PART_BITS)].push(Entry { hash_high: id.high, hash_low: id.low, label });
-        self.entries += 1;
+        self.gathered[id.table()].push(Entry { hash_high: id.high, hash_low: id.low, label });
+        self.count += 1;
         true
     }
 
     /// Bytes that their index takes.
     pub(super) fn size(&self) -> usize {
-        slots_for(self.entries) * size_of::<Entry>() + self.texts.bytes.len()
+        buckets_for(self.count) * size_of::<Bucket>() + self.texts.bytes.len()
     }
 
     /// All of them, those of one id in the order in which they were added.
     pub(super) fn iter(&self) -> impl Iterator<Item = (IdHash, Label<'_>)> {
-        self.parts.iter().flatten().map(|entry| (entry.hash(), self.texts.get(entry.label)))
+        self.gathered.iter().flatten().map(|entry| (entry.hash(), self.texts.get(entry.label)))
     }
 
     /// The last label of every id, to be looked up.
     pub(super) fn into_index(self, threads: usize) -> LabelIndex {
         let texts = self.texts;
-        let gathered: Vec<_> = self.parts.into_iter().map(|entries| Mutex::new((entries, Table::default()))).collect();
+        let tables: Vec<_> = self.gathered.into_iter().map(|entries| Mutex::new((entries, Table::default()))).collect();
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
                 scope.spawn(|| {
-                    while let Some(part) = gathered.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-                        let entries = std::mem::take(&mut part.0);
-                        part.1 = Table::new(&entries, &texts);
+                    while let Some(table) = tables.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+                        let entries = std::mem::take(&mut table.0);
+                        table.1 = Table::new(&entries, &texts);
                     }
                 });
             }
         });
-        let table = |part: Mutex<(_, Table)>| part.into_inner().unwrap_or_else(PoisonError::into_inner).1;
-        LabelIndex { parts: gathered.into_iter().map(table).collect(), texts }
+        let table = |table: Mutex<(_, Table)>| table.into_inner().unwrap_or_else(PoisonError::into_inner).1;
+        LabelIndex { tables: tables.into_iter().map(table).collect(), texts }
     }
 }
 
 /// The labels of ids.
 pub(super) struct LabelIndex {
-    parts: Vec<Table>,
+    tables: Vec<Table>,
     texts: Texts,
 }
 
-/// An id that is looked up.
-pub(super) struct LookUp {
+/// Ids that are looked up together.
+#[derive(Default)]
+pub(super) struct LookUps<'a> {
+    look_ups: Vec<LookUp<'a>>,
+    /// Those that are not found yet.
+    open: Vec<u32>,
+}
+
+struct LookUp<'a> {
     id: IdHash,
-    part: u32,
-    /// Where its entry is, if it is at its first place.
-    at: u32,
+    /// Where it is, unless that is full.
+    bucket: &'a Bucket,
     /// Where its label's text is, or [`NO_LABEL`].
     label: u32,
 }
@@ -191,60 +203,70 @@ pub(super) struct IndexCounts {
 impl LabelIndex {
     /// The label of an id, which is from now on one that was asked for.
     pub(super) fn take(&self, id: IdHash) -> Option<Label<'_>> {
-        let part = &self.parts[id.part(PART_BITS)];
-        let at = part.find(id)?;
-        Some(self.texts.get(part.slots[at].ask()))
+        Some(self.texts.get(self.tables[id.table()].find(id)?.ask()))
     }
 
-    /// What [`LabelIndex::take`] says of many ids, into `look_ups`.
-    pub(super) fn take_all(&self, ids: impl Iterator<Item = IdHash>, look_ups: &mut Vec<LookUp>) {
+    /// What [`LabelIndex::take`] says of many ids.
+    pub(super) fn take_all<'a>(&'a self, ids: impl Iterator<Item = IdHash>, to: &mut LookUps<'a>) {
+        let LookUps { look_ups, open } = to;
         look_ups.clear();
-        look_ups.extend(ids.map(|id| {
-            let part = id.part(PART_BITS);
-            LookUp { id, part: part as u32, at: self.parts[part].first_place(id) as u32, label: NO_LABEL }
-        }));
-        // Loads that nothing waits for, so that they are under way together; a branch on what one of them brings would be
-        // mispredicted often, and begin the others anew.
-        let mut loaded = 0;
-        for look_up in &*look_ups {
-            loaded ^= self.parts[look_up.part as usize].slots[look_up.at as usize].hash_low;
-        }
-        std::hint::black_box(loaded);
-        for look_up in look_ups {
-            let table = &self.parts[look_up.part as usize];
-            if let Some(at) = table.find_from(look_up.at as usize, look_up.id) {
-                look_up.label = table.slots[at].ask();
+        let bucket = |id: IdHash, step| self.tables[id.table()].bucket(id, step);
+        look_ups.extend(ids.map(|id| LookUp { id, bucket: bucket(id, 0), label: NO_LABEL }));
+        open.clear();
+        open.extend(0..look_ups.len() as u32);
+        for step in 1.. {
+            if open.is_empty() {
+                break;
             }
+            // Loads that nothing waits for, and hardly anything between them, so that as many as can be are under way together.
+            let mut loaded = 0;
+            for &number in &*open {
+                loaded ^= look_ups[number as usize].bucket.0[0].hash_low;
+            }
+            std::hint::black_box(loaded);
+            open.retain(|&number| {
+                let look_up = &mut look_ups[number as usize];
+                let hits = look_up.bucket.hits(look_up.id);
+                if let Some(slot) = look_up.bucket.0.get(hits.trailing_zeros() as usize) {
+                    look_up.label = slot.ask();
+                    return false;
+                }
+                let goes_on = look_up.bucket.is_full();
+                if goes_on {
+                    look_up.bucket = bucket(look_up.id, step);
+                }
+                goes_on
+            });
         }
     }
 
-    /// The label that was found for an id of [`LabelIndex::take_all`].
-    #[inline]
-    pub(super) fn label(&self, look_up: &LookUp) -> Option<Label<'_>> {
-        (look_up.label != NO_LABEL).then(|| self.texts.get(look_up.label))
+    /// The labels that were found for the ids of [`LabelIndex::take_all`], in their order.
+    pub(super) fn labels(&self, of: &LookUps<'_>) -> impl Iterator<Item = Option<Label<'_>>> {
+        of.look_ups.iter().map(|look_up| (look_up.label != NO_LABEL).then(|| self.texts.get(look_up.label)))
     }
 
     /// Whether nobody has asked for an id, and whether it had several labels that differ.
     pub(super) fn about(&self, id: IdHash) -> (bool, bool) {
-        let part = &self.parts[id.part(PART_BITS)];
-        part.find(id).map_or((false, false), |at| (!part.slots[at].is_asked_for(), part.differing.has(at)))
+        let table = &self.tables[id.table()];
+        let (bucket, at) = table.place(id);
+        let slot = &table.buckets[bucket].0[at];
+        (!slot.is_free() && !slot.is_asked_for(), table.differing.has(place_number(bucket, at)))
     }
 
     pub(super) fn counts(&self) -> IndexCounts {
         let mut counts = IndexCounts::default();
-        for part in &self.parts {
-            counts.unmatched += part.slots.iter().filter(|slot| !slot.is_free() && !slot.is_asked_for()).count() as u64;
-            counts.replaced += part.replaced;
-            counts.with_other_value += part.with_other_value;
+        for table in &self.tables {
+            counts.unmatched += table.slots().filter(|(_, slot)| !slot.is_asked_for()).count() as u64;
+            counts.replaced += table.replaced;
+            counts.with_other_value += table.with_other_value;
         }
         counts
     }
 
     /// Ids, and what [`LabelIndex::about`] says of them.
     pub(super) fn ids(&self) -> impl Iterator<Item = (IdHash, (bool, bool))> {
-        self.parts.iter().flat_map(|part| {
-            let ids = part.slots.iter().enumerate().filter(|(_, slot)| !slot.is_free());
-            ids.map(|(at, slot)| (slot.hash(), (!slot.is_asked_for(), part.differing.has(at))))
+        self.tables.iter().flat_map(|table| {
+            table.slots().map(|(number, slot)| (slot.hash(), (!slot.is_asked_for(), table.differing.has(number))))
         })
     }
 }
@@ -297,14 +319,44 @@ impl Slot {
     }
 }
 
-/// Places of a table of so many ids: at two thirds of them used, an id is found at its second place on average.
-fn slots_for(ids: usize) -> usize {
-    ids + ids / 2 + 1
+/// Places of a bucket: a line of the cache.
+const BUCKET_SLOTS: usize = 4;
+
+/// Places that are used from the first one on.
+#[repr(align(64))]
+struct Bucket([Slot; BUCKET_SLOTS]);
+
+impl Bucket {
+    fn free() -> Self {
+        Self(std::array::from_fn(|_| Slot::new(Entry { hash_high: 0, hash_low: 0, label: NO_LABEL })))
+    }
+
+    /// The place that has an id, as a bit. (The hash of zero may hit free places too, but only where it has none before them.)
+    #[inline]
+    fn hits(&self, id: IdHash) -> u32 {
+        let differs = |slot: &Slot| (slot.hash_high ^ id.high) | u64::from(slot.hash_low ^ id.low);
+        let hit = |at: usize| u32::from(differs(&self.0[at]) == 0) << at;
+        hit(0) | hit(1) | hit(2) | hit(3)
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        !self.0[BUCKET_SLOTS - 1].is_free()
+    }
 }
 
-/// The ids whose hashes begin with the same [`PART_BITS`] bits: each at the place that its hash says, or the next free one.
+/// Buckets of a table of so many ids: with two thirds of their places used, nine ids of ten are in the first one of theirs.
+fn buckets_for(ids: usize) -> usize {
+    (ids + ids / 2) / BUCKET_SLOTS + 1
+}
+
+/// Entries that are put into a table together.
+const FILLED_TOGETHER: usize = 256;
+
+/// The ids whose hashes begin with the same [`TABLE_BITS`] bits: each in the bucket that its hash says, or in the next one that
+/// has a place left.
 struct Table {
-    slots: Vec<Slot>,
+    buckets: Vec<Bucket>,
     /// Places of ids whose labels differ.
     differing: Bits,
     replaced: u64,
@@ -320,60 +372,73 @@ impl Default for Table {
 impl Table {
     /// Of entries of one id the last one stays.
     fn new(entries: &[Entry], texts: &Texts) -> Self {
-        let count = slots_for(entries.len());
-        let free = Entry { hash_high: 0, hash_low: 0, label: NO_LABEL };
-        let mut table = Self {
-            slots: (0..count).map(|_| Slot::new(free)).collect(),
-            differing: Bits::new(count),
-            replaced: 0,
-            with_other_value: 0,
-        };
-        for entry in entries {
-            let at = table.place(entry.hash());
-            let replaced = std::mem::replace(&mut table.slots[at], Slot::new(*entry));
-            if replaced.is_free() {
-                continue;
-            }
-            table.replaced += 1;
-            if texts.get(replaced.label()) != texts.get(entry.label) {
-                table.with_other_value += 1;
-                table.differing.set(at);
+        let count = buckets_for(entries.len());
+        let buckets = (0..count).map(|_| Bucket::free()).collect();
+        let mut table = Self { buckets, differing: Bits::new(count * BUCKET_SLOTS), replaced: 0, with_other_value: 0 };
+        for entries in entries.chunks(FILLED_TOGETHER) {
+            // As for look-ups.
+            let loaded = entries.iter().fold(0, |loaded, entry| loaded ^ table.bucket(entry.hash(), 0).0[0].hash_low);
+            std::hint::black_box(loaded);
+            for entry in entries {
+                table.put(*entry, texts);
             }
         }
         table
     }
 
-    #[inline]
-    fn first_place(&self, id: IdHash) -> usize {
-        // The bits behind those of the part, as a share of the places.
-        let bits = (id.high << PART_BITS) >> 32;
-        ((bits * self.slots.len() as u64) >> 32) as usize
-    }
-
-    /// Where an id is, or the free place where it would be: there is always one.
-    #[inline]
-    fn place(&self, id: IdHash) -> usize {
-        self.place_from(self.first_place(id), id)
-    }
-
-    #[inline]
-    fn place_from(&self, first: usize, id: IdHash) -> usize {
-        let mut at = first;
-        while !self.slots[at].is_free() && self.slots[at].hash() != id {
-            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+    fn put(&mut self, entry: Entry, texts: &Texts) {
+        let (bucket, at) = self.place(entry.hash());
+        let replaced = std::mem::replace(&mut self.buckets[bucket].0[at], Slot::new(entry));
+        if replaced.is_free() {
+            return;
         }
-        at
-    }
-
-    fn find(&self, id: IdHash) -> Option<usize> {
-        self.find_from(self.first_place(id), id)
+        self.replaced += 1;
+        if texts.get(replaced.label()) != texts.get(entry.label) {
+            self.with_other_value += 1;
+            self.differing.set(place_number(bucket, at));
+        }
     }
 
     #[inline]
-    fn find_from(&self, first: usize, id: IdHash) -> Option<usize> {
-        let at = self.place_from(first, id);
-        (!self.slots[at].is_free()).then_some(at)
+    fn first_bucket(&self, id: IdHash) -> usize {
+        // The bits behind those of the table, as a share of the buckets.
+        let bits = (id.high << TABLE_BITS) >> 32;
+        ((bits * self.buckets.len() as u64) >> 32) as usize
     }
+
+    /// The bucket so many steps behind the first one of an id.
+    #[inline]
+    fn bucket(&self, id: IdHash, step: usize) -> &Bucket {
+        let at = self.first_bucket(id) + step;
+        &self.buckets[if at < self.buckets.len() { at } else { at - self.buckets.len() }]
+    }
+
+    /// Bucket and place where an id is, or the free place where it would be: there is always one.
+    #[inline]
+    fn place(&self, id: IdHash) -> (usize, usize) {
+        let mut bucket = self.first_bucket(id);
+        loop {
+            let is_here = |slot: &Slot| slot.is_free() || slot.hash() == id;
+            if let Some(at) = self.buckets[bucket].0.iter().position(is_here) {
+                return (bucket, at);
+            }
+            bucket = if bucket + 1 == self.buckets.len() { 0 } else { bucket + 1 };
+        }
+    }
+
+    fn find(&self, id: IdHash) -> Option<&Slot> {
+        let (bucket, at) = self.place(id);
+        Some(&self.buckets[bucket].0[at]).filter(|slot| !slot.is_free())
+    }
+
+    /// Places that are used, with their numbers.
+    fn slots(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.buckets.iter().flat_map(|bucket| &bucket.0).enumerate().filter(|(_, slot)| !slot.is_free())
+    }
+}
+
+fn place_number(bucket: usize, at: usize) -> usize {
+    bucket * BUCKET_SLOTS + at
 }
 
 /// A set of small numbers.

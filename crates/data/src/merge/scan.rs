@@ -1,6 +1,6 @@
 //! One walk over a line of JSON that checks it and finds what the join needs, an order of magnitude faster than parsing it.
 //!
-//! What is accepted here is valid JSON of the usual shape. Whatever is not (escapes in keys or ids, members twice, labels in a
+//! What is accepted here is valid JSON of the usual shape, and UTF-8. Whatever is not (escapes in keys or ids, members twice, labels in a
 //! capture) is left to a parser, so that this walk never has to say what is wrong with a line.
 
 use std::ops::Range;
@@ -195,9 +195,12 @@ impl<'a> Scanner<'a> {
     pub(super) fn rest_of_string(&mut self) -> Option<(Range<usize>, bool)> {
         let start = self.at;
         let mut has_escapes = false;
+        let mut beyond_ascii = u8x16::ZERO;
         loop {
             let block: [u8; 16] = *self.bytes.get(self.at..)?.first_chunk()?;
             let block = u8x16::from(block);
+            // What stands behind the string may be among them, too.
+            beyond_ascii |= block;
             let special = block.simd_eq(u8x16::splat(b'"'))
                 | block.simd_eq(u8x16::splat(b'\\'))
                 | block.min(u8x16::splat(0x1F)).simd_eq(block);
@@ -209,8 +212,10 @@ impl<'a> Scanner<'a> {
             self.at += special.trailing_zeros() as usize;
             match self.peek() {
                 b'"' => {
+                    let text = start..self.at;
                     self.at += 1;
-                    return Some((start..self.at - 1, has_escapes));
+                    let is_text = beyond_ascii.to_bitmask() == 0 || str::from_utf8(&self.bytes[text.clone()]).is_ok();
+                    return is_text.then_some((text, has_escapes));
                 }
                 b'\\' => {
                     has_escapes = true;

@@ -116,12 +116,12 @@ impl PartedJoin {
     }
 
     pub(super) fn add_label(&mut self, id: IdHash, label: Label<'_>) -> Result<(), Error> {
-        self.labels.write(id.part(PART_BITS), &[&hash_bytes(id), &kind_and_length(label), label.data])
+        self.labels.write(id.part_on_disk(PART_BITS), &[&hash_bytes(id), &kind_and_length(label), label.data])
     }
 
     /// Adds the next capture.
     pub(super) fn add_capture(&mut self, id: IdHash) -> Result<(), Error> {
-        self.captures.write(id.part(PART_BITS), &[&self.numbered.to_le_bytes(), &hash_bytes(id)])?;
+        self.captures.write(id.part_on_disk(PART_BITS), &[&self.numbered.to_le_bytes(), &hash_bytes(id)])?;
         self.numbered += 1;
         Ok(())
     }
