@@ -339,6 +339,12 @@ impl Bucket {
         hit(0) | hit(1) | hit(2) | hit(3)
     }
 
+    /// How many places are used.
+    #[inline]
+    fn used(&self) -> usize {
+        self.0.iter().map(|slot| usize::from(!slot.is_free())).sum()
+    }
+
     #[inline]
     fn is_full(&self) -> bool {
         !self.0[BUCKET_SLOTS - 1].is_free()
@@ -418,8 +424,10 @@ impl Table {
     fn place(&self, id: IdHash) -> (usize, usize) {
         let mut bucket = self.first_bucket(id);
         loop {
-            let is_here = |slot: &Slot| slot.is_free() || slot.hash() == id;
-            if let Some(at) = self.buckets[bucket].0.iter().position(is_here) {
+            let here = &self.buckets[bucket];
+            let (used, hit) = (here.used(), here.hits(id).trailing_zeros() as usize);
+            let at = used.min(hit);
+            if at < BUCKET_SLOTS {
                 return (bucket, at);
             }
             bucket = if bucket + 1 == self.buckets.len() { 0 } else { bucket + 1 };

@@ -24,7 +24,7 @@ use crate::text::MAX_RECORD_BYTES;
 const PIECE_BYTES: usize = 128 * 1024;
 
 /// What is read at a time to find the end of a piece's last line.
-const TAIL_BYTES: usize = 16 * 1024;
+const TAIL_BYTES: usize = 2 * 1024;
 
 /// The longest JSON text over many lines.
 const MAX_DOCUMENT_BYTES: usize = 128 * 1024 * 1024;
