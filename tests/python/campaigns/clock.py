@@ -47,7 +47,9 @@ class RareTicks(Ticks):
         latest = max(end for _, end in passed)
         surely = {tick for start, end in passed for tick in range(int(start) // period * period, int(end) + 1, period)}
         surely = {tick for tick in surely if any(start < tick <= end for start, end in passed)}
-        self.all_over(name, max(surely, default=0.0))
+        if not surely:
+            return
+        self.all_over(name, max(surely))
         rows = self.rows_until(name, latest)
         times = [self.time_of(row) for row in rows]
         earliest = min(start for start, _ in passed) - HOUR / 10

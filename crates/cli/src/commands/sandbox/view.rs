@@ -193,6 +193,10 @@ impl Machine<'_> {
             match wish {
                 Wish::Show if !is_seen => match self.show(&path) {
                     Ok(()) => self.seen.push((path, true)),
+                    // There is no room for its place, which may be in a folder of the job: then it may be the program itself.
+                    Err(error) if is_of_the_disk(&error) => {
+                        return Err(format!("{} could not be shown: {error}", path.display()));
+                    }
                     // It went since it was named; or it is below what this user cannot see.
                     Err(error) => {
                         super::println(&format!("note: {} is not seen by the program: {error}", path.display()));
@@ -292,6 +296,11 @@ impl Machine<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether an error says that a disk takes nothing more.
+fn is_of_the_disk(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// A link where there is a link, else what is there; nothing of a program's own may be at the place.

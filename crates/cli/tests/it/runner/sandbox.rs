@@ -1,5 +1,6 @@
 //! What only the sandbox does.
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -47,6 +48,38 @@ async fn a_runner_that_dies_leaves_nobody() {
     // What a process holds is closed when it dies, however it dies.
     drop(running);
     lifeline.until_released().await;
+}
+
+/// That the disk is full is what is said, and not that there is no such program.
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stderr)] // what was not tested
+async fn what_a_full_disk_has_no_place_for_is_named() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("what_a_full_disk_has_no_place_for_is_named did not run: it takes root to mount a file system");
+        return;
+    }
+    // In a job's folder for temporary files, which is on its disk.
+    let shown = tempfile::tempdir_in("/tmp").unwrap();
+    // The folders of the job and what leads to them, and no more; or one more.
+    for (files, has_place) in [(6, false), (7, true)] {
+        let disk = tempfile::tempdir().unwrap();
+        let options = format!("nr_inodes={files}");
+        mount(Some("tmpfs"), disk.path(), Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).unwrap();
+        let mut contract = contract(disk.path(), "true");
+        contract.confinement.as_mut().unwrap().shown = vec![shown.path().to_owned()];
+        let ended = launcher().launch(&contract).await.unwrap().ended.await.unwrap();
+        umount2(disk.path(), MntFlags::MNT_DETACH).unwrap();
+        match ended {
+            Ended::Exited { status: Some(0), .. } if has_place => {}
+            Ended::Refused { reason } if !has_place => {
+                assert_eq!(
+                    reason,
+                    format!("{} could not be shown: No space left on device (os error 28)", shown.path().display())
+                );
+            }
+            other => panic!("{files} files: {other:?}"),
+        }
+    }
 }
 
 /// Who kills the service by its program's name kills all that watch over programs as well.
