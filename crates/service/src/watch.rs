@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::resources::{Error, Resource, Transaction, Versioned};
 
 /// How often a change is tried that meets others' changes.
-const MOST_TRIES: usize = 20;
+pub(crate) const MOST_TRIES: usize = 20;
 
 /// A document of work that somebody claims, carries out and ends.
 pub(crate) trait Job: Resource {

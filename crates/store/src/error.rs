@@ -282,7 +282,8 @@ pub enum StorageFault {
 }
 
 impl StorageFault {
-    fn of_file(error: &std::io::Error) -> Option<Self> {
+    /// What an error says of the disk; None where it says nothing of the kind.
+    pub fn of_file(error: &std::io::Error) -> Option<Self> {
         use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match error.kind() {
             StorageFull | QuotaExceeded => Some(Self::Full),

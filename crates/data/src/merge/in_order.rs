@@ -46,6 +46,7 @@ pub(super) fn in_order<P: Default + Send>(
     mut take: impl FnMut(&Piece, &mut P) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let threads = threads.max(1);
+    // Enough that the others work on while the caller is held up by the disk.
     let free = (0..=threads * 6).map(|_| Default::default()).collect();
     let shared = Shared {
         source: Mutex::new(Source { pieces, next: 0, ended: false }),

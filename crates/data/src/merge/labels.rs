@@ -218,12 +218,7 @@ impl LabelIndex {
             if open.is_empty() {
                 break;
             }
-            // Loads that nothing waits for, and hardly anything between them, so that as many as can be are under way together.
-            let mut loaded = 0;
-            for &number in &*open {
-                loaded ^= look_ups[number as usize].bucket.0[0].hash_low;
-            }
-            std::hint::black_box(loaded);
+            load_together(open.iter().map(|&number| look_ups[number as usize].bucket));
             open.retain(|&number| {
                 let look_up = &mut look_ups[number as usize];
                 let hits = look_up.bucket.hits(look_up.id);
@@ -351,6 +346,13 @@ impl Bucket {
     }
 }
 
+/// Brings buckets into the cache by loads that nothing waits for, with hardly anything between them, so that as many as can be
+/// are under way together.
+#[inline]
+fn load_together<'a>(buckets: impl Iterator<Item = &'a Bucket>) {
+    std::hint::black_box(buckets.fold(0, |loaded, bucket| loaded ^ bucket.0[0].hash_low));
+}
+
 /// Buckets of a table of so many ids: with two thirds of their places used, nine ids of ten are in the first one of theirs.
 fn buckets_for(ids: usize) -> usize {
     (ids + ids / 2) / BUCKET_SLOTS + 1
@@ -382,9 +384,7 @@ impl Table {
         let buckets = (0..count).map(|_| Bucket::free()).collect();
         let mut table = Self { buckets, differing: Bits::new(count * BUCKET_SLOTS), replaced: 0, with_other_value: 0 };
         for entries in entries.chunks(FILLED_TOGETHER) {
-            // As for look-ups.
-            let loaded = entries.iter().fold(0, |loaded, entry| loaded ^ table.bucket(entry.hash(), 0).0[0].hash_low);
-            std::hint::black_box(loaded);
+            load_together(entries.iter().map(|entry| table.bucket(entry.hash(), 0)));
             for entry in entries {
                 table.put(*entry, texts);
             }
@@ -405,32 +405,33 @@ impl Table {
         }
     }
 
+    /// Where the bucket is that comes so many steps behind the first one of an id.
     #[inline]
-    fn first_bucket(&self, id: IdHash) -> usize {
+    fn bucket_number(&self, id: IdHash, step: usize) -> usize {
         // The bits behind those of the table, as a share of the buckets.
         let bits = (id.high << TABLE_BITS) >> 32;
-        ((bits * self.buckets.len() as u64) >> 32) as usize
+        let at = ((bits * self.buckets.len() as u64) >> 32) as usize + step;
+        if at < self.buckets.len() { at } else { at - self.buckets.len() }
     }
 
-    /// The bucket so many steps behind the first one of an id.
     #[inline]
     fn bucket(&self, id: IdHash, step: usize) -> &Bucket {
-        let at = self.first_bucket(id) + step;
-        &self.buckets[if at < self.buckets.len() { at } else { at - self.buckets.len() }]
+        &self.buckets[self.bucket_number(id, step)]
     }
 
     /// Bucket and place where an id is, or the free place where it would be: there is always one.
     #[inline]
     fn place(&self, id: IdHash) -> (usize, usize) {
-        let mut bucket = self.first_bucket(id);
+        let mut step = 0;
         loop {
+            let bucket = self.bucket_number(id, step);
             let here = &self.buckets[bucket];
             let (used, hit) = (here.used(), here.hits(id).trailing_zeros() as usize);
             let at = used.min(hit);
             if at < BUCKET_SLOTS {
                 return (bucket, at);
             }
-            bucket = if bucket + 1 == self.buckets.len() { 0 } else { bucket + 1 };
+            step += 1;
         }
     }
 

@@ -33,12 +33,10 @@ use crate::resources::{Error, Resource as _, Transaction, Versioned};
 use crate::scheduler::finish::job_ended;
 use crate::telemetry::metric_lines;
 use crate::telemetry::program_log::{PROCESSING_JOBS, ProgramLog};
-use crate::watch::{Job, Order, Watch};
+use crate::watch::{Job, MOST_TRIES, Order, Watch};
 
 /// How often a job is started at most.
 const MOST_ATTEMPTS: u32 = 3;
-/// How often a change of a job is tried when others change it at the same time.
-const MOST_TRIES: usize = 20;
 /// How long the end of a program's output is waited for once the program has ended.
 const END_OF_OUTPUT: Duration = Duration::from_secs(10);
 

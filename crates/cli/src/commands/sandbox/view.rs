@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 use watchkeeper_service::program::launch::{Confinement, HostContract, SYSTEM_FOLDERS, is_of_the_system};
+use watchkeeper_store::StorageFault;
 
 use super::TEMPORARY_BELOW;
 use super::mounts::{NOTHING, bind, bind_read_only, memory, remount};
@@ -194,7 +195,7 @@ impl Machine<'_> {
                 Wish::Show if !is_seen => match self.show(&path) {
                     Ok(()) => self.seen.push((path, true)),
                     // There is no room for its place, which may be in a folder of the job: then it may be the program itself.
-                    Err(error) if is_of_the_disk(&error) => {
+                    Err(error) if StorageFault::of_file(&error).is_some() => {
                         return Err(format!("{} could not be shown: {error}", path.display()));
                     }
                     // It went since it was named; or it is below what this user cannot see.
@@ -296,11 +297,6 @@ impl Machine<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// Whether an error says that a disk takes nothing more.
-fn is_of_the_disk(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// A link where there is a link, else what is there; nothing of a program's own may be at the place.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use watchkeeper_store::StorageFault;
 use watchkeeper_store::keys::{DataKey, KmsKeys};
 
 use super::line::LineMaker;
@@ -215,11 +216,6 @@ impl OpenSegment {
     }
 }
 
-fn is_without_room(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
-}
-
 /// Tries until it works, for as long as an answer may wait.
 #[expect(
     clippy::disallowed_methods,
@@ -230,7 +226,7 @@ fn tried_for_a_second<T>(mut attempt: impl FnMut() -> std::io::Result<T>) -> std
     loop {
         match attempt() {
             // A disk that is full, or mounted read-only, stays so for longer than anybody may wait.
-            Err(error) if !is_without_room(&error) && begun.elapsed() + PAUSE < LONGEST_WAIT => {
+            Err(error) if StorageFault::of_file(&error).is_none() && begun.elapsed() + PAUSE < LONGEST_WAIT => {
                 std::thread::sleep(PAUSE);
             }
             result => return result,

@@ -15,12 +15,10 @@ use crate::control::transform_job::{TransformEvent, TransformJob, apply};
 use crate::hosting::Hosting;
 use crate::resources::{Error, Transaction, Versioned};
 use crate::telemetry::program_log::{ProgramLog, TRANSFORM_JOBS};
-use crate::watch::{Job, Order, Watch};
+use crate::watch::{Job, MOST_TRIES, Order, Watch};
 
 /// How often a job is started at most.
 const MOST_ATTEMPTS: u32 = 3;
-/// How often a change of a job is tried when others change it at the same time.
-const MOST_TRIES: usize = 20;
 
 impl Job for TransformJob {
     fn created(&self) -> Time {
