@@ -49,17 +49,20 @@ impl Default for Output {
 impl Output {
     /// Adds a file; its folder is made where it is missing.
     pub fn add(&mut self, path: &Path, content: &[u8]) -> Result<(), Error> {
-        let folder = folder_of(path);
-        self.folders.make(folder).map_err(|source| failed(folder, source))?;
-        let file = temporary(folder, content).map_err(|source| failed(path, source))?;
-        self.written.push((file, path.to_owned()));
-        Ok(())
+        self.begin(path)?;
+        self.append(content)?;
+        let Some((file, path)) = self.written.last() else { return Ok(()) };
+        file.as_file().sync_all().map_err(|source| failed(path, source))
     }
 
     /// Begins a file that is too large to be held; [`Output::append`] adds to it until the next one is added or begun. What is
     /// appended is not forced to the disk: a job that the machine's end cuts short is run again.
     pub fn begin(&mut self, path: &Path) -> Result<(), Error> {
-        self.add(path, b"")
+        let folder = folder_of(path);
+        self.folders.make(folder).map_err(|source| failed(folder, source))?;
+        let file = temporary(folder).map_err(|source| failed(path, source))?;
+        self.written.push((file, path.to_owned()));
+        Ok(())
     }
 
     /// Adds to the file that was begun last.
@@ -140,7 +143,7 @@ impl Drop for NewFolders {
 /// Finds out, before a long run, whether files can be written to a folder that may not be there yet. Leaves no trace.
 pub fn check_folder(folder: &Path) -> Result<(), Error> {
     let mut output = Output::default();
-    output.folders.make(folder).and_then(|()| temporary(folder, b"").map(drop)).map_err(|source| failed(folder, source))
+    output.folders.make(folder).and_then(|()| temporary(folder).map(drop)).map_err(|source| failed(folder, source))
 }
 
 /// Where goes what does not fit into memory: to the disk that results go to, as there is room for them, but not among them; else
@@ -153,7 +156,7 @@ pub(crate) fn scratch_folder(output: &Path) -> PathBuf {
     writable.map_or_else(std::env::temp_dir, Path::to_owned)
 }
 
-fn temporary(folder: &Path, content: &[u8]) -> std::io::Result<NamedTempFile> {
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     // The library adds the temporary name to an error, which says nothing to anybody.
     let mut refusal = None;
     let create = |path: &Path| {
@@ -162,10 +165,7 @@ fn temporary(folder: &Path, content: &[u8]) -> std::io::Result<NamedTempFile> {
         file.inspect_err(|error| refusal = error.raw_os_error())
     };
     let file = Builder::new().prefix(".watchkeeper-").make_in(folder, create);
-    let mut file = file.map_err(|error| refusal.map_or(error, std::io::Error::from_raw_os_error))?;
-    file.as_file_mut().write_all(content)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+    file.map_err(|error| refusal.map_or(error, std::io::Error::from_raw_os_error))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -161,7 +161,7 @@ impl<'a> Join<'a> {
             numbered += found.captures.len() as u64;
             report_progress(self.progress, &self.count, self.report.ground_truth.records + numbered)
         })?;
-        let mut about: HashMap<IdHash, (bool, bool)> = HashMap::new();
+        let mut about: HashMap<u64, (bool, bool)> = HashMap::new();
         let (mut matches, counts) = parted.join(self.merge.threads, &mut |index| note_samples(&mut about, index))?;
 
         let mut writer = HourWriter::new(output, &self.captures);
@@ -193,7 +193,7 @@ impl<'a> Join<'a> {
             Some(file) if number != numbered || !matches.is_over() => return Err(changed(file)),
             _ => {}
         }
-        self.count_labels(counts, &|id| about.get(&id).copied().unwrap_or_default())
+        self.count_labels(counts, &|id| about.get(&id.kept()).copied().unwrap_or_default())
     }
 
     /// Whether files may be JSON texts over many lines.
@@ -346,7 +346,7 @@ fn changed(file: &HourFile) -> Error {
 }
 
 /// Notes, of a few ids without a capture and a few whose labels differ, that they are such.
-fn note_samples(about: &mut HashMap<IdHash, (bool, bool)>, index: &LabelIndex) {
+fn note_samples(about: &mut HashMap<u64, (bool, bool)>, index: &LabelIndex) {
     let mut noted = [0, 0];
     for (unmatched, differing) in about.values() {
         noted[0] += usize::from(*unmatched);

@@ -1,7 +1,8 @@
-//! Labels in memory: twenty-four bytes an id, whatever its length, and the label's text once where equal ones are near each other.
+//! Labels in memory: seventeen bytes an id, whatever its length, and the label's text once where equal ones are near each other.
 //!
-//! An id is known by 96 bits of its hash. That two of ten million captures and ten million labels meet by chance has a
-//! probability of 10^-15; keeping the ids themselves would take three times the memory.
+//! An id is known by 96 bits of its hash, of which a table keeps 64 and its place says most of the others. That two of ten million
+//! captures and ten million labels meet by chance has a probability of 10^-11; keeping the ids themselves would take four times the
+//! memory.
 //!
 //! Labels are gathered as they come, apart by hash, and made into tables when all are there: so a table is as large as it has to be
 //! and never grows. A look-up costs one wait for memory: the places where an id may be share a line of the cache, and only one id
@@ -13,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Upper bits of a hash that tell the table: few, as labels are gathered at as many places at once, and enough for all threads.
-const TABLE_BITS: u32 = 4;
+const TABLE_BITS: u32 = 6;
 
 /// What stands for an id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,12 @@ impl IdHash {
     #[inline]
     fn table(self) -> usize {
         (self.high >> (64 - TABLE_BITS)) as usize
+    }
+
+    /// The bits that tell ids of one place of a table from each other; never zero, which a free place has.
+    #[inline]
+    pub(super) fn kept(self) -> u64 {
+        (self.high << 32 | u64::from(self.low)).max(1)
     }
 }
 
@@ -203,7 +210,7 @@ pub(super) struct IndexCounts {
 impl LabelIndex {
     /// The label of an id, which is from now on one that was asked for.
     pub(super) fn take(&self, id: IdHash) -> Option<Label<'_>> {
-        Some(self.texts.get(self.tables[id.table()].find(id)?.ask()))
+        Some(self.texts.get(ask(self.tables[id.table()].find(id)?)))
     }
 
     /// What [`LabelIndex::take`] says of many ids.
@@ -222,8 +229,8 @@ impl LabelIndex {
             open.retain(|&number| {
                 let look_up = &mut look_ups[number as usize];
                 let hits = look_up.bucket.hits(look_up.id);
-                if let Some(slot) = look_up.bucket.0.get(hits.trailing_zeros() as usize) {
-                    look_up.label = slot.ask();
+                if let Some(label) = look_up.bucket.labels.get(hits.trailing_zeros() as usize) {
+                    look_up.label = ask(label);
                     return false;
                 }
                 let goes_on = look_up.bucket.is_full();
@@ -244,105 +251,89 @@ impl LabelIndex {
     pub(super) fn about(&self, id: IdHash) -> (bool, bool) {
         let table = &self.tables[id.table()];
         let (bucket, at) = table.place(id);
-        let slot = &table.buckets[bucket].0[at];
-        (!slot.is_free() && !slot.is_asked_for(), table.differing.has(place_number(bucket, at)))
+        let label = load(&table.buckets[bucket].labels[at]);
+        (label != NO_LABEL && label & ASKED_FOR == 0, table.differing.has(place_number(bucket, at)))
     }
 
     pub(super) fn counts(&self) -> IndexCounts {
         let mut counts = IndexCounts::default();
         for table in &self.tables {
-            counts.unmatched += table.slots().filter(|(_, slot)| !slot.is_asked_for()).count() as u64;
+            counts.unmatched += table.used().filter(|(.., label)| label & ASKED_FOR == 0).count() as u64;
             counts.replaced += table.replaced;
             counts.with_other_value += table.with_other_value;
         }
         counts
     }
 
-    /// Ids, and what [`LabelIndex::about`] says of them.
-    pub(super) fn ids(&self) -> impl Iterator<Item = (IdHash, (bool, bool))> {
-        self.tables.iter().flat_map(|table| {
-            table.slots().map(|(number, slot)| (slot.hash(), (!slot.is_asked_for(), table.differing.has(number))))
-        })
+    /// What is kept of ids, and what [`LabelIndex::about`] says of them.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (u64, (bool, bool))> {
+        let about = |table: &Table, number, label| (label & ASKED_FOR == 0, table.differing.has(number));
+        self.tables
+            .iter()
+            .flat_map(move |table| table.used().map(move |(number, kept, label)| (kept, about(table, number, label))))
     }
 }
 
 /// What a free place of a table has for a label.
 const NO_LABEL: u32 = u32::MAX >> 1;
 
-/// The bit of a place's label that says that somebody has asked for its id.
+/// The bit of a place's label that says that somebody has asked for its id. It is noted where threads have just been: a set beside
+/// the table would be one more wait for memory.
 const ASKED_FOR: u32 = 1 << 31;
 
-/// A place of a table. That its id was asked for is noted where threads have just been: a set beside the table would be one more
-/// wait for memory.
-struct Slot {
-    hash_high: u64,
-    hash_low: u32,
-    label: AtomicU32,
+/// A place's label, and whether its id was asked for.
+#[inline]
+fn load(label: &AtomicU32) -> u32 {
+    label.load(Ordering::Relaxed)
 }
 
-impl Slot {
-    fn new(entry: Entry) -> Self {
-        Self { hash_high: entry.hash_high, hash_low: entry.hash_low, label: AtomicU32::new(entry.label) }
-    }
-
-    fn hash(&self) -> IdHash {
-        IdHash { high: self.hash_high, low: self.hash_low }
-    }
-
-    /// Its label, asked for or not.
-    #[inline]
-    fn label(&self) -> u32 {
-        self.label.load(Ordering::Relaxed) & !ASKED_FOR
-    }
-
-    #[inline]
-    fn is_free(&self) -> bool {
-        self.label() == NO_LABEL
-    }
-
-    fn is_asked_for(&self) -> bool {
-        self.label.load(Ordering::Relaxed) & ASKED_FOR != 0
-    }
-
-    /// Its label, whose id is asked for from now on.
-    #[inline]
-    fn ask(&self) -> u32 {
-        let label = self.label();
-        // Whichever thread writes last, it writes the same.
-        self.label.store(label | ASKED_FOR, Ordering::Relaxed);
-        label
-    }
+/// The label of a place whose id is asked for from now on.
+#[inline]
+fn ask(label: &AtomicU32) -> u32 {
+    let found = load(label) & !ASKED_FOR;
+    // Whichever thread writes last, it writes the same.
+    label.store(found | ASKED_FOR, Ordering::Relaxed);
+    found
 }
 
-/// Places of a bucket: a line of the cache.
-const BUCKET_SLOTS: usize = 4;
+/// Places of a bucket: as many as a line of the cache holds.
+const BUCKET_PLACES: usize = 5;
 
 /// Places that are used from the first one on.
 #[repr(align(64))]
-struct Bucket([Slot; BUCKET_SLOTS]);
+struct Bucket {
+    /// What is kept of ids.
+    kept: [u64; BUCKET_PLACES],
+    labels: [AtomicU32; BUCKET_PLACES],
+}
 
 impl Bucket {
     fn free() -> Self {
-        Self(std::array::from_fn(|_| Slot::new(Entry { hash_high: 0, hash_low: 0, label: NO_LABEL })))
+        Self { kept: [0; BUCKET_PLACES], labels: [const { AtomicU32::new(NO_LABEL) }; BUCKET_PLACES] }
     }
 
-    /// The place that has an id, as a bit. (The hash of zero may hit free places too, but only where it has none before them.)
+    /// The place that has an id, as a bit.
     #[inline]
     fn hits(&self, id: IdHash) -> u32 {
-        let differs = |slot: &Slot| (slot.hash_high ^ id.high) | u64::from(slot.hash_low ^ id.low);
-        let hit = |at: usize| u32::from(differs(&self.0[at]) == 0) << at;
-        hit(0) | hit(1) | hit(2) | hit(3)
+        let kept = id.kept();
+        let hit = |at: usize| u32::from(self.kept[at] == kept) << at;
+        hit(0) | hit(1) | hit(2) | hit(3) | hit(4)
+    }
+
+    #[inline]
+    fn is_free(&self, at: usize) -> bool {
+        load(&self.labels[at]) == NO_LABEL
     }
 
     /// How many places are used.
     #[inline]
     fn used(&self) -> usize {
-        self.0.iter().map(|slot| usize::from(!slot.is_free())).sum()
+        (0..BUCKET_PLACES).map(|at| usize::from(!self.is_free(at))).sum()
     }
 
     #[inline]
     fn is_full(&self) -> bool {
-        !self.0[BUCKET_SLOTS - 1].is_free()
+        !self.is_free(BUCKET_PLACES - 1)
     }
 }
 
@@ -350,12 +341,12 @@ impl Bucket {
 /// are under way together.
 #[inline]
 fn load_together<'a>(buckets: impl Iterator<Item = &'a Bucket>) {
-    std::hint::black_box(buckets.fold(0, |loaded, bucket| loaded ^ bucket.0[0].hash_low));
+    std::hint::black_box(buckets.fold(0, |loaded, bucket| loaded ^ bucket.kept[0]));
 }
 
-/// Buckets of a table of so many ids: with two thirds of their places used, nine ids of ten are in the first one of theirs.
+/// Buckets of a table of so many ids: with three quarters of their places used, nine ids of ten are in the first one of theirs.
 fn buckets_for(ids: usize) -> usize {
-    (ids + ids / 2) / BUCKET_SLOTS + 1
+    (ids + ids / 3) / BUCKET_PLACES + 1
 }
 
 /// Entries that are put into a table together.
@@ -382,7 +373,7 @@ impl Table {
     fn new(entries: &[Entry], texts: &Texts) -> Self {
         let count = buckets_for(entries.len());
         let buckets = (0..count).map(|_| Bucket::free()).collect();
-        let mut table = Self { buckets, differing: Bits::new(count * BUCKET_SLOTS), replaced: 0, with_other_value: 0 };
+        let mut table = Self { buckets, differing: Bits::new(count * BUCKET_PLACES), replaced: 0, with_other_value: 0 };
         for entries in entries.chunks(FILLED_TOGETHER) {
             load_together(entries.iter().map(|entry| table.bucket(entry.hash(), 0)));
             for entry in entries {
@@ -393,15 +384,17 @@ impl Table {
     }
 
     fn put(&mut self, entry: Entry, texts: &Texts) {
-        let (bucket, at) = self.place(entry.hash());
-        let replaced = std::mem::replace(&mut self.buckets[bucket].0[at], Slot::new(entry));
-        if replaced.is_free() {
+        let (number, at) = self.place(entry.hash());
+        let bucket = &mut self.buckets[number];
+        bucket.kept[at] = entry.hash().kept();
+        let replaced = std::mem::replace(bucket.labels[at].get_mut(), entry.label);
+        if replaced == NO_LABEL {
             return;
         }
         self.replaced += 1;
-        if texts.get(replaced.label()) != texts.get(entry.label) {
+        if texts.get(replaced) != texts.get(entry.label) {
             self.with_other_value += 1;
-            self.differing.set(place_number(bucket, at));
+            self.differing.set(place_number(number, at));
         }
     }
 
@@ -428,26 +421,28 @@ impl Table {
             let here = &self.buckets[bucket];
             let (used, hit) = (here.used(), here.hits(id).trailing_zeros() as usize);
             let at = used.min(hit);
-            if at < BUCKET_SLOTS {
+            if at < BUCKET_PLACES {
                 return (bucket, at);
             }
             step += 1;
         }
     }
 
-    fn find(&self, id: IdHash) -> Option<&Slot> {
+    /// The label of an id, and whether it was asked for.
+    fn find(&self, id: IdHash) -> Option<&AtomicU32> {
         let (bucket, at) = self.place(id);
-        Some(&self.buckets[bucket].0[at]).filter(|slot| !slot.is_free())
+        Some(&self.buckets[bucket].labels[at]).filter(|label| load(label) != NO_LABEL)
     }
 
-    /// Places that are used, with their numbers.
-    fn slots(&self) -> impl Iterator<Item = (usize, &Slot)> {
-        self.buckets.iter().flat_map(|bucket| &bucket.0).enumerate().filter(|(_, slot)| !slot.is_free())
+    /// Places that are used: their numbers, what is kept of their ids, and their labels.
+    fn used(&self) -> impl Iterator<Item = (usize, u64, u32)> {
+        let places = self.buckets.iter().flat_map(|bucket| bucket.kept.into_iter().zip(bucket.labels.iter().map(load)));
+        places.enumerate().map(|(number, (kept, label))| (number, kept, label)).filter(|(.., label)| *label != NO_LABEL)
     }
 }
 
 fn place_number(bucket: usize, at: usize) -> usize {
-    bucket * BUCKET_SLOTS + at
+    bucket * BUCKET_PLACES + at
 }
 
 /// A set of small numbers.
