@@ -3,6 +3,8 @@
 //! A database whose disk is full cannot even delete. So whatever clients can make grow is refused while there is still
 //! room for the database: objects and parts, log lines, copies for jobs. Deletions, and changes of documents, go on.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +15,18 @@ use crate::Error;
 
 /// The log says at most this often that something was refused.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Bytes that go to a file at once. The more there are, the larger the pieces of free memory that Linux takes to hold them, and large
+/// ones have often lain idle for long: of a virtual machine the host may have to give each anew, which takes longer than copying.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
+
+/// Writes much to a file, in pieces.
+///
+/// # Errors
+/// As for [`std::io::Write::write_all`].
+pub fn write_in_pieces(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+    bytes.chunks(WRITTEN_AT_ONCE).try_for_each(|piece| file.write_all(piece))
+}
 
 /// The disk of a data directory, and what may be taken of it.
 #[derive(Debug)]

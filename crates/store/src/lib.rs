@@ -39,6 +39,7 @@ mod sql;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use disk::write_in_pieces;
 pub use error::{Error, StorageFault};
 pub use settings::{DatabaseSettings, MasterKeySource, S3Settings, StoreSettings};
 

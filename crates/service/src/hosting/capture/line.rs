@@ -96,12 +96,10 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 fn write_utf8(out: &mut Vec<u8>, pieces: &[Bytes]) -> bool {
     let start = out.len();
     out.push(b'"');
-    for piece in pieces {
-        write_escaped(out, piece);
-    }
+    let is_ascii = pieces.iter().fold(true, |is_ascii, piece| write_escaped(out, piece) && is_ascii);
     out.push(b'"');
     // Escapes put ASCII in the place of ASCII: what was written is UTF-8 where what was given is.
-    std::str::from_utf8(&out[start..]).is_ok()
+    is_ascii || std::str::from_utf8(&out[start..]).is_ok()
 }
 
 fn write_base64(out: &mut Vec<u8>, pieces: &[Bytes]) {
@@ -118,12 +116,14 @@ fn write_base64(out: &mut Vec<u8>, pieces: &[Bytes]) {
     out.push(b'"');
 }
 
-/// Bytes of a text as they stand in a JSON string.
-fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Bytes of a text as they stand in a JSON string; says whether all of them are ASCII.
+fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     out.reserve(bytes.len());
     let (chunks, rest) = bytes.as_chunks::<CHUNK>();
+    let mut together = 0;
     for chunk in chunks {
         // Without an early end, so that it is done for all bytes at once.
+        together |= chunk.iter().fold(0, |together, &byte| together | byte);
         if chunk.iter().fold(false, |found, &byte| found | is_escaped(byte)) {
             write_chunk(out, chunk);
         } else {
@@ -131,6 +131,7 @@ fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
         }
     }
     write_chunk(out, rest);
+    together.is_ascii() && rest.is_ascii()
 }
 
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]

@@ -28,6 +28,8 @@ struct Gathered {
     lane: Arc<Lane>,
     begun: Instant,
     hours: BTreeMap<i64, Lines>,
+    /// Bytes of the last object that was full: the next one is likely to be so, too, and does not grow to that step by step.
+    last_full: usize,
 }
 
 struct Lines {
@@ -49,10 +51,14 @@ impl Gathering {
             lane: Arc::clone(&lane),
             begun: Instant::now(),
             hours: BTreeMap::new(),
+            last_full: 0,
         });
         let hour = hour_of(exchange.time);
-        let lines =
-            gathered.hours.entry(hour).or_insert_with(|| Lines { first: exchange.time, bytes: Vec::new(), records: 0 });
+        let lines = gathered.hours.entry(hour).or_insert_with(|| Lines {
+            first: exchange.time,
+            bytes: Vec::with_capacity(gathered.last_full),
+            records: 0,
+        });
         let start = lines.bytes.len();
         self.maker.write(&mut lines.bytes, &lane.plan, &exchange);
         // From here on the line counts, whose text may be longer than the payloads.
@@ -70,6 +76,7 @@ impl Gathering {
         if lines.bytes.len() >= self.object_bytes
             && let Some(lines) = gathered.hours.remove(&hour)
         {
+            gathered.last_full = lines.bytes.len();
             send(&self.shared, &lane, lines);
         }
     }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::data_directory::{create_folder, private_file, sync_folder};
+use crate::disk::write_in_pieces;
 use crate::keys::{DataKey, SEGMENT_BYTES, TAG_BYTES};
 
 /// The folders of bodies. Clones share them.
@@ -303,7 +304,7 @@ impl BlobWriter {
         self.size += bytes.len() as u64;
         let written = match &mut self.sealing {
             Some(sealing) => sealing.write(bytes, &mut self.file),
-            None => self.file.write_all(bytes),
+            None => write_in_pieces(&mut self.file, bytes),
         };
         written.map_err(Error::file("write", &self.blob.path))
     }

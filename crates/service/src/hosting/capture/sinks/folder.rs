@@ -1,10 +1,10 @@
 //! Objects as files below a folder.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
+use watchkeeper_store::write_in_pieces;
 
 use crate::hosting::capture::{CaptureObject, CaptureSink, folder};
 
@@ -43,7 +43,7 @@ fn write(path: &Path, lines: &Bytes) -> std::io::Result<()> {
     folder::make(folder)?;
     let beside = folder.join(format!(".{name}.part"));
     let mut file = File::create(&beside)?;
-    file.write_all(lines)?;
+    write_in_pieces(&mut file, lines)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     folder::sync(folder)
