@@ -13,6 +13,9 @@ Latency is measured with small bodies at half of the requests a second that the 
 connections with pauses between their requests, first against the model server itself, then through each. What is
 added is the difference of the 99th percentiles.
 
+The claims are those of the proxy, which does what nginx does. An endpoint checks a signature over the whole body before the model
+is asked; its figures are printed, and judged by nobody.
+
 Exit status 1 when a claim does not hold. Needs nginx and wrk.
 """
 
@@ -209,7 +212,7 @@ class FrontProxy:
 
 
 def throughput(load: Load, targets: dict[str, Target], seconds: int, rounds: int) -> float:
-    """Prints the table; gives the requests a second of the endpoint with small bodies and 16 connections."""
+    """Prints the table; gives the requests a second of the endpoint with small bodies and 16 connections, if it is one of them."""
     reference = 0.0
     names = [name for name in targets if name != "model server"]
     print(f"\n| body | connections | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}", flush=True)
@@ -228,10 +231,10 @@ def throughput(load: Load, targets: dict[str, Target], seconds: int, rounds: int
             print(f"| {size} | {connections} | {' | '.join(cells)} |", flush=True)
             for name in names[1:]:
                 least = LEAST["on" if "captured" in name else "off"]
-                if ratios[name] < least:
+                if name.startswith("proxy") and ratios[name] < least:
                     failures.append(f"{name}, {size}, {connections} connections: {ratios[name]:.2f} of nginx")
             if size == "200 B" and connections == 16:
-                reference = medians["endpoint"]
+                reference = medians.get("endpoint", 0.0)
     return reference
 
 
@@ -244,7 +247,7 @@ def latency(load: Load, targets: dict[str, Target], rate: float, seconds: int) -
         percentiles[name] = percentile
         print(f"  {name}: {reached:.0f} requests a second, 99 % within {percentile:.2f} ms", flush=True)
     for name in targets:
-        if name not in ("model server", "nginx"):
+        if name.startswith("proxy"):
             added = percentiles[name] - percentiles["model server"]
             claim(added < MOST_ADDED, f"{name} adds {added:.2f} ms to the 99th percentile (nginx {percentiles['nginx'] - percentiles['model server']:.2f} ms)")
 

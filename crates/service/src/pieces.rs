@@ -14,8 +14,8 @@ use hyper::body::{Body, Frame, SizeHint};
 
 /// The most bytes that a connection takes from a client at once: they are still in the processor's cache when they go on.
 pub(crate) const READ_BYTES: usize = 64 << 10;
-/// Pieces of at least this size are kept as they are.
-const LARGE_PIECE: usize = READ_BYTES / 2;
+/// The share of what is read at once from which on a piece is kept as it is.
+const LARGE_SHARE: usize = 2;
 
 /// Bytes in pieces, as a body too.
 #[derive(Clone, Debug, Default)]
@@ -92,8 +92,10 @@ impl Body for Pieces {
 }
 
 /// What takes a body as it comes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gathering {
+    /// Pieces of at least this size are kept as they are.
+    large_piece: usize,
     pieces: Pieces,
     /// Small pieces together.
     small: BytesMut,
@@ -101,6 +103,11 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
+    /// Takes a body of which so many bytes are read at once.
+    pub(crate) fn new(read_bytes: usize) -> Self {
+        Self { large_piece: read_bytes / LARGE_SHARE, pieces: Pieces::default(), small: BytesMut::new(), length: 0 }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.length
     }
@@ -108,12 +115,12 @@ impl Gathering {
     /// Adds what came. The first piece, which is the only one of most bodies, is never copied.
     pub(crate) fn push(&mut self, piece: Bytes) {
         self.length += piece.len();
-        if self.pieces.is_empty() || piece.len() >= LARGE_PIECE {
+        if self.pieces.is_empty() || piece.len() >= self.large_piece {
             self.end_small();
             return self.pieces.push(piece);
         }
         self.small.extend_from_slice(&piece);
-        if self.small.len() >= LARGE_PIECE {
+        if self.small.len() >= self.large_piece {
             self.end_small();
         }
     }
@@ -124,9 +131,11 @@ impl Gathering {
         }
     }
 
-    pub(crate) fn end(mut self) -> Pieces {
+    /// What came, and nothing of it stays.
+    pub(crate) fn end(&mut self) -> Pieces {
         self.end_small();
-        self.pieces
+        self.length = 0;
+        std::mem::take(&mut self.pieces)
     }
 }
 
@@ -136,10 +145,12 @@ mod tests {
 
     use super::*;
 
+    const LARGE_PIECE: usize = READ_BYTES / LARGE_SHARE;
+
     proptest! {
         #[test]
         fn what_came_is_there_in_its_order(lengths in prop::collection::vec(0..3 * LARGE_PIECE, 0..12)) {
-            let mut gathering = Gathering::default();
+            let mut gathering = Gathering::new(READ_BYTES);
             let mut expected = Vec::new();
             for (number, length) in lengths.into_iter().enumerate() {
                 let piece = Bytes::from(vec![number as u8; length]);

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use super::relay::Arriving;
-use crate::pieces::{Gathering, Pieces};
+use crate::pieces::{Gathering, Pieces, READ_BYTES};
 
 /// Any error of a body. A type of its own: boxed errors in the types of futures are beyond the compiler's inference.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +171,7 @@ impl TimedBody {
         mut show: impl FnMut(&[u8]),
     ) -> Result<WholeBody<Pieces>, Unread> {
         let announced = self.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-        let mut gathering = Gathering::default();
+        let mut gathering = Gathering::new(READ_BYTES);
         let mut share: Option<OwnedSemaphorePermit> = None;
         // A body without a length takes room as it comes; that long after its first piece it waits for it no more.
         let mut waits_until = None;

@@ -96,7 +96,10 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 fn write_utf8(out: &mut Vec<u8>, pieces: &[Bytes]) -> bool {
     let start = out.len();
     out.push(b'"');
-    let is_ascii = pieces.iter().fold(true, |is_ascii, piece| write_escaped(out, piece) && is_ascii);
+    let mut is_ascii = true;
+    for piece in pieces {
+        is_ascii &= write_escaped(out, piece);
+    }
     out.push(b'"');
     // Escapes put ASCII in the place of ASCII: what was written is UTF-8 where what was given is.
     is_ascii || std::str::from_utf8(&out[start..]).is_ok()

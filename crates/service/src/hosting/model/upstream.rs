@@ -46,7 +46,7 @@ pub struct RequestBody {
 }
 
 /// A copy of a request's body, as far as it has been sent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct BodyCopy(Arc<Mutex<Gathering>>);
 
 impl RequestBody {
@@ -61,13 +61,18 @@ impl RequestBody {
 }
 
 impl BodyCopy {
+    /// Of a body of which so many bytes are read at once.
+    pub(crate) fn new(read_bytes: usize) -> Self {
+        Self(Arc::new(Mutex::new(Gathering::new(read_bytes))))
+    }
+
     fn push(&self, piece: Bytes) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
     }
 
     /// What has been sent.
     pub(crate) fn take(&self) -> Pieces {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).end()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).end()
     }
 }
 
