@@ -53,27 +53,31 @@ impl Default for Output {
 impl Output {
     /// Adds a file; its folder is made where it is missing.
     pub fn add(&mut self, path: &Path, content: &[u8]) -> Result<(), Error> {
-        self.begin(path)?;
-        self.append(content)?;
-        let Some((file, path)) = self.written.last() else { return Ok(()) };
-        file.as_file().sync_all().map_err(|source| failed(path, source))
+        let mut file = self.temporary(path)?;
+        let written = write_in_pieces(&mut file, content).and_then(|()| file.as_file().sync_all());
+        written.map_err(|source| failed(path, source))?;
+        self.written.push((file, path.to_owned()));
+        Ok(())
     }
 
     /// Begins a file that is too large to be held; [`Output::append`] adds to it until the next one is added or begun. What is
     /// appended is not forced to the disk: a job that the machine's end cuts short is run again.
     pub fn begin(&mut self, path: &Path) -> Result<(), Error> {
-        let folder = folder_of(path);
-        self.folders.make(folder).map_err(|source| failed(folder, source))?;
-        let file = temporary(folder).map_err(|source| failed(path, source))?;
+        let file = self.temporary(path)?;
         self.written.push((file, path.to_owned()));
         Ok(())
+    }
+
+    fn temporary(&mut self, path: &Path) -> Result<NamedTempFile, Error> {
+        let folder = folder_of(path);
+        self.folders.make(folder).map_err(|source| failed(folder, source))?;
+        temporary(folder).map_err(|source| failed(path, source))
     }
 
     /// Adds to the file that was begun last.
     pub fn append(&mut self, content: &[u8]) -> Result<(), Error> {
         let Some((file, path)) = self.written.last_mut() else { return Ok(()) };
-        let mut pieces = content.chunks(WRITTEN_AT_ONCE);
-        pieces.try_for_each(|piece| file.as_file_mut().write_all(piece)).map_err(|source| failed(path, source))
+        write_in_pieces(file, content).map_err(|source| failed(path, source))
     }
 
     /// Adds a file, where there is one; else one of an earlier run goes.
@@ -171,6 +175,10 @@ fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     };
     let file = Builder::new().prefix(".watchkeeper-").make_in(folder, create);
     file.map_err(|error| refusal.map_or(error, std::io::Error::from_raw_os_error))
+}
+
+fn write_in_pieces(file: &mut NamedTempFile, content: &[u8]) -> std::io::Result<()> {
+    content.chunks(WRITTEN_AT_ONCE).try_for_each(|piece| file.as_file_mut().write_all(piece))
 }
 
 fn folder_of(path: &Path) -> &Path {
