@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -33,7 +33,7 @@ use super::capture::{CaptureStream, Exchange, Payload, Written};
 use super::model::{BodyCopy, InvokeError, RequestBody, Upstream, UpstreamBody};
 use crate::lanes::{Lanes, Raised};
 use crate::pieces::{Gathering, Pieces};
-use crate::server::body::TimedBody;
+use crate::server::body::{TimedBody, close_if_refused};
 use crate::server::timed_stream::TimedStream;
 
 /// Connections that are served at the same time; more wait.
@@ -164,16 +164,19 @@ impl Front {
             let exchange = exchange(&parts.headers, time);
             Capturing { stream: Arc::clone(&self.capture), exchange, passing: None }
         });
+        let waits = parts.headers.contains_key(EXPECT);
         let body = TimedBody::new(body, &parts.headers, IDLE);
         prepare(&mut parts.headers, peer);
-        match self.pass(parts, body, &mut capturing).await {
+        let mut answer = match self.pass(parts, body, &mut capturing).await {
             Ok(answer) => returned(answer, capturing).await,
             Err(Unpassed::Client(reason)) => refusal(StatusCode::BAD_REQUEST, &reason),
             Err(Unpassed::Upstream(reason)) => {
                 tracing::debug!(endpoint = self.endpoint, reason, "the model server gave no answer");
                 refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {}: {reason}", self.upstream.address()))
             }
-        }
+        };
+        close_if_refused(waits, answer.status(), answer.headers_mut());
+        answer
     }
 
     /// Whether a request is one of those that are captured.
@@ -286,7 +289,7 @@ fn exchange(headers: &HeaderMap, time: Timestamp) -> Exchange {
 fn prepare(headers: &mut HeaderMap, peer: SocketAddr) {
     remove_hop_by_hop(headers);
     // The client was told to go on when its body was first asked for.
-    headers.remove(http::header::EXPECT);
+    headers.remove(EXPECT);
     if let Some(host) = headers.remove(HOST) {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }

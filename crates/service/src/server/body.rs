@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, SizeHint};
@@ -115,8 +116,8 @@ struct Progress {
 }
 
 impl TimedBody {
-    pub(crate) fn new(incoming: impl Into<Arriving>, headers: &http::HeaderMap, idle: Duration) -> Self {
-        let is_waited_for = headers.contains_key(http::header::EXPECT);
+    pub(crate) fn new(incoming: impl Into<Arriving>, headers: &HeaderMap, idle: Duration) -> Self {
+        let is_waited_for = headers.contains_key(header::EXPECT);
         Self { incoming: Some(incoming.into()), is_waited_for, idle, deadline: None, least: None }
     }
 
@@ -246,6 +247,15 @@ impl Drop for TimedBody {
         {
             runtime.spawn(timeout(DISCARDING, discard(incoming)));
         }
+    }
+}
+
+/// Tells a client that waited for leave to send its body (`Expect: 100-continue`) and is refused that its connection ends: the
+/// HTTP library ends it when nobody has asked for the body, and does not say so. The next request, sent on it in the meantime,
+/// would get no answer.
+pub(crate) fn close_if_refused(was_waiting: bool, status: StatusCode, headers: &mut HeaderMap) {
+    if was_waiting && !status.is_success() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

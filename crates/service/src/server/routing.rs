@@ -24,7 +24,7 @@ use watchkeeper_aws::signing::{BodyHash, Codes, Payload, Scope};
 use watchkeeper_aws::{Call, Error};
 
 use super::authentication::{self, S3Keys, S3Tokens};
-use super::body::{Answer, BodyBudget, BodyError, TimedBody, Unread, WholeBody, whole};
+use super::body::{Answer, BodyBudget, BodyError, TimedBody, Unread, WholeBody, close_if_refused, whole};
 use super::chunks::{self, Chunks};
 use super::credentials::AccessKeys;
 use super::relay::Arriving;
@@ -142,8 +142,11 @@ impl Router {
         let request_id = request_id();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let answered = self.routed(request, tls_host, &request_id, begun).await;
-        let status = answered.answer.status().as_u16();
+        let waits = request.headers().contains_key(header::EXPECT);
+        let mut answered = self.routed(request, tls_host, &request_id, begun).await;
+        let status = answered.answer.status();
+        close_if_refused(waits, status, answered.answer.headers_mut());
+        let status = status.as_u16();
         let operation = answered.operation.as_deref().unwrap_or_default();
         prometheus::count_request(answered.service, operation, status, begun.elapsed());
         // What is not implemented, too much at once, or without room is said where it is refused, and not each time.

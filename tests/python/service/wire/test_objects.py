@@ -63,6 +63,17 @@ def test_buckets(s3: Any, bucket: str) -> None:
         assert code_of(call, Bucket=bucket + "-missing", Key="k") == ("NoSuchBucket", 404)
 
 
+def test_a_write_that_is_refused_before_its_body(clients: Any, bucket: str) -> None:
+    """Its connection ends, and says so: the next request does not get lost on it."""
+    s3 = clients("s3", config=botocore.config.Config(retries={"total_max_attempts": 1}))
+    for _ in range(100):
+        with pytest.raises(ClientError) as caught:
+            s3.put_object(Bucket=bucket + "-missing", Key="k", Body=b"x")
+        assert caught.value.response["Error"]["Code"] == "NoSuchBucket"
+        assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["connection"] == "close"
+        assert s3.head_bucket(Bucket=bucket)["BucketRegion"] == "eu-west-1"
+
+
 def test_the_default_bucket_exists_from_the_start(s3: Any, service: Service) -> None:
     account = service.default_account()
     assert f"sagemaker-eu-west-1-{account}" in [known["Name"] for known in s3.list_buckets()["Buckets"]]
