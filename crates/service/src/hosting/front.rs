@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{Either, select};
+use futures::future::{Either, FutureExt as _, select};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -21,7 +21,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +32,7 @@ use uuid::Uuid;
 use super::capture::{CaptureStream, Exchange, Payload, Written};
 use super::model::{BodyCopy, InvokeError, RequestBody, Upstream, UpstreamBody};
 use crate::lanes::{Lanes, Raised};
+use crate::patience::Patience;
 use crate::pieces::{Gathering, Pieces};
 use crate::server::body::{TimedBody, close_if_refused};
 use crate::server::timed_stream::TimedStream;
@@ -127,16 +128,25 @@ pub async fn serve(listener: TcpListener, front: Front, mut stop: watch::Receive
     Ok(())
 }
 
+/// A client, for as long as its connection lasts.
+struct Client {
+    /// As `X-Forwarded-For` has it.
+    address: HeaderValue,
+    patience: Patience,
+}
+
 impl Front {
     async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
         // Answers are small and waited for.
         let _ = stream.set_nodelay(true);
-        let service = service_fn(move |request| {
-            let front = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
-        });
+        let address = peer.ip().to_canonical().to_string();
+        let address = HeaderValue::try_from(address).expect("an address is digits, letters, points and colons");
+        let patience = Patience::default();
+        let client = Arc::new(Client { address, patience: patience.clone() });
+        let service =
+            service_fn(move |request| Arc::clone(&self).answer(request, Arc::clone(&client)).map(Ok::<_, Infallible>));
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(patience)
             .header_read_timeout(HEADER_PATIENCE)
             .max_buf_size(READ_BYTES)
             .serve_connection(TokioIo::new(TimedStream::new(stream, IDLE)), service);
@@ -153,30 +163,44 @@ impl Front {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+    /// Answers a request. What this gives is moved with each request; an `async fn` would make it larger by its arguments.
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: Arc<Client>,
+    ) -> impl Future<Output = Response<AnswerBody>> {
         let (mut parts, body) = request.into_parts();
-        if parts.method == Method::CONNECT || parts.headers.contains_key(http::header::UPGRADE) {
-            return refusal(StatusCode::NOT_IMPLEMENTED, "this proxy passes no connections of other protocols on");
-        }
-        let is_sampled = self.is_captured(&parts) && self.capture.sample();
-        let time = Timestamp::now();
+        let is_passed = parts.method != Method::CONNECT && !parts.headers.contains_key(http::header::UPGRADE);
+        let is_sampled = is_passed && self.is_captured(&parts) && self.capture.sample();
         let mut capturing = is_sampled.then(|| {
-            let exchange = exchange(&parts.headers, time);
+            let exchange = exchange(&parts.headers, Timestamp::now());
             Capturing { stream: Arc::clone(&self.capture), exchange, passing: None }
         });
         let waits = parts.headers.contains_key(EXPECT);
         let body = TimedBody::new(body, &parts.headers, IDLE);
-        prepare(&mut parts.headers, peer);
-        let mut answer = match self.pass(parts, body, &mut capturing).await {
-            Ok(answer) => returned(answer, capturing).await,
-            Err(Unpassed::Client(reason)) => refusal(StatusCode::BAD_REQUEST, &reason),
-            Err(Unpassed::Upstream(reason)) => {
-                tracing::debug!(endpoint = self.endpoint, reason, "the model server gave no answer");
-                refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {}: {reason}", self.upstream.address()))
+        prepare(&mut parts.headers, &client.address);
+        async move {
+            if !is_passed {
+                return refusal(StatusCode::NOT_IMPLEMENTED, "this proxy passes no connections of other protocols on");
             }
-        };
-        close_if_refused(waits, answer.status(), answer.headers_mut());
-        answer
+            let mut answer = match self.pass(parts, body, &mut capturing, &client.patience).await {
+                Ok(answer) => match returned(answer, capturing) {
+                    (answer, None) => answer,
+                    (answer, Some(written)) => {
+                        let answer = Box::new(answer);
+                        written.await;
+                        *answer
+                    }
+                },
+                Err(Unpassed::Client(reason)) => refusal(StatusCode::BAD_REQUEST, &reason),
+                Err(Unpassed::Upstream(reason)) => {
+                    tracing::debug!(endpoint = self.endpoint, reason, "the model server gave no answer");
+                    refusal(StatusCode::BAD_GATEWAY, &format!("no answer from {}: {reason}", self.upstream.address()))
+                }
+            };
+            close_if_refused(waits, answer.status(), answer.headers_mut());
+            answer
+        }
     }
 
     /// Whether a request is one of those that are captured.
@@ -186,43 +210,48 @@ impl Front {
     }
 
     /// Passes a request on. What turns out to be too large is not captured.
-    async fn pass(
-        &self,
+    fn pass<'a>(
+        &'a self,
         mut parts: Parts,
         body: TimedBody,
-        capturing: &mut Option<Capturing>,
-    ) -> Result<Response<UpstreamBody>, Unpassed> {
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = self.upstream.uri(path).map_err(|error| Unpassed::Client(error.to_string()))?;
-        let body = match (body.size_hint().exact(), &mut *capturing) {
-            (Some(bytes), Some(capturing)) if (SMALL_BYTES + 1..=MAX_CAPTURED_BYTES as u64).contains(&bytes) => {
-                let copy = BodyCopy::new(READ_BYTES);
-                capturing.passing = Some((copy.clone(), bytes));
-                RequestBody::copied(body, copy)
-            }
-            (Some(bytes), _) if bytes > SMALL_BYTES => {
-                *capturing = None;
-                RequestBody::streamed(Pieces::default(), body)
-            }
-            (None, None) => RequestBody::streamed(Pieces::default(), body),
-            (Some(_), _) | (None, Some(_)) => match read(body).await? {
-                (read, Some(rest)) => {
+        capturing: &'a mut Option<Capturing>,
+        patience: &'a Patience,
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, Unpassed>> + 'a {
+        let uri = self.upstream.uri_behind(&parts.uri).map_err(|error| Unpassed::Client(error.to_string()));
+        // What is moved with each request is small only if it is not an `async fn`: that would hold its arguments twice.
+        async move {
+            parts.uri = uri?;
+            let body = match (body.size_hint().exact(), &mut *capturing) {
+                (Some(bytes), Some(capturing)) if (SMALL_BYTES + 1..=MAX_CAPTURED_BYTES as u64).contains(&bytes) => {
+                    let copy = BodyCopy::new(READ_BYTES);
+                    capturing.passing = Some((copy.clone(), bytes));
+                    RequestBody::copied(body, copy)
+                }
+                (Some(bytes), _) if bytes > SMALL_BYTES => {
                     *capturing = None;
-                    RequestBody::streamed(read, rest)
+                    RequestBody::streamed(Pieces::default(), body)
                 }
-                (read, None) => {
-                    if let Some(Capturing { exchange, .. }) = capturing {
-                        exchange.input.body.extend(read.iter().map(kept));
+                (None, None) => RequestBody::streamed(Pieces::default(), body),
+                (Some(_), _) | (None, Some(_)) => match read(body).await? {
+                    (read, Some(rest)) => {
+                        *capturing = None;
+                        RequestBody::streamed(read, rest)
                     }
-                    // The length is that of the bytes that are here.
-                    parts.headers.remove(CONTENT_LENGTH);
-                    RequestBody::from(read)
-                }
-            },
-        };
-        let sent = self.upstream.send(Request::from_parts(parts, body));
-        let answer = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(InvokeError::TimedOut(ANSWER_PATIENCE)));
-        answer.map_err(|error| Unpassed::Upstream(error.to_string()))
+                    (read, None) => {
+                        if let Some(Capturing { exchange, .. }) = capturing {
+                            exchange.input.body.extend(read.iter().map(kept));
+                        }
+                        // The length is that of the bytes that are here.
+                        parts.headers.remove(CONTENT_LENGTH);
+                        RequestBody::from(read)
+                    }
+                },
+            };
+            let sent = pin!(self.upstream.send(Request::from_parts(parts, body)));
+            let answer = patience.within(ANSWER_PATIENCE, sent).await;
+            let answer = answer.unwrap_or(Err(InvokeError::TimedOut(ANSWER_PATIENCE)));
+            answer.map_err(|error| Unpassed::Upstream(error.to_string()))
+        }
     }
 }
 
@@ -286,29 +315,37 @@ fn exchange(headers: &HeaderMap, time: Timestamp) -> Exchange {
 }
 
 /// The headers as the model server gets them.
-fn prepare(headers: &mut HeaderMap, peer: SocketAddr) {
+fn prepare(headers: &mut HeaderMap, client: &HeaderValue) {
     remove_hop_by_hop(headers);
     // The client was told to go on when its body was first asked for.
     headers.remove(EXPECT);
     if let Some(host) = headers.remove(HOST) {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
-    let client = peer.ip().to_canonical();
-    let chain: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-    let chain = if chain.is_empty() { client.to_string() } else { format!("{}, {client}", chain.join(", ")) };
-    if let Ok(chain) = HeaderValue::from_str(&chain) {
+    if !headers.contains_key(FORWARDED_FOR) {
+        headers.insert(FORWARDED_FOR, client.clone());
+        return;
+    }
+    let chain = headers.get_all(FORWARDED_FOR).iter().chain([client]);
+    let chain: Vec<&str> = chain.filter_map(|value| value.to_str().ok()).collect();
+    if let Ok(chain) = HeaderValue::try_from(chain.join(", ")) {
         headers.insert(FORWARDED_FOR, chain);
     }
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Many have none, and to look each of them up takes longer.
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
     if headers.contains_key(http::header::CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(http::header::CONNECTION)
             .iter()
             .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| name.trim().parse().ok())
+            .flat_map(|value| value.split(',').map(str::trim))
+            .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
+            .filter_map(|name| name.parse().ok())
             .collect();
         for name in named {
             headers.remove(name);
@@ -319,8 +356,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The answer as the client gets it, recorded where it says that the model did not fail.
-async fn returned(answer: Response<UpstreamBody>, capturing: Option<Capturing>) -> Response<AnswerBody> {
+/// The answer as the client gets it, recorded where it says that the model did not fail. Where there is a record of an empty
+/// one, the answer is to wait for it.
+fn returned(answer: Response<UpstreamBody>, capturing: Option<Capturing>) -> (Response<AnswerBody>, Option<Written>) {
     let (mut parts, body) = answer.into_parts();
     remove_hop_by_hop(&mut parts.headers);
     let mut capturing = capturing.filter(|_| parts.status.is_success());
@@ -332,11 +370,9 @@ async fn returned(answer: Response<UpstreamBody>, capturing: Option<Capturing>) 
     // Nobody asks for the end of an answer that is empty.
     if body.is_complete() {
         body.record();
-        if let Some(written) = body.written.take() {
-            written.await;
-        }
     }
-    Response::from_parts(parts, body)
+    let written = body.written.take();
+    (Response::from_parts(parts, body), written)
 }
 
 fn refusal(status: StatusCode, message: &str) -> Response<AnswerBody> {

@@ -13,7 +13,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -29,6 +29,7 @@ use super::timed_stream::TimedStream;
 use crate::Context;
 use crate::api::s3::is_aws_host;
 use crate::lanes::{Lanes, Raised};
+use crate::patience::Patience;
 use crate::pieces::READ_BYTES;
 
 /// Headers of a request.
@@ -143,7 +144,7 @@ impl Front {
             answer.map(Ok::<_, Infallible>)
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(Patience::default())
             .header_read_timeout(Duration::from_secs(self.context.configuration.server.header_seconds))
             // Of a request's line and headers, too.
             .max_buf_size(READ_BYTES)

@@ -148,6 +148,8 @@ pub struct UpstreamBody {
     body: Incoming,
     /// None once the connection is back in the pool, or has ended.
     channel: Option<Channel>,
+    /// Whether the request's body was sent as it came.
+    is_streamed: bool,
     server: Arc<Server>,
 }
 
@@ -159,13 +161,6 @@ struct Channel {
     sender: SendRequest<RequestBody>,
     /// Whoever holds the channel polls this; none when the connection has ended.
     connection: Option<Pin<Box<Open>>>,
-}
-
-/// Why a request on a connection has no answer.
-struct Failed {
-    error: hyper::Error,
-    /// The request, where nothing of it was sent.
-    unsent: Option<Request<RequestBody>>,
 }
 
 impl Upstream {
@@ -226,13 +221,27 @@ impl Upstream {
         Ok(Uri::from(path))
     }
 
+    /// What a request that came asks for here. Where the address has no path of its own, it is what it was.
+    ///
+    /// # Errors
+    /// As [`Upstream::uri`].
+    pub(crate) fn uri_behind(&self, came: &Uri) -> Result<Uri, http::Error> {
+        match came.path_and_query() {
+            Some(path) if self.server.base.is_empty() => Ok(Uri::from(path.clone())),
+            path => self.uri(path.map_or("/", PathAndQuery::as_str)),
+        }
+    }
+
     /// Sends a request whose URI is what [`Upstream::uri`] makes. Returns when the answer has begun; its body comes as it is
     /// polled. `Host` and `Content-Length` are added where they are missing.
     ///
     /// # Errors
     /// [`InvokeError::Unreachable`], [`InvokeError::Garbage`]. There is no time limit but that of connecting: dropping what
     /// this returns closes the connection.
-    pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, InvokeError> {
+    pub fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, InvokeError>> {
         *request.version_mut() = Version::HTTP_11;
         if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, self.server.authority.clone());
@@ -242,31 +251,39 @@ impl Upstream {
         if may_have_body && request.body().is_end_stream() {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        while let Some(mut channel) = poll_fn(|context| Poll::Ready(self.server.take(context))).await {
-            match channel.exchange(request).await {
-                Ok(answer) => return Ok(self.answer(answer, channel).await),
-                Err(Failed { unsent: Some(unsent), .. }) => request = unsent,
-                Err(Failed { error, unsent: None }) => return Err(self.error(&error)),
+        // What waits for models holds no more than it has to: it is moved with each request.
+        async move {
+            loop {
+                let kept = poll_fn(|context| Poll::Ready(self.server.take(context))).await;
+                let is_new = kept.is_none();
+                let mut channel = match kept {
+                    Some(channel) => channel,
+                    None => Box::pin(self.connect()).await?,
+                };
+                // The answer comes from the connection, which is polled here: nobody has to be woken for it. Without a
+                // budget, or it could ask to be polled again.
+                let is_streamed = request.body().rest.is_some();
+                let mut answer = pin!(unconstrained(channel.sender.try_send_request(request)));
+                let connection = &mut channel.connection;
+                let answered = poll_fn(|context| {
+                    drive(connection, context);
+                    answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+                });
+                match answered.await {
+                    Ok(answer) => {
+                        let server = Arc::clone(&self.server);
+                        let mut answer =
+                            answer.map(|body| UpstreamBody { body, channel: Some(channel), is_streamed, server });
+                        poll_fn(|context| Poll::Ready(answer.body_mut().release_at_end(context))).await;
+                        return Ok(answer);
+                    }
+                    Err(mut failed) => match failed.take_message() {
+                        Some(unsent) if !is_new => request = unsent,
+                        _ => return Err(broken(&self.server, &failed.into_error())),
+                    },
+                }
             }
         }
-        let mut channel = self.connect().await?;
-        match channel.exchange(request).await {
-            Ok(answer) => Ok(self.answer(answer, channel).await),
-            Err(failed) => Err(self.error(&failed.error)),
-        }
-    }
-
-    async fn answer(&self, answer: Response<Incoming>, channel: Channel) -> Response<UpstreamBody> {
-        let server = Arc::clone(&self.server);
-        let mut answer = answer.map(|body| UpstreamBody { body, channel: Some(channel), server });
-        if answer.body().is_end_stream() {
-            poll_fn(|context| {
-                answer.body_mut().release(context);
-                Poll::Ready(())
-            })
-            .await;
-        }
-        answer
     }
 
     async fn connect(&self) -> Result<Channel, InvokeError> {
@@ -284,10 +301,6 @@ impl Upstream {
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(error.to_string()))?;
         Ok(Channel { sender, connection: Some(Box::pin(connection)) })
-    }
-
-    fn error(&self, error: &hyper::Error) -> InvokeError {
-        broken(&self.server, error)
     }
 }
 
@@ -307,11 +320,11 @@ impl Server {
         self.idle[lanes::place()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An idle connection that is still open.
+    /// An idle connection that takes a request.
     fn take(&self, context: &mut Context<'_>) -> Option<Channel> {
         loop {
             let Idle { mut channel, since } = self.idle().pop_back()?;
-            if since.elapsed() < LONGEST_IDLE && channel.drive(context) && !channel.sender.is_closed() {
+            if since.elapsed() < LONGEST_IDLE && channel.drive(context) && channel.sender.is_ready() {
                 return Some(channel);
             }
         }
@@ -333,41 +346,38 @@ impl Server {
 impl Channel {
     /// Lets the connection do what it can; tells whether it is still there.
     fn drive(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        // How it ended is what the answer or the body says.
-        if connection.as_mut().poll(context).is_ready() {
-            self.connection = None;
-        }
+        drive(&mut self.connection, context);
         self.connection.is_some()
     }
+}
 
-    /// Sends a request and waits until its answer has begun.
-    async fn exchange(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failed> {
-        // The answer comes from the connection, which is polled here: nobody has to be woken for it. Without a budget, or
-        // it could ask to be polled again.
-        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
-        let connection = &mut self.connection;
-        let answered = poll_fn(|context| {
-            if let Some(open) = connection
-                && open.as_mut().poll(context).is_ready()
-            {
-                // What still waits for an answer is told so.
-                *connection = None;
-            }
-            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        });
-        answered.await.map_err(|mut failed| Failed { unsent: failed.take_message(), error: failed.into_error() })
+/// Lets a connection do what it can. How it ended is what the answer or the body says.
+fn drive(connection: &mut Option<Pin<Box<Open>>>, context: &mut Context<'_>) {
+    if let Some(open) = connection
+        && open.as_mut().poll(context).is_ready()
+    {
+        // What still waits for an answer is told so.
+        *connection = None;
     }
 }
 
 impl UpstreamBody {
     /// The body has ended: the connection goes back to the pool, unless it ends too.
+    ///
+    /// Whether it does is seen when it is taken out: driven now, it would ask for memory to read into, while the answer, which
+    /// is still to be passed on, holds what it has read into so far. One that may still be sending does not stand still.
     fn release(&mut self, context: &mut Context<'_>) {
         if let Some(mut channel) = self.channel.take()
-            && channel.drive(context)
-            && channel.sender.is_ready()
+            && (!self.is_streamed || channel.drive(context) && channel.sender.is_ready())
         {
             self.server.keep(channel);
+        }
+    }
+
+    /// The same, if it has ended: nobody asks for more of it then.
+    fn release_at_end(&mut self, context: &mut Context<'_>) {
+        if self.body.is_end_stream() {
+            self.release(context);
         }
     }
 
@@ -394,9 +404,7 @@ impl Body for UpstreamBody {
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
-                if self.body.is_end_stream() {
-                    self.release(context);
-                }
+                self.release_at_end(context);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
