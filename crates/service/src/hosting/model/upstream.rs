@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -148,8 +148,8 @@ pub struct UpstreamBody {
     body: Incoming,
     /// None once the connection is back in the pool, or has ended.
     channel: Option<Channel>,
-    /// Whether the request's body was sent as it came.
-    is_streamed: bool,
+    /// Whether the connection may still be sending when the body has ended, or ends with it.
+    is_uncertain: bool,
     server: Arc<Server>,
 }
 
@@ -262,7 +262,7 @@ impl Upstream {
                 };
                 // The answer comes from the connection, which is polled here: nobody has to be woken for it. Without a
                 // budget, or it could ask to be polled again.
-                let is_streamed = request.body().rest.is_some();
+                let may_be_sending = request.body().rest.is_some();
                 let mut answer = pin!(unconstrained(channel.sender.try_send_request(request)));
                 let connection = &mut channel.connection;
                 let answered = poll_fn(|context| {
@@ -272,9 +272,14 @@ impl Upstream {
                 match answered.await {
                     Ok(answer) => {
                         let server = Arc::clone(&self.server);
+                        let is_uncertain = may_be_sending || ends_connection(&answer);
                         let mut answer =
-                            answer.map(|body| UpstreamBody { body, channel: Some(channel), is_streamed, server });
-                        poll_fn(|context| Poll::Ready(answer.body_mut().release_at_end(context))).await;
+                            answer.map(|body| UpstreamBody { body, channel: Some(channel), is_uncertain, server });
+                        poll_fn(|context| {
+                            answer.body_mut().release_at_end(context);
+                            Poll::Ready(())
+                        })
+                        .await;
                         return Ok(answer);
                     }
                     Err(mut failed) => match failed.take_message() {
@@ -302,6 +307,12 @@ impl Upstream {
             handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(error.to_string()))?;
         Ok(Channel { sender, connection: Some(Box::pin(connection)) })
     }
+}
+
+/// Whether an answer says that its connection ends with it.
+fn ends_connection(answer: &Response<Incoming>) -> bool {
+    let is_close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+    answer.version() == Version::HTTP_10 || answer.headers().get_all(CONNECTION).iter().any(is_close)
 }
 
 /// What became of a request whose connection failed.
@@ -364,11 +375,11 @@ fn drive(connection: &mut Option<Pin<Box<Open>>>, context: &mut Context<'_>) {
 impl UpstreamBody {
     /// The body has ended: the connection goes back to the pool, unless it ends too.
     ///
-    /// Whether it does is seen when it is taken out: driven now, it would ask for memory to read into, while the answer, which
-    /// is still to be passed on, holds what it has read into so far. One that may still be sending does not stand still.
+    /// Whether it does is mostly seen when it is taken out: driven now, it would ask for memory to read into, while the answer,
+    /// which is still to be passed on, holds what it has read into so far.
     fn release(&mut self, context: &mut Context<'_>) {
         if let Some(mut channel) = self.channel.take()
-            && (!self.is_streamed || channel.drive(context) && channel.sender.is_ready())
+            && (!self.is_uncertain || channel.drive(context) && channel.sender.is_ready())
         {
             self.server.keep(channel);
         }

@@ -209,3 +209,16 @@ async fn a_model_server_that_is_not_there_or_breaks_off_is_told_of() {
     assert_eq!(proxy.ask(&Method::GET, "/ws", &upgrade, b"").await.0, 501);
     assert!(proxy.captured().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_to_send_and_is_refused_is_told_that_its_connection_ends() {
+    let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
+    let gone = Proxy::start(&format!("http://127.0.0.1:{port}"), &[], Durability::Fast).await;
+    let mut stream = TcpStream::connect(&gone.address).await.unwrap();
+    let head = "POST /x HTTP/1.1\r\nhost: models.example\r\nexpect: 100-continue\r\ncontent-length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("it ends").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    assert!(answer.to_lowercase().contains("connection: close\r\n"), "{answer}");
+}

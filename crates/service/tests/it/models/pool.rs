@@ -119,6 +119,24 @@ async fn a_body_that_is_dropped_closes_its_connection() {
     assert_eq!(server.connections(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_ends_with_its_answer_does_not_stay_open() {
+    for head in ["HTTP/1.1 200 OK\r\nConnection: close", "HTTP/1.0 200 OK"] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let upstream = Upstream::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let ended = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 4096];
+            assert!(stream.read(&mut buffer).await.unwrap() > 0);
+            stream.write_all(format!("{head}\r\nContent-Length: 2\r\n\r\nok").as_bytes()).await.unwrap();
+            stream.read(&mut buffer).await.unwrap()
+        });
+        assert_eq!(send(&upstream, Method::POST, "/", "a").await, "ok");
+        let read = tokio::time::timeout(FOREVER, ended).await.expect("it is closed").unwrap();
+        assert_eq!(read, 0, "{head}");
+    }
+}
+
 /// A server that closes each connection after its answer, without a word in the answer about it.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_server_closed_are_not_used_again() {
