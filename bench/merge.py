@@ -14,7 +14,8 @@ measured.
 
 Method as in `run.py`: a process of its own each, A B A B after a round that is not counted, CPU and peak memory from wait4, ratios
 within a round, the median of the rounds; what Python, the import and an empty query cost is deducted from the others, never from us.
-The files are read before each, as what the one before it has left in memory is not the same for all.
+The files are read before each, as what the one before it has left in memory is not the same for all. With ten million rows `--data`
+is best a place in memory: once a few gigabytes of output wait for the disk, the kernel makes whoever writes wait too.
 
 Exit status 1 when a claim does not hold.
 """
