@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Endpoints and the proxy beside nginx as a reverse proxy, in front of the same model server.
 
-    cargo xtask bench hosting [--seconds N] [--only CASE]... [--no-latency]
+    cargo xtask bench hosting [--seconds N] [--rounds N] [--only CASE]... [--no-latency]
 
 Method. The model server is an nginx that reads the whole body and answers a few bytes of CSV. Before it stand, one after the
 other and each alone: nginx as a reverse proxy (kept connections, bodies in memory), an endpoint of the service without and with
 data capture at 100 %, and `watchkeeper proxy` without and with capture. wrk sends each the same bodies over the same numbers of
 connections; to the endpoint with a signature that is checked for every request. Everything shares the machine's cores: what
-is compared is the work a request costs. A ratio is that of requests a second, ours to nginx's, of the same round.
+is compared is the work a request costs. A ratio is that of requests a second, ours to nginx's, of the same round; the median of the
+rounds is taken, as how connections happen to fall on nginx's workers alone makes it a third faster or slower.
 
 With one connection one program at a time has something to do, and each wakes the next on a core that has fallen idle. On a virtual
 machine that takes most of a request's time, and twice as long at one time as at another, whoever is measured. So this case is
@@ -15,7 +16,7 @@ measured on one core too, which never falls idle, and there the claim is judged;
 
 Latency is measured with small bodies at half of the requests a second that the endpoint reached with 16 connections: so many
 connections with pauses between their requests, first against the model server itself, then through each. What is
-added is the difference of the 99th percentiles.
+added is the difference of the 99th percentiles, their medians over the rounds.
 
 The claims are those of the proxy, which does what nginx does. An endpoint checks a signature over the whole body before the model
 is asked; its figures are printed, and judged by nobody.
@@ -261,14 +262,16 @@ def throughput(load: Load, targets: dict[str, Target], seconds: int, rounds: int
     return reference
 
 
-def latency(load: Load, targets: dict[str, Target], rate: float, seconds: int) -> None:
+def latency(load: Load, targets: dict[str, Target], rate: float, seconds: int, rounds: int) -> None:
     connections = max(1, round(rate / 2 * sum(PAUSES) / 2 / 1000))
     print(f"\nlatency at half load, {connections} connections with pauses, 200 B:", flush=True)
-    percentiles = {}
-    for name, target in targets.items():
-        reached, percentile = load.run(target, "200 B", connections, seconds, paused=True)
-        percentiles[name] = percentile
-        print(f"  {name}: {reached:.0f} requests a second, 99 % within {percentile:.2f} ms", flush=True)
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in targets}
+    for _ in range(rounds):
+        for name, target in targets.items():
+            measured[name].append(load.run(target, "200 B", connections, seconds, paused=True))
+    rates, percentiles = ({name: statistics.median(it[at] for it in all_of) for name, all_of in measured.items()} for at in (0, 1))
+    for name in targets:
+        print(f"  {name}: {rates[name]:.0f} requests a second, 99 % within {percentiles[name]:.2f} ms", flush=True)
     for name in targets:
         if name.startswith("proxy"):
             added = percentiles[name] - percentiles["model server"]
@@ -278,8 +281,8 @@ def latency(load: Load, targets: dict[str, Target], rate: float, seconds: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--watchkeeper", type=Path, required=True)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--size", action="append", choices=SIZES, default=[])
     parser.add_argument("--connections", action="append", type=int, default=[])
@@ -324,7 +327,7 @@ def main() -> None:
             if "endpoint, captured" in targets:
                 print(f"\ncaptured endpoint: {captures(service, 'captured')}", flush=True)
             if not arguments.no_latency and rate:
-                latency(Load(folder), targets, rate, arguments.seconds * 2)
+                latency(Load(folder), targets, rate, arguments.seconds * 2, arguments.rounds)
         finally:
             for front in fronts:
                 front.stop()
