@@ -264,6 +264,8 @@ def throughput(load: Load, targets: dict[str, Target], seconds: int, rounds: int
 
 def latency(load: Load, targets: dict[str, Target], rate: float, seconds: int, rounds: int) -> None:
     connections = max(1, round(rate / 2 * sum(PAUSES) / 2 / 1000))
+    # The gigabytes that were captured before are still being written.
+    os.sync()
     print(f"\nlatency at half load, {connections} connections with pauses, 200 B:", flush=True)
     measured: dict[str, list[tuple[float, float]]] = {name: [] for name in targets}
     for _ in range(rounds):
