@@ -14,8 +14,10 @@ measured.
 
 Method as in `run.py`: a process of its own each, A B A B after a round that is not counted, CPU and peak memory from wait4, ratios
 within a round, the median of the rounds; what Python, the import and an empty query cost is deducted from the others, never from us.
-The files are read before each, as what the one before it has left in memory is not the same for all. With ten million rows `--data`
-is best a place in memory: once a few gigabytes of output wait for the disk, the kernel makes whoever writes wait too.
+The files are read before each, as what the one before it has left in memory is not the same for all. What the one before has written
+is removed at the last moment, so that its memory is there for the next: a virtual machine gives memory that is free back to its host, and
+getting it again takes seconds, or none. With ten million rows `--data` is best a place in memory: once a few gigabytes of output wait
+for the disk, the kernel makes whoever writes wait too.
 
 Exit status 1 when a claim does not hold.
 """
@@ -154,16 +156,17 @@ def run(watchkeeper: str, data: Path, rounds: int) -> tuple[dict[str, list[Cost]
     results: dict[str, list[Cost]] = {name: [] for name in programs}
     startup: dict[str, list[Cost]] = {library: [] for library in idle}
     fingerprints = {}
+    written = lines
     for number in range(rounds + 1):
         for name, (arguments, output) in programs.items():
             read_all(data)
+            remove(written)
             cost = measure(arguments)
+            written = output
             if number > 0:
                 results[name].append(cost)
             else:
                 fingerprints[name] = fingerprint(f"{merged}/endpoint/**/*.jsonl" if output == merged else str(lines))
-            # The disk is to hold one result at a time.
-            remove(output)
         for library, arguments in idle.items():
             startup[library].append(measure(arguments))
         if len(set(fingerprints.values())) != 1:

@@ -16,6 +16,7 @@ mod labels;
 mod lines;
 mod object;
 mod pieces;
+mod run;
 mod samples;
 mod scan;
 mod shape;

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use wide::u8x16;
 
+use super::run::Run;
 use super::shape::MOST_VARYING;
 
 /// Readable bytes behind a text: blocks are loaded past its end.
@@ -156,6 +157,12 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn literal(&mut self, literal: &[u8]) -> Option<()> {
         self.bytes[self.at..].starts_with(literal).then(|| self.at += literal.len())
+    }
+
+    /// Goes behind such a run.
+    #[inline]
+    pub(super) fn run(&mut self, run: &Run) -> Option<()> {
+        run.begins(&self.bytes[self.at..]).then(|| self.at += run.length())
     }
 
     #[inline]

@@ -2,10 +2,12 @@
 //!
 //! Lines of one file come from one program, and look alike but for ids, times and payloads. So the last line that was walked over is
 //! kept with the places of these, and the next one is compared with what stands between them: where that is equal, the line is as valid
-//! as the last one, and what was found in that is found in this one.
+//! as the last one, and what was found in that is found in this one. First it is compared as if its ids and times had the same lengths as
+//! those of the last one, which takes no decision for any of them; then text by text.
 
 use std::ops::Range;
 
+use super::run::Run;
 use super::scan::{self, CaptureLine, LabelLine, Scanner, Varying};
 
 /// Texts that may differ, at most.
@@ -17,54 +19,120 @@ struct Shape {
     line: Vec<u8>,
     /// Where its texts are that may differ, in their order.
     varying: Vec<Text>,
+    /// What stands before each payload, and behind the last.
+    runs: Vec<Run>,
+    /// The texts of the line that was found last, by their numbers.
+    texts: [Range<usize>; MOST_VARYING],
+    /// How many lines had texts of other lengths.
+    other_lengths: u32,
 }
 
 /// A text that may differ.
 struct Text {
     range: Range<usize>,
+    /// Of an id or a time, where it is in its run.
+    in_run: Range<usize>,
     /// A payload, in which there may be escapes; or an id or a time.
     is_payload: bool,
 }
 
-/// The same texts in another line.
-type Found = [Range<usize>; MOST_VARYING];
+/// Another line of the same shape.
+struct Found<'a> {
+    /// Whether there are escapes in a payload.
+    has_escapes: bool,
+    /// Behind the last brace.
+    scanner: Scanner<'a>,
+}
 
 impl Shape {
     /// Remembers the line from `start` to `end`.
     fn learn(&mut self, padded: &[u8], start: usize, end: usize, varying: &Varying) {
         self.varying.clear();
-        self.line.clear();
         // A shape whose id is empty would be one without it.
         if varying.is_complete && varying.texts().iter().all(|(text, is_payload)| *is_payload || !text.is_empty()) {
-            self.line.extend_from_slice(&padded[start..end]);
-            let text = |(text, is_payload): &(Range<usize>, bool)| Text {
-                range: text.start - start..text.end - start,
+            let text = |(range, is_payload): &(Range<usize>, bool)| Text {
+                range: range.start - start..range.end - start,
+                in_run: 0..0,
                 is_payload: *is_payload,
             };
             self.varying.extend(varying.texts().iter().map(text));
+            self.learn_line(&padded[start..end]);
         }
     }
 
-    /// The line's texts, and where behind its last brace it has come to.
+    /// Remembers a line whose texts are where they are said to be.
+    fn learn_line(&mut self, line: &[u8]) {
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        self.runs.clear();
+        let (mut start, mut texts) = (0, Vec::new());
+        for text in &mut self.varying {
+            if text.is_payload {
+                self.runs.push(Run::new(&line[start..text.range.start], &texts));
+                start = text.range.end + 1;
+                texts.clear();
+            } else {
+                text.in_run = text.range.start - start..text.range.end - start;
+                texts.push(text.in_run.clone());
+            }
+        }
+        self.runs.push(Run::new(&line[start..], &texts));
+    }
+
+    /// Another line of this shape; where its texts are is in `texts`.
     #[inline]
-    fn follow<'a>(&self, padded: &'a [u8], start: usize) -> Option<(Found, Scanner<'a>)> {
-        let mut found = Found::default();
-        let mut scanner = Scanner::new(padded, start);
+    fn follow<'a>(&mut self, padded: &'a [u8], start: usize) -> Option<Found<'a>> {
+        if self.varying.is_empty() {
+            return None;
+        }
+        self.follow_runs(padded, start).or_else(|| self.follow_texts(padded, start))
+    }
+
+    /// As [`Shape::follow`], if ids and times have the same lengths.
+    #[inline]
+    fn follow_runs<'a>(&mut self, padded: &'a [u8], start: usize) -> Option<Found<'a>> {
+        let mut found = Found { has_escapes: false, scanner: Scanner::new(padded, start) };
+        let mut texts = self.varying.iter().zip(&mut self.texts);
+        for run in &self.runs {
+            let begin = found.scanner.place();
+            found.scanner.run(run)?;
+            for (text, found_text) in texts.by_ref() {
+                if text.is_payload {
+                    let (range, has_escapes) = found.scanner.rest_of_string()?;
+                    *found_text = range;
+                    found.has_escapes |= has_escapes;
+                    break;
+                }
+                *found_text = begin + text.in_run.start..begin + text.in_run.end;
+            }
+        }
+        Some(found)
+    }
+
+    #[inline(never)]
+    fn follow_texts<'a>(&mut self, padded: &'a [u8], start: usize) -> Option<Found<'a>> {
+        let mut found = Found { has_escapes: false, scanner: Scanner::new(padded, start) };
         let mut done = 0;
-        for (text, found) in self.varying.iter().zip(&mut found) {
-            scanner.literal(&self.line[done..text.range.start])?;
-            let (range, has_escapes) = scanner.rest_of_string()?;
+        for (text, found_text) in self.varying.iter().zip(&mut self.texts) {
+            found.scanner.literal(&self.line[done..text.range.start])?;
+            let (range, has_escapes) = found.scanner.rest_of_string()?;
             if !text.is_payload && (has_escapes || range.is_empty()) {
                 return None;
             }
-            *found = range;
+            *found_text = range;
+            found.has_escapes |= has_escapes;
             done = text.range.end + 1;
         }
-        if done == 0 {
-            return None;
+        found.scanner.literal(&self.line[done..])?;
+        self.other_lengths = self.other_lengths.wrapping_add(1);
+        // Ever more seldom, where lengths change with every line.
+        if self.other_lengths.is_power_of_two() {
+            for (text, range) in self.varying.iter_mut().zip(&self.texts) {
+                text.range = range.start - start..range.end - start;
+            }
+            self.learn_line(&padded[start..found.scanner.place()]);
         }
-        scanner.literal(&self.line[done..])?;
-        Some((found, scanner))
+        Some(found)
     }
 
     fn place_of(&self, range: &Range<usize>, start: usize) -> Option<usize> {
@@ -86,11 +154,12 @@ impl CaptureScan {
     /// The capture in the line that begins at `start`, as [`scan::capture`] finds it.
     #[inline]
     pub(super) fn capture(&mut self, padded: &[u8], start: usize) -> Option<CaptureLine> {
-        if let Some((found, mut scanner)) = self.shape.follow(padded, start) {
+        if let Some(Found { mut scanner, .. }) = self.shape.follow(padded, start) {
             let close = scanner.place() - 1;
             if let Some(end) = scanner.line_end() {
-                let time = self.time.map_or(0..0, |time| found[time].clone());
-                return Some(CaptureLine { id: found[self.id].clone(), time, close, end });
+                let texts = &self.shape.texts;
+                let time = self.time.map_or(0..0, |time| texts[time].clone());
+                return Some(CaptureLine { id: texts[self.id].clone(), time, close, end });
             }
         }
         self.walk(padded, start)
@@ -124,14 +193,12 @@ impl LabelScan {
     /// The label in the line that begins at `start`, as [`scan::label`] finds it.
     #[inline]
     pub(super) fn label(&mut self, padded: &[u8], start: usize) -> Option<LabelLine> {
-        if let Some((found, mut scanner)) = self.shape.follow(padded, start)
+        if let Some(Found { has_escapes: false, mut scanner }) = self.shape.follow(padded, start)
             && let Some(end) = scanner.line_end()
         {
-            let data = found[self.data].clone();
-            if !padded[data.clone()].contains(&b'\\') {
-                let data = data.start - 1..data.end + 1;
-                return Some(LabelLine { id: found[self.id].clone(), data, is_json: self.is_json, end });
-            }
+            let texts = &self.shape.texts;
+            let data = texts[self.data].start - 1..texts[self.data].end + 1;
+            return Some(LabelLine { id: texts[self.id].clone(), data, is_json: self.is_json, end });
         }
         self.walk(padded, start)
     }
