@@ -16,7 +16,10 @@ measured on one core too, which never falls idle, and there the claim is judged;
 
 Latency is measured with small bodies at half of the requests a second that the endpoint reached with 16 connections: so many
 connections with pauses between their requests, first against the model server itself, then through each. What is
-added is the difference of the 99th percentiles, their medians over the rounds.
+added is the difference of the 99th percentiles, their medians over three rounds of ten seconds: in less time the first requests of
+so many connections, which come at once and for which connections to the model server are opened, would be among the slowest hundredth.
+wrk's pauses are whole milliseconds that end for all connections at the same moment, so what is measured is how long requests take that
+come by the dozen.
 
 The claims are those of the proxy, which does what nginx does. An endpoint checks a signature over the whole body before the model
 is asked; its figures are printed, and judged by nobody.
@@ -53,6 +56,8 @@ LEAST = {"off": 0.7, "on": 0.5}
 MOST_ADDED = 1.0
 #: Pauses between the requests of a connection when latency is measured, in milliseconds.
 PAUSES = (5, 15)
+#: How long and how often latency is measured.
+LATENCY_SECONDS, LATENCY_ROUNDS = 10, 3
 
 MODEL_SERVER = """
 worker_processes {workers};
@@ -262,15 +267,15 @@ def throughput(load: Load, targets: dict[str, Target], seconds: int, rounds: int
     return reference
 
 
-def latency(load: Load, targets: dict[str, Target], rate: float, seconds: int, rounds: int) -> None:
+def latency(load: Load, targets: dict[str, Target], rate: float) -> None:
     connections = max(1, round(rate / 2 * sum(PAUSES) / 2 / 1000))
     # The gigabytes that were captured before are still being written.
     os.sync()
     print(f"\nlatency at half load, {connections} connections with pauses, 200 B:", flush=True)
     measured: dict[str, list[tuple[float, float]]] = {name: [] for name in targets}
-    for _ in range(rounds):
+    for _ in range(LATENCY_ROUNDS):
         for name, target in targets.items():
-            measured[name].append(load.run(target, "200 B", connections, seconds, paused=True))
+            measured[name].append(load.run(target, "200 B", connections, LATENCY_SECONDS, paused=True))
     rates, percentiles = ({name: statistics.median(it[at] for it in all_of) for name, all_of in measured.items()} for at in (0, 1))
     for name in targets:
         print(f"  {name}: {rates[name]:.0f} requests a second, 99 % within {percentiles[name]:.2f} ms", flush=True)
@@ -329,7 +334,7 @@ def main() -> None:
             if "endpoint, captured" in targets:
                 print(f"\ncaptured endpoint: {captures(service, 'captured')}", flush=True)
             if not arguments.no_latency and rate:
-                latency(Load(folder), targets, rate, arguments.seconds * 2, arguments.rounds)
+                latency(Load(folder), targets, rate)
         finally:
             for front in fronts:
                 front.stop()

@@ -21,7 +21,7 @@ use watchkeeper_service::hosting::capture::{
 };
 use watchkeeper_service::hosting::front::{Front, serve};
 use watchkeeper_service::hosting::model::Upstream;
-use watchkeeper_service::server::DataDirectory;
+use watchkeeper_service::server::{DataDirectory, listen};
 use watchkeeper_service::telemetry::tracing_setup;
 
 use super::serve::{Signals, block_on};
@@ -83,18 +83,12 @@ pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<Ending> {
     let configuration = configuration(arguments)?;
     tracing_setup::start(&configuration.log)?;
     // Before an endpoint is made for what could not be listened to.
-    let listener = listener(arguments.listen).with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let listener = listen(arguments.listen).with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let target = match &arguments.output {
         Some(folder) => Target::folder(&arguments.endpoint, folder)?,
         None => Target::service(&arguments.endpoint, arguments.data_dir.as_deref())?,
     };
     block_on(pass(arguments, upstream, configuration, target, listener))
-}
-
-fn listener(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 /// The settings of capture and log, from variables and the file that they name.

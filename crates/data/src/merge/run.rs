@@ -23,20 +23,23 @@ struct Block {
 impl Run {
     /// The run that looks like these bytes, in which there are texts.
     pub(super) fn new(bytes: &[u8], texts: &[Range<usize>]) -> Self {
-        let block = |start: usize| {
-            let masked = |byte: &dyn Fn(usize) -> u8| {
-                let at = |at: usize| if start + at < bytes.len() { byte(start + at) } else { 0 };
-                u8x16::from(std::array::from_fn::<u8, BLOCK, _>(at))
-            };
-            let is_text = |at: usize| texts.iter().any(|text| text.contains(&at));
-            let mask = |is_so: bool| if is_so { u8::MAX } else { 0 };
-            Block {
-                expected: masked(&|at| bytes[at]),
-                is_same: masked(&|at| mask(!is_text(at))),
-                is_text: masked(&|at| mask(is_text(at))),
-            }
+        let (mut expected, mut is_same, mut is_text) =
+            (bytes.to_vec(), vec![u8::MAX; bytes.len()], vec![0; bytes.len()]);
+        for text in texts {
+            is_same[text.clone()].fill(0);
+            is_text[text.clone()].fill(u8::MAX);
+        }
+        let whole_blocks = bytes.len().next_multiple_of(BLOCK);
+        let [expected, is_same, is_text] = [&mut expected, &mut is_same, &mut is_text].map(|bytes| {
+            bytes.resize(whole_blocks, 0);
+            bytes.as_chunks::<BLOCK>().0
+        });
+        let block = |at: usize| Block {
+            expected: u8x16::from(expected[at]),
+            is_same: u8x16::from(is_same[at]),
+            is_text: u8x16::from(is_text[at]),
         };
-        Self { length: bytes.len(), blocks: (0..bytes.len()).step_by(BLOCK).map(block).collect() }
+        Self { length: bytes.len(), blocks: (0..expected.len()).map(block).collect() }
     }
 
     pub(super) fn length(&self) -> usize {

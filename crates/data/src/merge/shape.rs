@@ -13,18 +13,21 @@ use super::scan::{self, CaptureLine, LabelLine, Scanner, Varying};
 /// Texts that may differ, at most.
 pub(super) const MOST_VARYING: usize = 8;
 
+/// How many lines of other runs come before the next are learnt, which takes as long as a few lines do.
+const LINES_BETWEEN: u32 = 16;
+
 /// A line that was walked over.
 #[derive(Default)]
 struct Shape {
     line: Vec<u8>,
     /// Where its texts are that may differ, in their order.
     varying: Vec<Text>,
-    /// What stands before each payload, and behind the last.
+    /// What stands before each payload, and behind the last; nothing where they are not known.
     runs: Vec<Run>,
     /// The texts of the line that was found last, by their numbers.
     texts: [Range<usize>; MOST_VARYING],
-    /// How many lines had texts of other lengths.
-    other_lengths: u32,
+    /// How many lines of other runs there have to be until these are learnt.
+    until_learnt: u32,
 }
 
 /// A text that may differ.
@@ -47,28 +50,42 @@ struct Found<'a> {
 impl Shape {
     /// Remembers the line from `start` to `end`.
     fn learn(&mut self, padded: &[u8], start: usize, end: usize, varying: &Varying) {
-        self.varying.clear();
+        self.forget();
         // A shape whose id is empty would be one without it.
         if varying.is_complete && varying.texts().iter().all(|(text, is_payload)| *is_payload || !text.is_empty()) {
+            self.line.clear();
+            self.line.extend_from_slice(&padded[start..end]);
             let text = |(range, is_payload): &(Range<usize>, bool)| Text {
                 range: range.start - start..range.end - start,
                 in_run: 0..0,
                 is_payload: *is_payload,
             };
             self.varying.extend(varying.texts().iter().map(text));
-            self.learn_line(&padded[start..end]);
+            if self.is_to_learn() {
+                self.learn_runs();
+            }
         }
     }
 
-    /// Remembers a line whose texts are where they are said to be.
-    fn learn_line(&mut self, line: &[u8]) {
-        self.line.clear();
-        self.line.extend_from_slice(line);
+    fn forget(&mut self) {
+        self.varying.clear();
+        self.runs.clear();
+    }
+
+    /// Whether runs are to be learnt from this line, which was of others.
+    fn is_to_learn(&mut self) -> bool {
+        let is_due = self.until_learnt == 0;
+        self.until_learnt = if is_due { LINES_BETWEEN } else { self.until_learnt - 1 };
+        is_due
+    }
+
+    /// Takes the runs from the line.
+    fn learn_runs(&mut self) {
         self.runs.clear();
         let (mut start, mut texts) = (0, Vec::new());
         for text in &mut self.varying {
             if text.is_payload {
-                self.runs.push(Run::new(&line[start..text.range.start], &texts));
+                self.runs.push(Run::new(&self.line[start..text.range.start], &texts));
                 start = text.range.end + 1;
                 texts.clear();
             } else {
@@ -76,16 +93,14 @@ impl Shape {
                 texts.push(text.in_run.clone());
             }
         }
-        self.runs.push(Run::new(&line[start..], &texts));
+        self.runs.push(Run::new(&self.line[start..], &texts));
     }
 
     /// Another line of this shape; where its texts are is in `texts`.
     #[inline]
     fn follow<'a>(&mut self, padded: &'a [u8], start: usize) -> Option<Found<'a>> {
-        if self.varying.is_empty() {
-            return None;
-        }
-        self.follow_runs(padded, start).or_else(|| self.follow_texts(padded, start))
+        let found = if self.runs.is_empty() { None } else { self.follow_runs(padded, start) };
+        found.or_else(|| self.follow_texts(padded, start))
     }
 
     /// As [`Shape::follow`], if ids and times have the same lengths.
@@ -111,6 +126,9 @@ impl Shape {
 
     #[inline(never)]
     fn follow_texts<'a>(&mut self, padded: &'a [u8], start: usize) -> Option<Found<'a>> {
+        if self.varying.is_empty() {
+            return None;
+        }
         let mut found = Found { has_escapes: false, scanner: Scanner::new(padded, start) };
         let mut done = 0;
         for (text, found_text) in self.varying.iter().zip(&mut self.texts) {
@@ -124,13 +142,13 @@ impl Shape {
             done = text.range.end + 1;
         }
         found.scanner.literal(&self.line[done..])?;
-        self.other_lengths = self.other_lengths.wrapping_add(1);
-        // Ever more seldom, where lengths change with every line.
-        if self.other_lengths.is_power_of_two() {
+        if self.is_to_learn() {
             for (text, range) in self.varying.iter_mut().zip(&self.texts) {
                 text.range = range.start - start..range.end - start;
             }
-            self.learn_line(&padded[start..found.scanner.place()]);
+            self.line.clear();
+            self.line.extend_from_slice(&padded[start..found.scanner.place()]);
+            self.learn_runs();
         }
         Some(found)
     }
@@ -174,7 +192,7 @@ impl CaptureScan {
             self.id = id;
             self.time = self.shape.place_of(&line.time, start);
         } else {
-            self.shape.varying.clear();
+            self.shape.forget();
         }
         Some(line)
     }
@@ -213,7 +231,7 @@ impl LabelScan {
         if let (Some(id), Some(data)) = (self.shape.place_of(&line.id, start), self.shape.place_of(&data, start)) {
             (self.id, self.data, self.is_json) = (id, data, line.is_json);
         } else {
-            self.shape.varying.clear();
+            self.shape.forget();
         }
         Some(line)
     }

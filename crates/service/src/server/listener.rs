@@ -37,6 +37,21 @@ const MAX_HEADERS: usize = 128;
 /// How long to wait when the machine has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many connections may wait to be accepted, if the system takes so many. A client of one more would be heard again after a second.
+const WAITING_CONNECTIONS: i32 = 4096;
+
+/// Listens on an address, for a runtime to accept from.
+///
+/// # Errors
+/// The address is not this machine's, or is in use.
+pub fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    // Again, as the library lets 128 wait.
+    rustix::net::listen(&listener, WAITING_CONNECTIONS)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 /// The place of a connection among those that are served; free when the last holder lets go.
 pub(super) type Permit = Arc<OwnedSemaphorePermit>;
 
@@ -200,5 +215,25 @@ impl Front {
             // It panicked, or the service ends at once.
             _ => proxy::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the request failed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn hundreds_of_clients_that_come_at_once_need_not_call_again() {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody accepts.
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(900)).unwrap();
+        let clients: Vec<TcpStream> = (0..300).map(|_| connect()).collect();
+        let accepted: Vec<_> = (0..300).map(|_| listener.accept().unwrap()).collect();
+        assert_eq!(accepted.len(), clients.len());
     }
 }

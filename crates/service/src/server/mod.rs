@@ -49,6 +49,7 @@ use crate::telemetry::latest_metrics::LatestMetrics;
 use crate::telemetry::prometheus;
 
 pub use data_directory::{DataDirectory, Error as DataDirectoryError, ServiceAddress};
+pub use listener::listen;
 
 use certificates::Certificates;
 use credentials::AccessKeys;
@@ -160,7 +161,8 @@ impl Service {
             return Err(Error::OpenProxy { address: listen });
         }
         let store = Store::open_with(&configuration.store()).await?;
-        let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
+        let listener = listener::listen(listen).and_then(TcpListener::from_std);
+        let listener = listener.map_err(|source| Error::Listen { address: listen, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: listen, source })?;
         let (stopping, stops) = watch::channel(false);
         let (closing, closes) = watch::channel(false);
