@@ -156,13 +156,12 @@ def run(watchkeeper: str, data: Path, rounds: int) -> tuple[dict[str, list[Cost]
     results: dict[str, list[Cost]] = {name: [] for name in programs}
     startup: dict[str, list[Cost]] = {library: [] for library in idle}
     fingerprints = {}
-    written = lines
     for number in range(rounds + 1):
         for name, (arguments, output) in programs.items():
             read_all(data)
-            remove(written)
+            remove(merged)
+            remove(lines)
             cost = measure(arguments)
-            written = output
             if number > 0:
                 results[name].append(cost)
             else:

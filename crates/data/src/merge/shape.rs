@@ -33,8 +33,6 @@ struct Shape {
 /// A text that may differ.
 struct Text {
     range: Range<usize>,
-    /// Of an id or a time, where it is in its run.
-    in_run: Range<usize>,
     /// A payload, in which there may be escapes; or an id or a time.
     is_payload: bool,
 }
@@ -57,7 +55,6 @@ impl Shape {
             self.line.extend_from_slice(&padded[start..end]);
             let text = |(range, is_payload): &(Range<usize>, bool)| Text {
                 range: range.start - start..range.end - start,
-                in_run: 0..0,
                 is_payload: *is_payload,
             };
             self.varying.extend(varying.texts().iter().map(text));
@@ -83,14 +80,13 @@ impl Shape {
     fn learn_runs(&mut self) {
         self.runs.clear();
         let (mut start, mut texts) = (0, Vec::new());
-        for text in &mut self.varying {
-            if text.is_payload {
-                self.runs.push(Run::new(&self.line[start..text.range.start], &texts));
-                start = text.range.end + 1;
+        for Text { range, is_payload } in &self.varying {
+            if *is_payload {
+                self.runs.push(Run::new(&self.line[start..range.start], &texts));
+                start = range.end + 1;
                 texts.clear();
             } else {
-                text.in_run = text.range.start - start..text.range.end - start;
-                texts.push(text.in_run.clone());
+                texts.push(range.start - start..range.end - start);
             }
         }
         self.runs.push(Run::new(&self.line[start..], &texts));
@@ -108,6 +104,8 @@ impl Shape {
     fn follow_runs<'a>(&mut self, padded: &'a [u8], start: usize) -> Option<Found<'a>> {
         let mut found = Found { has_escapes: false, scanner: Scanner::new(padded, start) };
         let mut texts = self.varying.iter().zip(&mut self.texts);
+        // Where the run begins in the line that it was learnt from.
+        let mut learnt_begin = 0;
         for run in &self.runs {
             let begin = found.scanner.place();
             found.scanner.run(run)?;
@@ -116,9 +114,10 @@ impl Shape {
                     let (range, has_escapes) = found.scanner.rest_of_string()?;
                     *found_text = range;
                     found.has_escapes |= has_escapes;
+                    learnt_begin = text.range.end + 1;
                     break;
                 }
-                *found_text = begin + text.in_run.start..begin + text.in_run.end;
+                *found_text = begin + text.range.start - learnt_begin..begin + text.range.end - learnt_begin;
             }
         }
         Some(found)
