@@ -12,6 +12,7 @@ import pytest
 from campaigns import CAMPAIGNS
 from ledger import Finding, Ledger
 from objects import OBJECT, ObjectWork, check_objects, state_of
+from uploads import ResourceWork
 from victim import Victim
 
 ROUNDS = {
@@ -91,3 +92,30 @@ def test_either_outcome_of_a_request_without_an_answer_is_right(objects: ObjectW
     objects.s3.put_object(Bucket="bucket", Key="2", Body=b"new")
     with pytest.raises(Finding):
         compare(objects)
+
+
+@pytest.mark.parametrize("change", ["made", "deleted"])
+def test_what_becomes_of_a_pending_schedule_is_what_is_found(tmp_path: Path, change: str) -> None:
+    """The answer was lost, and the schedule is Pending still when the campaign looks: it is neither there nor gone yet."""
+    victim = Victim(tmp_path).start()
+    try:
+        ledger = Ledger(tmp_path / "journal.jsonl")
+        victim.make_bucket("campaign-objects")
+        work = ResourceWork(victim.client, ledger)
+        name = "schedule-0"
+        if change == "deleted":
+            with ledger.change("schedule", name, name):
+                work.make_schedule(name)
+            work.check(everything=False)
+        with pytest.raises(ConnectionError), ledger.change("schedule", name, name if change == "made" else None):
+            if change == "made":
+                work.make_schedule(name)
+            else:
+                work.sagemaker.delete_monitoring_schedule(MonitoringScheduleName=name)
+            raise ConnectionError
+        work.check(everything=False)
+        expected = [name] if change == "made" else []
+        assert ledger.present("schedule") == expected
+        assert sorted(work.settled_schedules()) == expected
+    finally:
+        victim.remove()

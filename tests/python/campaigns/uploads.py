@@ -15,7 +15,7 @@ from resources import ANALYZER, ROLE, cluster, endpoint_input, monitoring_output
 
 BUCKET = "campaign-objects"
 OBJECT_WORKERS = 3
-GONE = ("ValidationException", "ResourceNotFound", "ResourceNotFoundException", "NotFoundException")
+SETTLING_SECONDS = 20
 
 
 class Writes(Part):
@@ -131,21 +131,13 @@ class ResourceWork:
             )  # fmt: skip
 
     def check(self, everything: bool) -> None:
-        sagemaker, found = self.sagemaker, {}
+        found = {}
         found["model"] = self.names("list_models", "Models", "ModelName")
         found["endpoint-config"] = self.names("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
         found["definition"] = self.names(
             "list_data_quality_job_definitions", "JobDefinitionSummaries", "MonitoringJobDefinitionName"
         )
-        found["schedule"] = {
-            summary["MonitoringScheduleName"]
-            for page in sagemaker.get_paginator("list_monitoring_schedules").paginate()
-            for summary in page["MonitoringScheduleSummaries"]
-            # One that is going is as good as gone.
-            if self.ledger.things("schedule").get(summary["MonitoringScheduleName"]) is None
-            or self.ledger.things("schedule")[summary["MonitoringScheduleName"]].settled is not None
-            or summary["MonitoringScheduleStatus"] not in ("Pending",)
-        }
+        found["schedule"] = self.settled_schedules()
         for kind, listed in found.items():
             # Others than this worker's are somebody else's to compare.
             names = {name for name in listed if name.startswith(f"{kind}-")}
@@ -163,6 +155,19 @@ class ResourceWork:
         pages = self.sagemaker.get_paginator(operation).paginate(PaginationConfig={"PageSize": 100})
         return {summary[member] for page in pages for summary in page[members]}
 
+    def settled_schedules(self) -> set[str]:
+        """One that is Pending is on its way to be there or to be gone, and only what it becomes says what was kept."""
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while True:
+            pages = self.sagemaker.get_paginator("list_monitoring_schedules").paginate()
+            schedules = [summary for page in pages for summary in page["MonitoringScheduleSummaries"]]
+            pending = [each["MonitoringScheduleName"] for each in schedules if each["MonitoringScheduleStatus"] == "Pending"]
+            if not pending:
+                return {each["MonitoringScheduleName"] for each in schedules}
+            if time.monotonic() > deadline:
+                raise Finding(f"schedules are Pending for {SETTLING_SECONDS} s: {pending[:5]}")
+            time.sleep(0.1)
+
     def describe(self, kind: str, name: str) -> None:
         """What is listed can be read, too, and has what was made with it."""
         try:
@@ -178,9 +183,7 @@ class ResourceWork:
             else:
                 self.sagemaker.describe_monitoring_schedule(MonitoringScheduleName=name)
         except ClientError as error:
-            going = kind == "schedule" and error.response["Error"]["Code"] in GONE
-            if not going:
-                raise Finding(f"{kind} {name} is listed and cannot be described: {error}") from error
+            raise Finding(f"{kind} {name} is listed and cannot be described: {error}") from error
 
 
 class DataWork:
