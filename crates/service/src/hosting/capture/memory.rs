@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::line::LineMaker;
+use super::lines::Lines;
 use super::queue::Record;
 use super::room::Lane;
+use super::trays::Written;
 use super::{CaptureObject, Shared, hour_of};
 
 /// The lines of the writer's thread.
@@ -32,12 +34,6 @@ struct Gathered {
     last_full: usize,
 }
 
-struct Lines {
-    first: Timestamp,
-    bytes: Vec<u8>,
-    records: u64,
-}
-
 impl Gathering {
     pub(super) fn new(shared: Arc<Shared>, flush_interval: Duration, object_bytes: u64) -> Self {
         let object_bytes = object_bytes as usize;
@@ -47,37 +43,27 @@ impl Gathering {
     /// Takes a record.
     pub(super) fn add(&mut self, record: Record) {
         let Record { lane, exchange, cost, .. } = record;
-        let gathered = self.lanes.entry(Arc::as_ptr(&lane) as usize).or_insert_with(|| Gathered {
-            lane: Arc::clone(&lane),
-            begun: Instant::now(),
-            hours: BTreeMap::new(),
-            last_full: 0,
-        });
+        let room = (&*self.shared.room, &*self.shared.losses);
         let hour = hour_of(exchange.time);
-        let lines = gathered.hours.entry(hour).or_insert_with(|| Lines {
-            first: exchange.time,
-            bytes: Vec::with_capacity(gathered.last_full),
-            records: 0,
-        });
-        let start = lines.bytes.len();
-        self.maker.write(&mut lines.bytes, &lane.plan, &exchange);
-        // From here on the line counts, whose text may be longer than the payloads.
-        let length = (lines.bytes.len() - start) as u64;
-        if length <= cost {
-            self.shared.room.release(&lane, cost - length);
-        } else if !self.shared.room.hold(&lane, length - cost) {
-            lines.bytes.truncate(start);
-            self.shared.room.release(&lane, cost);
-            let reason = "storage does not keep up, and the memory for it is full";
-            self.shared.losses.drop_records(&lane.counts, 1, reason);
-            return;
-        }
-        lines.records += 1;
-        if lines.bytes.len() >= self.object_bytes
-            && let Some(lines) = gathered.hours.remove(&hour)
-        {
+        let lines = lines_of(&mut self.lanes, &lane, hour, exchange.time);
+        lines.write(&mut self.maker, room, &lane, &exchange, cost);
+        self.send_full(&lane, hour);
+    }
+
+    /// Takes lines.
+    pub(super) fn add_lines(&mut self, written: &Written) {
+        let Written { lane, hour, lines } = written;
+        lines_of(&mut self.lanes, lane, *hour, lines.first).append(lines);
+        self.send_full(lane, *hour);
+    }
+
+    /// Sends the lines of a lane's hour on their way, if they are enough for an object.
+    fn send_full(&mut self, lane: &Arc<Lane>, hour: i64) {
+        let Some(gathered) = self.lanes.get_mut(&(Arc::as_ptr(lane) as usize)) else { return };
+        let is_full = gathered.hours.get(&hour).is_some_and(|lines| lines.bytes.len() >= self.object_bytes);
+        if is_full && let Some(lines) = gathered.hours.remove(&hour) {
             gathered.last_full = lines.bytes.len();
-            send(&self.shared, &lane, lines);
+            send(&self.shared, lane, lines);
         }
     }
 
@@ -113,6 +99,23 @@ impl Gathering {
             false
         });
     }
+}
+
+/// The lines of a lane's hour, of which there may be none yet.
+fn lines_of<'a>(
+    lanes: &'a mut HashMap<usize, Gathered>,
+    lane: &Arc<Lane>,
+    hour: i64,
+    first: Timestamp,
+) -> &'a mut Lines {
+    let gathered = lanes.entry(Arc::as_ptr(lane) as usize).or_insert_with(|| Gathered {
+        lane: Arc::clone(lane),
+        begun: Instant::now(),
+        hours: BTreeMap::new(),
+        last_full: 0,
+    });
+    let last_full = gathered.last_full;
+    gathered.hours.entry(hour).or_insert_with(|| Lines::with_capacity(first, last_full))
 }
 
 impl Gathered {

@@ -1,8 +1,8 @@
 //! Captured requests and answers: chosen, written as lines, and put into objects.
 //!
-//! A request's thread does no more than hand its exchange over ([`CaptureStream::record`]): it neither formats nor waits.
-//! One thread of its own (`scribe`) makes the lines and, in the durable mode, writes the journal; tasks of the runtime
-//! (`outbox`) put objects, and try again what failed.
+//! A request's thread hands its exchange over ([`CaptureStream::record`]) and never waits. One thread of its own (`scribe`) makes
+//! the lines and, in the durable mode, writes the journal; tasks of the runtime (`outbox`) put objects, and try again what
+//! failed. The line of a small exchange is written at once in the fast mode (`trays`), and handed over then.
 //!
 //! What is promised:
 //! - **Memory** is bounded: captured bytes count from the moment they are handed over until their object is stored. A
@@ -27,6 +27,7 @@ mod background;
 mod folder;
 mod journal;
 mod line;
+mod lines;
 mod memory;
 mod outbox;
 mod plan;
@@ -36,6 +37,7 @@ mod sampling;
 mod scribe;
 mod segment;
 mod sinks;
+mod trays;
 
 use std::fs::File;
 use std::future::Future;
@@ -66,6 +68,9 @@ pub use sinks::{FolderSink, S3Sink, StoreSink};
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Lines of about this size make an object, however short the time since the last.
 const OBJECT_BYTES: u64 = 8 << 20;
+/// Requests write the lines of exchanges of about this size themselves, in the fast mode: that takes a microsecond, and to hand them
+/// over takes longer.
+const WRITTEN_AT_ONCE: u64 = 4 << 10;
 
 /// Where objects of captured lines go: the store of this process, another S3, a folder.
 #[async_trait::async_trait]
@@ -184,11 +189,14 @@ impl CaptureStream {
         }
         let cost = exchange.cost();
         if !self.shared.room.hold(&self.lane, cost) {
-            self.shared.losses.drop_records(
-                &self.lane.counts,
-                1,
-                "storage does not keep up, and the memory for it is full",
-            );
+            self.shared.losses.drop_records(&self.lane.counts, 1, lines::NO_ROOM);
+            return None;
+        }
+        if self.shared.durability == Durability::Fast && cost <= WRITTEN_AT_ONCE {
+            let room = (&*self.shared.room, &*self.shared.losses);
+            if !self.shared.queue.write(room, &self.lane, &exchange, cost) {
+                self.refuse(cost);
+            }
             return None;
         }
         let (ticket, written) = match self.shared.durability {
@@ -202,9 +210,14 @@ impl CaptureStream {
         if self.shared.queue.push(Entry::Record(record), cost) {
             return written;
         }
+        self.refuse(cost);
+        None
+    }
+
+    /// Drops a record that came after the end.
+    fn refuse(&self, cost: u64) {
         self.shared.room.release(&self.lane, cost);
         self.shared.losses.drop_records(&self.lane.counts, 1, "the writer has ended");
-        None
     }
 }
 

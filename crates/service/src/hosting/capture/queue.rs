@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::outbox::Progress;
-use super::room::Lane;
+use super::room::{Lane, Losses, Room};
+use super::trays::{Filled, Trays, Written};
 use super::{Exchange, Ticket};
 
 /// For how long the thread lets records gather in the fast mode: it is woken two hundred times a second at most.
 pub(super) const GATHERING: Duration = Duration::from_millis(5);
+
+/// The most bytes of lines that a thread lets gather.
+const TRAY_BYTES: usize = 256 << 10;
 
 /// A record on its way to a line.
 pub(super) struct Record {
@@ -28,6 +32,8 @@ pub(super) type UnderWay = Vec<(watch::Receiver<Progress>, u32)>;
 /// Something for the thread.
 pub(super) enum Entry {
     Record(Record),
+    /// Lines that requests have written.
+    Lines(Written),
     /// Send what was recorded on its way.
     Seal {
         what: Sealed,
@@ -61,7 +67,7 @@ struct State {
     bytes: u64,
     /// Whether it must not let more gather.
     is_urgent: bool,
-    /// Whether an object has been stored.
+    /// Whether there is something else to look at: lines in a tray, or an object that has been stored.
     is_nudged: bool,
     is_closed: bool,
 }
@@ -79,6 +85,7 @@ pub(super) enum Woken {
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    trays: Trays,
     gathering: Duration,
     /// Bytes at which no more are let gather.
     urgent_bytes: u64,
@@ -86,7 +93,8 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(gathering: Duration, urgent_bytes: u64) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), gathering, urgent_bytes }
+        let trays = Trays::new(TRAY_BYTES.min(urgent_bytes as usize));
+        Self { state: Mutex::default(), changed: Condvar::new(), trays, gathering, urgent_bytes }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -112,6 +120,25 @@ impl Queue {
         true
     }
 
+    /// Writes the line of an exchange, for which `cost` bytes are held, on this thread; false where nothing is taken any more.
+    pub(super) fn write(&self, room: (&Room, &Losses), lane: &Arc<Lane>, exchange: &Exchange, cost: u64) -> bool {
+        let filled = self.trays.write(room, lane, exchange, cost);
+        match filled {
+            Filled::More => {}
+            Filled::Closed => return false,
+            Filled::First | Filled::Full => {
+                let mut state = self.lock();
+                let was_told = std::mem::replace(&mut state.is_nudged, true);
+                state.is_urgent |= filled == Filled::Full;
+                drop(state);
+                if !was_told || filled == Filled::Full {
+                    self.changed.notify_one();
+                }
+            }
+        }
+        true
+    }
+
     /// Makes the thread look at what is due.
     pub(super) fn nudge(&self) {
         self.lock().is_nudged = true;
@@ -120,15 +147,18 @@ impl Queue {
 
     /// Takes nothing more; what is there may be taken still.
     pub(super) fn close(&self) {
+        // First, so that nothing comes into them once the thread knows.
+        self.trays.close();
         self.lock().is_closed = true;
         self.changed.notify_one();
     }
 
     /// Takes nothing more, and gives what nobody will take.
     pub(super) fn abandon(&self) -> Vec<Entry> {
-        let mut state = self.lock();
-        state.is_closed = true;
-        std::mem::take(&mut state.entries)
+        self.close();
+        let mut entries = std::mem::take(&mut self.lock().entries);
+        self.trays.take(|written| entries.push(Entry::Lines(written)));
+        entries
     }
 
     /// Waits for entries until the deadline, and puts them into `entries`, which is empty.
@@ -146,13 +176,17 @@ impl Queue {
                 }
             };
         }
-        if !self.gathering.is_zero() && !state.entries.is_empty() {
+        if !self.gathering.is_zero() && (state.is_nudged || !state.entries.is_empty()) {
             let waits = |state: &mut State| !state.is_urgent && !state.is_closed;
             let waited = self.changed.wait_timeout_while(state, self.gathering, waits);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        std::mem::swap(entries, &mut state.entries);
-        (state.bytes, state.is_urgent, state.is_nudged) = (0, false, false);
-        if state.is_closed && entries.is_empty() { Woken::ToEnd } else { Woken::ToWork }
+        let State { entries: mut others, is_closed, .. } = std::mem::take(&mut *state);
+        state.is_closed = is_closed;
+        drop(state);
+        // What was written before a seal was asked for is in a tray by now, and comes before it.
+        self.trays.take(|written| entries.push(Entry::Lines(written)));
+        entries.append(&mut others);
+        if is_closed && entries.is_empty() { Woken::ToEnd } else { Woken::ToWork }
     }
 }

@@ -8,6 +8,7 @@ use super::background::stand_back;
 use super::journal::Journal;
 use super::memory::Gathering;
 use super::queue::{Entry, Record, Sealed, Woken};
+use super::trays::Written;
 use super::{OBJECT_BYTES, Shared};
 use crate::configuration::{CaptureSettings, Durability};
 
@@ -43,10 +44,13 @@ impl Drop for Aftermath<'_> {
         }
         let Self(shared) = self;
         for entry in shared.queue.abandon() {
-            if let Entry::Record(record) = entry {
-                shared.losses.drop_records(&record.lane.counts, 1, "the writer has ended");
-                shared.room.release(&record.lane, record.cost);
-            }
+            let (lane, records, bytes) = match entry {
+                Entry::Record(record) => (record.lane, 1, record.cost),
+                Entry::Lines(written) => (written.lane, written.lines.records, written.lines.bytes.len() as u64),
+                Entry::Seal { .. } => continue,
+            };
+            shared.losses.drop_records(&lane.counts, records, "the writer has ended");
+            shared.room.release(&lane, bytes);
         }
     }
 }
@@ -58,6 +62,7 @@ fn run(shared: &Shared, mut keeper: Keeper) {
         for entry in entries.drain(..) {
             match entry {
                 Entry::Record(record) => keeper.add(record),
+                Entry::Lines(written) => keeper.add_lines(&written),
                 Entry::Seal { what: Sealed::Last, reply } => {
                     shared.queue.close();
                     last_seals.push(reply);
@@ -96,6 +101,13 @@ impl Keeper {
         match self {
             Self::Memory(gathering) => gathering.add(record),
             Self::Journal(journal) => journal.add(record),
+        }
+    }
+
+    fn add_lines(&mut self, written: &Written) {
+        match self {
+            Self::Memory(gathering) => gathering.add_lines(written),
+            Self::Journal(_) => unreachable!("requests write no lines in the durable mode"),
         }
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use watchkeeper_service::configuration::Durability;
 use watchkeeper_service::hosting::capture::CaptureObject;
 
-use super::{NEVER, World, exchange, exchange_now, ids_of, plan, settings, totals};
+use super::{NEVER, World, exchange, exchange_now, ids_of, payload, plan, settings, totals};
 
 const BOTH: [Durability; 2] = [Durability::Fast, Durability::Durable];
 
@@ -94,6 +94,38 @@ async fn a_flush_returns_when_everything_of_the_endpoint_is_there() {
         assert_eq!(totals(&writer.take_counts()), (501, 0));
         assert_eq!(writer.take_counts(), []);
     }
+}
+
+#[tokio::test]
+async fn what_many_threads_record_at_the_same_time_is_there_once() {
+    const THREADS: usize = 4;
+    const RECORDS: usize = 5_000;
+    let world = World::new();
+    let writer = world.start(settings(Durability::Fast, NEVER));
+    let streams = [writer.stream(plan("churn")), writer.stream(plan("other"))];
+    // Every tenth is too large for its line to be written where it is recorded.
+    let large = bytes::Bytes::from(vec![b'7'; 20_000]);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (streams, large) = (&streams, &large);
+            scope.spawn(move || {
+                for number in thread * RECORDS..(thread + 1) * RECORDS {
+                    let mut exchange = exchange_now(&number.to_string());
+                    if number % 10 == 0 {
+                        exchange.output = payload(Some("text/csv"), large.clone());
+                    }
+                    assert!(streams[number % 2].record(exchange).is_none());
+                }
+            });
+        }
+    });
+    writer.flush_all().await;
+    let mut ids: Vec<usize> = world.ids().iter().map(|id| id.parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert!(ids.into_iter().eq(0..THREADS * RECORDS), "a record is missing, or there twice");
+    let counts = writer.take_counts();
+    let half = (THREADS * RECORDS / 2) as u64;
+    assert!(counts.iter().all(|it| (it.captured, it.dropped) == (half, 0)), "{counts:?}");
 }
 
 #[tokio::test]
