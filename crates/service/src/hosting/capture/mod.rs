@@ -17,10 +17,10 @@
 //!   twice. Captures under a key are encrypted in the journal too. A journal that cannot be written for a second drops what
 //!   waits for it, and counts it: answers go on.
 //!
-//! Lines are made and stored by threads that stand back behind those that answer: on a machine that has no time left what
+//! Lines are gathered and stored by threads that stand back behind those that answer: on a machine that has no time left what
 //! cannot be captured is dropped and counted, and answers take as long as without.
 //!
-//! Decided against: lines made on the request's thread (an answer would wait for its capture), a file a variant (a sync
+//! Decided against: lines of large exchanges made on the request's thread (an answer would wait for its capture), a file a variant (a sync
 //! each, where one does for all), and the store's own write-ahead log as the journal (its writers would wait for captures).
 
 mod background;
