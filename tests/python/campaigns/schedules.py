@@ -19,6 +19,7 @@ from ledger import Finding
 from quality import capture_line, label_lines
 from resources import (
     REGISTRY,
+    SECONDS,
     definition,
     embedded_schedule,
     make_endpoint,
@@ -223,15 +224,8 @@ class Ticks(Part):
 
     def check_statuses(self) -> None:
         """What clients did with schedules is done; a change that is under way settles."""
-        pages = self.sagemaker.get_paginator("list_monitoring_schedules").paginate
         names = self.ledger.things(SCHEDULE)
-
-        def found() -> dict[str, str]:
-            summaries = pages().search("MonitoringScheduleSummaries[]")
-            return {summary["MonitoringScheduleName"]: summary["MonitoringScheduleStatus"] for summary in summaries}
-
-        wait_until(lambda: "Pending" not in found().values(), "that no schedule is Pending")
-        states = found()
+        states = settled_schedules(self.sagemaker)
         for name in names:
             self.ledger.compare(SCHEDULE, name, states.get(name))
         strangers = {name for name in states if name.startswith("passing-")} - names.keys()
@@ -288,3 +282,16 @@ class Schedules(Campaign):
     name = "schedules"
     parts = (Ticks,)
     longest_seconds = 6.0
+
+
+def settled_schedules(sagemaker: Any, seconds: float = SECONDS) -> dict[str, str]:
+    """The states of all schedules once none is Pending: one that is, is on its way to be there or to be gone, and only what it
+    becomes says what was kept."""
+
+    def found() -> dict[str, str]:
+        pages = sagemaker.get_paginator("list_monitoring_schedules").paginate()
+        summaries = pages.search("MonitoringScheduleSummaries[]")
+        return {summary["MonitoringScheduleName"]: summary["MonitoringScheduleStatus"] for summary in summaries}
+
+    wait_until(lambda: "Pending" not in found().values(), "that no schedule is Pending", seconds)
+    return found()

@@ -12,6 +12,7 @@ import pytest
 from campaigns import CAMPAIGNS
 from ledger import Finding, Ledger
 from objects import OBJECT, ObjectWork, check_objects, state_of
+from schedules import settled_schedules
 from uploads import ResourceWork
 from victim import Victim
 
@@ -116,6 +117,6 @@ def test_what_becomes_of_a_pending_schedule_is_what_is_found(tmp_path: Path, cha
         work.check(everything=False)
         expected = [name] if change == "made" else []
         assert ledger.present("schedule") == expected
-        assert sorted(work.settled_schedules()) == expected
+        assert sorted(settled_schedules(work.sagemaker)) == expected
     finally:
         victim.remove()

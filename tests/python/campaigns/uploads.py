@@ -12,6 +12,7 @@ from endpoints import ECHO, variant
 from ledger import Finding, Ledger
 from objects import OBJECT, ObjectWork, check_objects, check_uploads, state_of
 from resources import ANALYZER, ROLE, cluster, endpoint_input, monitoring_output, schedule
+from schedules import settled_schedules
 
 BUCKET = "campaign-objects"
 OBJECT_WORKERS = 3
@@ -137,7 +138,7 @@ class ResourceWork:
         found["definition"] = self.names(
             "list_data_quality_job_definitions", "JobDefinitionSummaries", "MonitoringJobDefinitionName"
         )
-        found["schedule"] = self.settled_schedules()
+        found["schedule"] = {*settled_schedules(self.sagemaker, SETTLING_SECONDS)}
         for kind, listed in found.items():
             # Others than this worker's are somebody else's to compare.
             names = {name for name in listed if name.startswith(f"{kind}-")}
@@ -154,19 +155,6 @@ class ResourceWork:
     def names(self, operation: str, members: str, member: str) -> set[str]:
         pages = self.sagemaker.get_paginator(operation).paginate(PaginationConfig={"PageSize": 100})
         return {summary[member] for page in pages for summary in page[members]}
-
-    def settled_schedules(self) -> set[str]:
-        """One that is Pending is on its way to be there or to be gone, and only what it becomes says what was kept."""
-        deadline = time.monotonic() + SETTLING_SECONDS
-        while True:
-            pages = self.sagemaker.get_paginator("list_monitoring_schedules").paginate()
-            schedules = [summary for page in pages for summary in page["MonitoringScheduleSummaries"]]
-            pending = [each["MonitoringScheduleName"] for each in schedules if each["MonitoringScheduleStatus"] == "Pending"]
-            if not pending:
-                return {each["MonitoringScheduleName"] for each in schedules}
-            if time.monotonic() > deadline:
-                raise Finding(f"schedules are Pending for {SETTLING_SECONDS} s: {pending[:5]}")
-            time.sleep(0.1)
 
     def describe(self, kind: str, name: str) -> None:
         """What is listed can be read, too, and has what was made with it."""

@@ -124,6 +124,7 @@ async fn what_many_threads_record_at_the_same_time_is_there_once() {
     ids.sort_unstable();
     assert!(ids.into_iter().eq(0..THREADS * RECORDS), "a record is missing, or there twice");
     let counts = writer.take_counts();
+    assert_eq!(counts.len(), streams.len());
     let half = (THREADS * RECORDS / 2) as u64;
     assert!(counts.iter().all(|it| (it.captured, it.dropped) == (half, 0)), "{counts:?}");
 }
