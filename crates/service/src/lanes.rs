@@ -18,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
+use crate::own_wakes::OwnWakesIgnored;
+
 /// How long what a lane still does may take when it ends.
 const ENDING: Duration = Duration::from_secs(1);
 
@@ -126,6 +128,6 @@ impl Future for Raised {
 
 async fn work(mut jobs: UnboundedReceiver<Job>) {
     while let Some(job) = jobs.recv().await {
-        tokio::spawn(job());
+        tokio::spawn(OwnWakesIgnored::new(job()));
     }
 }

@@ -13,6 +13,7 @@ pub mod control;
 pub mod hosting;
 mod lanes;
 mod named_objects;
+mod own_wakes;
 mod patience;
 pub mod pieces;
 pub mod processes;

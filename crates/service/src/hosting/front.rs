@@ -30,6 +30,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::capture::{CaptureStream, Exchange, Payload, Written};
+use super::invocation::{CUSTOM_ATTRIBUTES, INFERENCE_ID};
 use super::model::{BodyCopy, InvokeError, RequestBody, Upstream, UpstreamBody};
 use crate::lanes::{Lanes, Raised};
 use crate::patience::Patience;
@@ -73,8 +74,6 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const INFERENCE_ID: &str = "x-amzn-sagemaker-inference-id";
-const CUSTOM_ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
 
 /// What a proxy passes to where, and what of it is captured.
 pub struct Front {
@@ -302,13 +301,13 @@ async fn read(mut body: TimedBody) -> Result<(Pieces, Option<TimedBody>), Unpass
 
 /// The record of a request that is captured, without its bodies.
 fn exchange(headers: &HeaderMap, time: Timestamp) -> Exchange {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Exchange {
         event_id: Uuid::new_v4(),
         time,
         inference_id: text(INFERENCE_ID),
         custom_attributes: text(CUSTOM_ATTRIBUTES),
-        input: Payload { content_type: text(CONTENT_TYPE.as_str()), body: Vec::new() },
+        input: Payload { content_type: text(CONTENT_TYPE), body: Vec::new() },
         output: Payload::default(),
         is_answered: true,
     }
@@ -334,11 +333,9 @@ fn prepare(headers: &mut HeaderMap, client: &HeaderValue) {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // Many have none, and to look each of them up takes longer.
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        return;
-    }
-    if headers.contains_key(http::header::CONNECTION) {
+    // Many have none or one, and to look each of them up takes longer.
+    let found: Vec<HeaderName> = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    if found.contains(&http::header::CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(http::header::CONNECTION)
             .iter()
@@ -351,7 +348,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in HOP_BY_HOP {
+    for name in found {
         headers.remove(name);
     }
 }

@@ -14,6 +14,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::BodyError;
+use crate::own_wakes::taking;
 
 /// Bodies of fewer bytes come in one piece or a few.
 const LEAST_BYTES: u64 = 256 << 10;
@@ -112,7 +113,13 @@ impl Body for Arriving {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
-            Self::Direct(incoming) => Pin::new(incoming).poll_frame(context).map_err(BodyError::new),
+            Self::Direct(incoming) => {
+                let (polled, was_ignored) = taking(context, |context| Pin::new(&mut *incoming).poll_frame(context));
+                if was_ignored && !incoming.is_end_stream() {
+                    context.waker().wake_by_ref();
+                }
+                polled.map_err(BodyError::new)
+            }
             Self::Relayed(relayed) => relayed.poll(context),
         }
     }

@@ -32,10 +32,11 @@ use crate::context::ring;
 use crate::pieces::Pieces;
 use ask::{Arrival, Destination, MAX_ANSWER_BYTES};
 use body::Messages;
-use request::{Asked, CUSTOM_ATTRIBUTES};
+use request::Asked;
 
 pub use body::AnswerBody;
 pub use request::Operation;
+pub(super) use request::{CUSTOM_ATTRIBUTES, INFERENCE_ID};
 
 /// The most bytes of all answers that are held whole at the same time.
 const ANSWER_MEMORY: usize = 256 << 20;

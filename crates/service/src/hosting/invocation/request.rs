@@ -50,8 +50,9 @@ fn label_and_verb(path: &str) -> Option<(&str, &str)> {
     path.strip_prefix("/endpoints/")?.split_once('/').filter(|(label, _)| !label.is_empty())
 }
 
-pub(super) const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
-const INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
+pub(in crate::hosting) const CUSTOM_ATTRIBUTES: HeaderName =
+    HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+pub(in crate::hosting) const INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
 const TARGET_VARIANT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-variant");
 /// The headers that are passed to models beside content type and accept.
 const PASSED: [HeaderName; 8] = [

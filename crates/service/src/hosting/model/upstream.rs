@@ -25,6 +25,7 @@ use tokio::time::timeout;
 
 use super::InvokeError;
 use crate::lanes;
+use crate::own_wakes::taking;
 use crate::pieces::{Gathering, Pieces};
 use crate::server::body::{BodyError, TimedBody};
 
@@ -254,7 +255,7 @@ impl Upstream {
         // What waits for models holds no more than it has to: it is moved with each request.
         async move {
             loop {
-                let kept = poll_fn(|context| Poll::Ready(self.server.take(context))).await;
+                let kept = self.server.take();
                 let is_new = kept.is_none();
                 let mut channel = match kept {
                     Some(channel) => channel,
@@ -275,11 +276,7 @@ impl Upstream {
                         let is_uncertain = may_be_sending || ends_connection(&answer);
                         let mut answer =
                             answer.map(|body| UpstreamBody { body, channel: Some(channel), is_uncertain, server });
-                        poll_fn(|context| {
-                            answer.body_mut().release_at_end(context);
-                            Poll::Ready(())
-                        })
-                        .await;
+                        answer.body_mut().release_at_end();
                         return Ok(answer);
                     }
                     Err(mut failed) => match failed.take_message() {
@@ -332,10 +329,10 @@ impl Server {
     }
 
     /// An idle connection that takes a request.
-    fn take(&self, context: &mut Context<'_>) -> Option<Channel> {
+    fn take(&self) -> Option<Channel> {
         loop {
             let Idle { mut channel, since } = self.idle().pop_back()?;
-            if since.elapsed() < LONGEST_IDLE && channel.drive(context) && channel.sender.is_ready() {
+            if since.elapsed() < LONGEST_IDLE && channel.is_ready() {
                 return Some(channel);
             }
         }
@@ -355,10 +352,11 @@ impl Server {
 }
 
 impl Channel {
-    /// Lets the connection do what it can; tells whether it is still there.
-    fn drive(&mut self, context: &mut Context<'_>) -> bool {
-        drive(&mut self.connection, context);
-        self.connection.is_some()
+    /// Whether the connection is still there and takes a request. Nobody is woken for it until it is driven again: to hand it a request
+    /// would wake whoever was.
+    fn is_ready(&mut self) -> bool {
+        drive(&mut self.connection, &mut Context::from_waker(Waker::noop()));
+        self.connection.is_some() && self.sender.is_ready()
     }
 }
 
@@ -377,23 +375,24 @@ impl UpstreamBody {
     ///
     /// Whether it does is mostly seen when it is taken out: driven now, it would ask for memory to read into, while the answer,
     /// which is still to be passed on, holds what it has read into so far.
-    fn release(&mut self, context: &mut Context<'_>) {
+    fn release(&mut self) {
         if let Some(mut channel) = self.channel.take()
-            && (!self.is_uncertain || channel.drive(context) && channel.sender.is_ready())
+            && (!self.is_uncertain || channel.is_ready())
         {
             self.server.keep(channel);
         }
     }
 
     /// The same, if it has ended: nobody asks for more of it then.
-    fn release_at_end(&mut self, context: &mut Context<'_>) {
+    fn release_at_end(&mut self) {
         if self.body.is_end_stream() {
-            self.release(context);
+            self.release();
         }
     }
 
-    fn poll_body(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    /// What has come. The connection is driven when more is asked for: nothing has to wake who asks.
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        taking(context, |_| Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))).0
     }
 }
 
@@ -405,17 +404,17 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
-        let mut polled = self.poll_body();
+        let mut polled = self.poll_body(context);
         if polled.is_pending() {
             if let Some(channel) = &mut self.channel {
-                channel.drive(context);
+                drive(&mut channel.connection, context);
             }
-            polled = self.poll_body();
+            polled = self.poll_body(context);
         }
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
-                self.release_at_end(context);
+                self.release_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
@@ -423,7 +422,7 @@ impl Body for UpstreamBody {
                 Poll::Ready(Some(Err(broken(&self.server, &error))))
             }
             Poll::Ready(None) => {
-                self.release(context);
+                self.release();
                 Poll::Ready(None)
             }
         }
