@@ -3,8 +3,12 @@
 //! To hand a small exchange over costs a request more than to write its line: its parts, each in memory of its own, would be freed by
 //! another thread, for whose locks on the memory the threads that answer then wait. So they write, each into a tray of its own, which
 //! the writer's thread empties.
+//!
+//! That thread stands back: on a busy machine it may be stopped for tens of milliseconds while it empties a tray. A lane that waited for
+//! it would stand still as long, with all its connections. So it has two trays, of which one at a time is emptied, and writes into the
+//! other then.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::line::LineMaker;
 use super::lines::Lines;
@@ -19,9 +23,10 @@ pub(super) struct Written {
     pub(super) lines: Lines,
 }
 
-/// A tray for each lane that serves connections, and one for all other threads.
+/// Two trays for each lane that serves connections, and two for all other threads.
 pub(super) struct Trays {
-    trays: Vec<Mutex<Tray>>,
+    /// The second is used while the first is emptied, which is done first: so lines stay in the order in which they were written.
+    trays: Vec<[Mutex<Tray>; 2]>,
     /// Bytes with which a tray is full.
     full_bytes: usize,
 }
@@ -49,12 +54,12 @@ pub(super) enum Filled {
 
 impl Trays {
     pub(super) fn new(full_bytes: usize) -> Self {
-        Self { trays: (0..lanes::places()).map(|_| Mutex::default()).collect(), full_bytes }
+        Self { trays: (0..lanes::places()).map(|_| Default::default()).collect(), full_bytes }
     }
 
     /// Writes the line of an exchange for which `cost` bytes are held into the tray of this thread.
     pub(super) fn write(&self, room: (&Room, &Losses), lane: &Arc<Lane>, exchange: &Exchange, cost: u64) -> Filled {
-        let mut tray = lock(&self.trays[lanes::place()]);
+        let mut tray = free(&self.trays[lanes::place()]);
         let Tray { written, maker, bytes, is_closed } = &mut *tray;
         if *is_closed {
             return Filled::Closed;
@@ -82,14 +87,15 @@ impl Trays {
 
     /// Empties all trays.
     pub(super) fn take(&self, mut give: impl FnMut(Written)) {
-        for tray in &self.trays {
+        for tray in self.trays.as_flattened() {
             let mut tray = lock(tray);
             tray.bytes = 0;
             // Variants and hours of which nothing came since the last time are forgotten.
             tray.written.retain(|it| it.lines.records > 0);
             for it in &mut tray.written {
-                // As much is likely to come until the next time.
-                let next = Lines::with_capacity(it.lines.first, it.lines.bytes.len());
+                // Hardly more than twice as much comes until the next time: a lane that had to make room for it would wait for memory that
+                // this thread has locked.
+                let next = Lines::with_capacity(it.lines.first, 2 * it.lines.bytes.len());
                 let lines = std::mem::replace(&mut it.lines, next);
                 give(Written { lane: Arc::clone(&it.lane), hour: it.hour, lines });
             }
@@ -98,12 +104,39 @@ impl Trays {
 
     /// Takes nothing more; what is there may be taken still.
     pub(super) fn close(&self) {
-        for tray in &self.trays {
+        for tray in self.trays.as_flattened() {
             lock(tray).is_closed = true;
         }
     }
 }
 
+/// The tray that is not being emptied.
+fn free([first, second]: &[Mutex<Tray>; 2]) -> MutexGuard<'_, Tray> {
+    match first.try_lock() {
+        Ok(tray) => tray,
+        Err(TryLockError::Poisoned(tray)) => tray.into_inner(),
+        Err(TryLockError::WouldBlock) => lock(second),
+    }
+}
+
 fn lock(tray: &Mutex<Tray>) -> MutexGuard<'_, Tray> {
     tray.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_tray_that_is_being_emptied() {
+        let pair: [Mutex<Tray>; 2] = Default::default();
+        let emptied = lock(&pair[0]);
+        free(&pair).bytes = 1;
+        drop(emptied);
+        assert_eq!(pair.each_ref().map(|tray| lock(tray).bytes), [0, 1]);
+        let emptied = lock(&pair[1]);
+        free(&pair).bytes = 2;
+        drop(emptied);
+        assert_eq!(pair.each_ref().map(|tray| lock(tray).bytes), [2, 1]);
+    }
 }
