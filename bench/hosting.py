@@ -20,9 +20,9 @@ the model server itself, then through each. What is added is the difference of t
 six seconds: in much less time the first requests of all connections, which come at once and for which connections to the model server
 are opened, would be among the slowest hundredth. A virtual machine that its host lets stand still for milliseconds, again and again,
 has no 99th percentile of its own: where nginx alone adds as much as may be added, nothing is judged, and the run fails as one that
-could not be. The same load from five times as many connections with longer pauses is measured and
-printed too, and judged by nobody: more requests pile up there whenever the machine stands still for a moment. wrk's pauses are whole
-milliseconds that end for all connections at the same moment, so what is measured is how long requests take that come by the dozen.
+could not be. The same load from five times as many connections with longer pauses is measured and printed too, and judged by nobody:
+more requests pile up there whenever the machine stands still for a moment. wrk's pauses are whole milliseconds that end for all
+connections at the same moment, so what is measured is how long requests take that come by the dozen.
 
 The claims are those of the proxy, which does what nginx does. An endpoint checks a signature over the whole body before the model
 is asked; its figures are printed, and judged by nobody.
@@ -285,15 +285,16 @@ def latency(load: Load, targets: dict[str, Target], rate: float, pauses: tuple[i
     rates, percentiles = ({name: statistics.median(it[at] for it in all_of) for name, all_of in measured.items()} for at in (0, 1))
     added = {name: percentiles[name] - percentiles["model server"] for name in targets}
     for name in targets:
-        rate, percentile = rates[name], percentiles[name]
-        print(f"  {name}: {rate:.0f} requests a second, 99 % within {percentile:.2f} ms ({added[name]:+.2f})", flush=True)
+        reached, percentile = rates[name], percentiles[name]
+        print(f"  {name}: {reached:.0f} requests a second, 99 % within {percentile:.2f} ms ({added[name]:+.2f})", flush=True)
     if pauses != JUDGED_PAUSES:
         return
     if added["nginx"] >= MOST_ADDED:
         failures.append(f"the machine is too busy to judge latency: nginx adds {added['nginx']:.2f} ms")
         return
-    for name in (name for name in targets if name.startswith("proxy")):
-        claim(added[name] < MOST_ADDED, f"{name} adds {added[name]:.2f} ms to the 99th percentile")
+    for name in targets:
+        if name.startswith("proxy"):
+            claim(added[name] < MOST_ADDED, f"{name} adds {added[name]:.2f} ms to the 99th percentile")
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 //! Wakes that a connection's task gives itself for nothing.
 //!
 //! When a piece of a body is taken out, the HTTP library wakes the task of the connection that it came in on, so that the next one is
-//! read. On a lane that is the task that takes the piece out, and reads on anyway: woken, it is polled once more, which took an eighth
-//! of the work of a small request, and as much of that of its answer. Such a wake is not passed on here.
+//! read. On a lane that is the task that takes the piece out, and reads on anyway: woken, it is polled once more, by which a small
+//! request and its answer each took 2 to 4 % more instructions. Such a wake is not passed on here.
 
 use std::cell::Cell;
 use std::future::Future;

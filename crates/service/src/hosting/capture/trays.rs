@@ -25,7 +25,7 @@ pub(super) struct Written {
 
 /// Two trays for each lane that serves connections, and two for all other threads.
 pub(super) struct Trays {
-    /// The second is used while the first is emptied, which is done first: so lines stay in the order in which they were written.
+    /// The second is used while the first is emptied, which is done first: so a lane's lines stay in the order in which it wrote them.
     trays: Vec<[Mutex<Tray>; 2]>,
     /// Bytes with which a tray is full.
     full_bytes: usize,
@@ -93,8 +93,8 @@ impl Trays {
             // Variants and hours of which nothing came since the last time are forgotten.
             tray.written.retain(|it| it.lines.records > 0);
             for it in &mut tray.written {
-                // Hardly more than twice as much comes until the next time: a lane that had to make room for it would wait for memory that
-                // this thread has locked.
+                // Hardly more than twice as much comes until the next time: a lane that had to make room for it could find the memory
+                // that this thread takes from locked by it.
                 let next = Lines::with_capacity(it.lines.first, 2 * it.lines.bytes.len());
                 let lines = std::mem::replace(&mut it.lines, next);
                 give(Written { lane: Arc::clone(&it.lane), hour: it.hour, lines });
@@ -110,7 +110,7 @@ impl Trays {
     }
 }
 
-/// The tray that is not being emptied.
+/// A tray that nobody else holds; where both are held, as by other threads than lanes, the second once it is free.
 fn free([first, second]: &[Mutex<Tray>; 2]) -> MutexGuard<'_, Tray> {
     match first.try_lock() {
         Ok(tray) => tray,
